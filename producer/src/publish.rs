@@ -1,0 +1,234 @@
+//! Publishing within a budget: EventBridge first, the consumer's queue when EventBridge does not take the event.
+
+use std::time::Duration;
+
+use aws_sdk_eventbridge::{
+    error::{ProvideErrorMetadata, SdkError},
+    types::PutEventsRequestEntry,
+};
+use aws_types::SdkConfig;
+use backoff::ExponentialBackoff;
+use jiff::Timestamp;
+use rollcall_aws_runtime::{environment::Environment, lambda_sdk::endpoint_url};
+use rollcall_events::{DETAIL_TYPE, Envelope, SOURCE};
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::Config;
+
+/// The most time that one call may take: ten times a slow PutEvents, and short enough for three of them in the default budget.
+const ATTEMPT: Duration = Duration::from_millis(700);
+
+/// EventBridge's share of the budget when there is a fallback; the queue gets the rest.
+const BUS_SHARE: (u32, u32) = (2, 3);
+
+/// First wait between two attempts; doubled each time, with jitter.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
+/// Longest wait between two attempts: the whole budget is a few seconds.
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
+
+/// Per-entry error codes of PutEvents that another attempt may cure.
+/// Source: `PutEventsResultEntry` in the Amazon EventBridge API reference.
+const TRANSIENT_ENTRY_CODES: [&str; 2] = ["InternalFailure", "ThrottlingException"];
+
+/// The road that took the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// EventBridge, and a rule from there.
+    Bus,
+    /// The fallback: straight to the consumer's queue.
+    Queue,
+}
+
+/// Nobody took the event.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The service answered, and the same request would be answered the same way again.
+    #[error("{service} refused the event ({code})")]
+    Rejected {
+        /// Which service.
+        service: &'static str,
+        /// Its error code.
+        code: String,
+    },
+    /// The service could not be reached, failed, or asked to be left alone, until the time was used up.
+    #[error("{service} did not take the event in time ({code})")]
+    Unavailable {
+        /// Which service.
+        service: &'static str,
+        /// Its error code, or what happened to the call.
+        code: String,
+    },
+}
+
+/// A serialized event with what the envelope says about it.
+pub struct Publication<'a> {
+    /// The contract's `Detail` as JSON.
+    pub detail: &'a RawValue,
+    /// The contract's deterministic event id.
+    pub event_id: &'a str,
+    /// The account this function runs in.
+    pub account: &'a str,
+    /// The X-Ray header of the invocation.
+    pub trace_header: Option<&'a str>,
+}
+
+/// The two roads out of the function.
+pub struct Publisher {
+    eventbridge: aws_sdk_eventbridge::Client,
+    sqs: aws_sdk_sqs::Client,
+    region: String,
+    config: Config,
+}
+
+impl Publisher {
+    /// Makes the clients; opens no connection.
+    ///
+    /// The SDK's own retries are off: one budget and one policy decide here.
+    pub fn new(sdk: &SdkConfig, environment: &Environment, config: Config) -> Self {
+        let mut eventbridge = aws_sdk_eventbridge::config::Builder::from(sdk)
+            .retry_config(aws_sdk_eventbridge::config::retry::RetryConfig::disabled());
+        eventbridge.set_endpoint_url(endpoint_url(environment, "EVENTBRIDGE").map(str::to_owned));
+        let mut sqs =
+            aws_sdk_sqs::config::Builder::from(sdk).retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled());
+        sqs.set_endpoint_url(endpoint_url(environment, "SQS").map(str::to_owned));
+        Self {
+            eventbridge: aws_sdk_eventbridge::Client::from_conf(eventbridge.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            region: sdk.region().map(ToString::to_string).unwrap_or_default(),
+            config,
+        }
+    }
+
+    /// What the environment said.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Publishes, and is done before the budget and `left` are used up, whichever is less.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`] of the last road tried. The event may have been published all the same when an answer was lost; that is harmless, since rows are keyed by `sub`.
+    pub async fn publish(&self, publication: &Publication<'_>, left: Duration) -> Result<Road, PublishError> {
+        let budget = self.config.publish_budget.min(left);
+        let start = Instant::now();
+        let Some(queue_url) = &self.config.fallback_queue_url else {
+            return self.put_event(publication, start + budget).await.map(|()| Road::Bus);
+        };
+        let bus_deadline = start + budget * BUS_SHARE.0 / BUS_SHARE.1;
+        match self.put_event(publication, bus_deadline).await {
+            Ok(()) => Ok(Road::Bus),
+            Err(error) => {
+                tracing::warn!(event.id = publication.event_id, %error, "falling back to the queue");
+                self.send_message(queue_url, publication, start + budget).await.map(|()| Road::Queue)
+            }
+        }
+    }
+
+    async fn put_event(&self, publication: &Publication<'_>, deadline: Instant) -> Result<(), PublishError> {
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.config.event_bus_name)
+            .source(SOURCE)
+            .detail_type(DETAIL_TYPE)
+            .detail(publication.detail.get())
+            .set_trace_header(publication.trace_header.map(str::to_owned))
+            .build();
+        until("EventBridge", deadline, || async {
+            let answer = self.eventbridge.put_events().entries(entry.clone()).send().await.map_err(|e| verdict(&e))?;
+            // HTTP 200 says only that the request was read; whether the entry was taken stands in the entry.
+            if answer.failed_entry_count() == 0 {
+                return Ok(());
+            }
+            let code = answer.entries().first().and_then(|entry| entry.error_code()).unwrap_or("Unknown").to_owned();
+            Err(if TRANSIENT_ENTRY_CODES.contains(&code.as_str()) {
+                Refusal::Transient(code)
+            } else {
+                Refusal::Permanent(code)
+            })
+        })
+        .await
+    }
+
+    async fn send_message(
+        &self,
+        queue_url: &str,
+        publication: &Publication<'_>,
+        deadline: Instant,
+    ) -> Result<(), PublishError> {
+        let time = format!("{:.0}", Timestamp::now());
+        let envelope =
+            Envelope::around(publication.detail, publication.event_id, &time, publication.account, &self.region);
+        let body = serde_json::to_string(&envelope)
+            .map_err(|_| PublishError::Rejected { service: "SQS", code: "Unserializable".to_owned() })?;
+        until("SQS", deadline, || async {
+            self.sqs.send_message().queue_url(queue_url).message_body(&body).send().await.map_err(|e| verdict(&e))?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Why one attempt failed, and whether another one makes sense. Holds the service's code and never its message.
+enum Refusal {
+    Transient(String),
+    Permanent(String),
+}
+
+/// Only an answer that blames the request is permanent; everything else may pass.
+fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Refusal {
+    const THROTTLED: u16 = 429;
+    let SdkError::ServiceError(answer) = error else { return Refusal::Transient(what_happened(error).to_owned()) };
+    let code = answer.err().code().unwrap_or("Unknown").to_owned();
+    let status = answer.raw().status().as_u16();
+    let throttled = status == THROTTLED || code.contains("Throttl") || code == "RequestLimitExceeded";
+    if (400..500).contains(&status) && !throttled { Refusal::Permanent(code) } else { Refusal::Transient(code) }
+}
+
+fn what_happened<E>(error: &SdkError<E>) -> &'static str {
+    match error {
+        SdkError::TimeoutError(_) => "Timeout",
+        SdkError::DispatchFailure(_) => "ConnectionFailed",
+        SdkError::ResponseError(_) => "UnreadableAnswer",
+        _ => "CallFailed",
+    }
+}
+
+/// Tries until it succeeds, is refused for good, or the deadline has come.
+async fn until<F, A>(service: &'static str, deadline: Instant, mut attempt: F) -> Result<(), PublishError>
+where
+    F: FnMut() -> A,
+    A: Future<Output = Result<(), Refusal>>,
+{
+    let policy = ExponentialBackoff {
+        initial_interval: FIRST_WAIT,
+        current_interval: FIRST_WAIT,
+        max_interval: LONGEST_WAIT,
+        multiplier: 2.0,
+        // The deadline below is the only clock: `backoff` looks at its own just between attempts.
+        max_elapsed_time: None,
+        ..ExponentialBackoff::default()
+    };
+    let mut last = "Timeout".to_owned();
+    let tries = backoff::future::retry_notify(
+        policy,
+        || {
+            let call = attempt();
+            async move {
+                match timeout_at(deadline.min(Instant::now() + ATTEMPT), call).await {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(Refusal::Permanent(code))) => Err(backoff::Error::permanent(code)),
+                    Ok(Err(Refusal::Transient(code))) => Err(backoff::Error::transient(code)),
+                    Err(_) => Err(backoff::Error::transient("Timeout".to_owned())),
+                }
+            }
+        },
+        |code, _| last = code,
+    );
+    match timeout_at(deadline, tries).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(code)) => Err(PublishError::Rejected { service, code }),
+        Err(_) => Err(PublishError::Unavailable { service, code: last }),
+    }
+}
