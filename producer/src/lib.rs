@@ -16,7 +16,7 @@ use std::{
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
-use rollcall_aws_runtime::metrics::{Metrics, Unit};
+use rollcall_aws_runtime::metrics::{Metric, Metrics};
 use rollcall_events::{CognitoSub, Detail, DetailData, Origin};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -58,7 +58,7 @@ pub async fn handle(
         Meaning::NothingToPublish => tracing::info!("not a confirmed sign-up; nothing to publish"),
         Meaning::Unusable(why) => {
             tracing::error!(why, "a confirmed sign-up that names no user");
-            metrics.emit(&[("UserConfirmedUnusable", Unit::Count, 1.0)]);
+            metrics.emit(&[Metric::count("UserConfirmedUnusable", &1.0)]);
         }
     }
     Ok(payload)
@@ -83,7 +83,7 @@ async fn announce(
         }
         Err(error) => {
             tracing::error!(event.id = event_id, user.sub = %sub, error, "not published: this user has no row until the event is published again");
-            metrics.emit(&[("UserConfirmedUnpublished", Unit::Count, 1.0)]);
+            metrics.emit(&[Metric::count("UserConfirmedUnpublished", &1.0)]);
             match publisher.config().on_publish_failure {
                 OnPublishFailure::Succeed => Ok(()),
                 OnPublishFailure::Fail => Err(SignUpNotRecorded),

@@ -7,26 +7,28 @@ use aws_sdk_eventbridge::{
     types::PutEventsRequestEntry,
 };
 use aws_types::SdkConfig;
-use backoff::ExponentialBackoff;
 use jiff::Timestamp;
-use rollcall_aws_runtime::{environment::Environment, lambda_sdk::endpoint_url};
+use rollcall_aws_runtime::{
+    environment::Environment,
+    lambda_sdk::endpoint_url,
+    retry::{self, GaveUp, Pace, Refusal},
+};
 use rollcall_events::{DETAIL_TYPE, Envelope, SOURCE};
 use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::config::Config;
 
-/// The most time that one call may take: ten times a slow PutEvents, and short enough for three of them in the default budget.
-const ATTEMPT: Duration = Duration::from_millis(700);
+/// How calls follow each other.
+/// One may take ten times as long as a slow PutEvents, and three of them fit into the default budget.
+const PACE: Pace = Pace {
+    first_wait: Duration::from_millis(50),
+    longest_wait: Duration::from_millis(400),
+    attempt: Duration::from_millis(700),
+};
 
 /// EventBridge's share of the budget when there is a fallback; the queue gets the rest.
 const BUS_SHARE: (u32, u32) = (2, 3);
-
-/// First wait between two attempts; doubled each time, with jitter.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-
-/// Longest wait between two attempts: the whole budget is a few seconds.
-const LONGEST_WAIT: Duration = Duration::from_millis(400);
 
 /// Per-entry error codes of PutEvents that another attempt may cure.
 /// Source: `PutEventsResultEntry` in the Amazon EventBridge API reference.
@@ -170,14 +172,8 @@ impl Publisher {
     }
 }
 
-/// Why one attempt failed, and whether another one makes sense. Holds the service's code and never its message.
-enum Refusal {
-    Transient(String),
-    Permanent(String),
-}
-
-/// Only an answer that blames the request is permanent; everything else may pass.
-fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Refusal {
+/// Only an answer that blames the request is permanent; everything else may pass. Holds the service's code and never its message.
+fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Refusal<String> {
     const THROTTLED: u16 = 429;
     let SdkError::ServiceError(answer) = error else { return Refusal::Transient(what_happened(error).to_owned()) };
     let code = answer.err().code().unwrap_or("Unknown").to_owned();
@@ -196,39 +192,14 @@ fn what_happened<E>(error: &SdkError<E>) -> &'static str {
 }
 
 /// Tries until it succeeds, is refused for good, or the deadline has come.
-async fn until<F, A>(service: &'static str, deadline: Instant, mut attempt: F) -> Result<(), PublishError>
+async fn until<A>(service: &'static str, deadline: Instant, attempt: impl FnMut() -> A) -> Result<(), PublishError>
 where
-    F: FnMut() -> A,
-    A: Future<Output = Result<(), Refusal>>,
+    A: Future<Output = Result<(), Refusal<String>>>,
 {
-    let policy = ExponentialBackoff {
-        initial_interval: FIRST_WAIT,
-        current_interval: FIRST_WAIT,
-        max_interval: LONGEST_WAIT,
-        multiplier: 2.0,
-        // The deadline below is the only clock: `backoff` looks at its own just between attempts.
-        max_elapsed_time: None,
-        ..ExponentialBackoff::default()
-    };
-    let mut last = "Timeout".to_owned();
-    let tries = backoff::future::retry_notify(
-        policy,
-        || {
-            let call = attempt();
-            async move {
-                match timeout_at(deadline.min(Instant::now() + ATTEMPT), call).await {
-                    Ok(Ok(())) => Ok(()),
-                    Ok(Err(Refusal::Permanent(code))) => Err(backoff::Error::permanent(code)),
-                    Ok(Err(Refusal::Transient(code))) => Err(backoff::Error::transient(code)),
-                    Err(_) => Err(backoff::Error::transient("Timeout".to_owned())),
-                }
-            }
-        },
-        |code, _| last = code,
-    );
-    match timeout_at(deadline, tries).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(code)) => Err(PublishError::Rejected { service, code }),
-        Err(_) => Err(PublishError::Unavailable { service, code: last }),
-    }
+    retry::until(deadline, &PACE, attempt).await.map_err(|gave_up| match gave_up {
+        GaveUp::Refused(code) => PublishError::Rejected { service, code },
+        GaveUp::OutOfTime(last) => {
+            PublishError::Unavailable { service, code: last.unwrap_or_else(|| "Timeout".to_owned()) }
+        }
+    })
 }

@@ -8,3 +8,4 @@ pub mod environment;
 pub mod lambda_sdk;
 pub mod logging;
 pub mod metrics;
+pub mod retry;

@@ -20,6 +20,11 @@ pub fn init(environment: &Environment) {
         .finish();
     // Fails only when logging is on already, which is what was asked for.
     let _ = tracing::subscriber::set_global_default(subscriber);
+    // The usual text of a panic can quote what was being read.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(at, "panicked");
+    }));
 }
 
 fn level(environment: &Environment) -> LevelFilter {

@@ -12,13 +12,21 @@ use crate::environment::Environment;
 /// The namespace of every metric of this project.
 pub const NAMESPACE: &str = "rollcall";
 
-/// What a number counts.
+/// Values of one metric that one line may hold, the format's own limit.
+const VALUES: usize = 100;
+
 #[derive(Clone, Copy, Debug)]
-pub enum Unit {
-    /// Things.
+enum Unit {
     Count,
-    /// Milliseconds.
     Milliseconds,
+}
+
+/// A metric with its data points.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric<'a> {
+    name: &'a str,
+    unit: Unit,
+    values: &'a [f64],
 }
 
 impl Unit {
@@ -51,27 +59,64 @@ impl Metrics {
         Self { function, write: Box::new(write) }
     }
 
-    /// Writes one line with these metrics.
-    pub fn emit(&self, metrics: &[(&str, Unit, f64)]) {
-        (self.write)(&self.document(metrics, Timestamp::now()).to_string());
+    /// Writes these metrics, under the function's name alone.
+    pub fn emit(&self, metrics: &[Metric<'_>]) {
+        self.emit_with(None, metrics);
     }
 
-    fn document(&self, metrics: &[(&str, Unit, f64)], at: Timestamp) -> Value {
+    /// Writes these metrics under one more dimension. Every value of it is a metric that is paid for: use closed vocabularies only.
+    pub fn emit_by(&self, name: &str, value: &str, metrics: &[Metric<'_>]) {
+        self.emit_with(Some((name, value)), metrics);
+    }
+
+    fn emit_with(&self, dimension: Option<(&str, &str)>, metrics: &[Metric<'_>]) {
+        let longest = metrics.iter().map(|metric| metric.values.len()).max().unwrap_or(0);
+        for line in 0..longest.div_ceil(VALUES) {
+            let part: Vec<_> = metrics.iter().filter_map(|metric| metric.part(line)).collect();
+            (self.write)(&self.document(dimension, &part, Timestamp::now()).to_string());
+        }
+    }
+
+    fn document(&self, dimension: Option<(&str, &str)>, metrics: &[Metric<'_>], at: Timestamp) -> Value {
         let definitions: Vec<Value> =
-            metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit.as_str() })).collect();
+            metrics.iter().map(|metric| json!({ "Name": metric.name, "Unit": metric.unit.as_str() })).collect();
+        let dimensions: Vec<&str> = ["FunctionName"].into_iter().chain(dimension.map(|(name, _)| name)).collect();
         let mut document = Map::new();
         document.insert(
             "_aws".to_owned(),
             json!({
                 "Timestamp": at.as_millisecond(),
-                "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": definitions }],
+                "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": definitions }],
             }),
         );
         document.insert("FunctionName".to_owned(), json!(self.function));
-        for (name, _, value) in metrics {
-            document.insert((*name).to_owned(), json!(value));
-        }
+        document.extend(dimension.map(|(name, value)| (name.to_owned(), json!(value))));
+        document.extend(metrics.iter().map(|metric| (metric.name.to_owned(), metric.value())));
         Value::Object(document)
+    }
+}
+
+impl<'a> Metric<'a> {
+    /// A number of things.
+    pub fn count(name: &'a str, value: &'a f64) -> Self {
+        Self { name, unit: Unit::Count, values: std::slice::from_ref(value) }
+    }
+
+    /// Times, each a data point.
+    pub fn milliseconds(name: &'a str, values: &'a [f64]) -> Self {
+        Self { name, unit: Unit::Milliseconds, values }
+    }
+
+    fn part(&self, line: usize) -> Option<Self> {
+        let values = self.values.chunks(VALUES).nth(line)?;
+        Some(Self { name: self.name, unit: self.unit, values })
+    }
+
+    fn value(&self) -> Value {
+        match self.values {
+            [one] => json!(one),
+            many => json!(many),
+        }
     }
 }
 
@@ -79,25 +124,43 @@ impl Metrics {
 mod tests {
     use super::*;
 
+    fn lines(emit: impl Fn(&Metrics)) -> Vec<Value> {
+        let (line, lines) = std::sync::mpsc::channel();
+        let environment = Environment::from_iter([("AWS_LAMBDA_FUNCTION_NAME", "rollcall-producer")]);
+        emit(&Metrics::written_by(&environment, move |text| line.send(serde_json::from_str(text).unwrap()).unwrap()));
+        lines.try_iter().collect()
+    }
+
     #[test]
     fn a_line_has_the_shape_that_cloudwatch_reads() {
-        let metrics =
-            Metrics::of_function(&Environment::from_iter([("AWS_LAMBDA_FUNCTION_NAME", "rollcall-producer")]));
-        let at = Timestamp::from_millisecond(1_763_845_200_123).unwrap();
+        let mut lines = lines(|metrics| metrics.emit_by("Reason", "panic", &[Metric::count("Poison", &2.0)]));
+        assert!(lines[0]["_aws"]["Timestamp"].take().is_i64());
         assert_eq!(
-            metrics.document(&[("UserConfirmedUnpublished", Unit::Count, 1.0)], at),
+            lines[0],
             json!({
                 "_aws": {
-                    "Timestamp": 1_763_845_200_123_i64,
+                    "Timestamp": null,
                     "CloudWatchMetrics": [{
                         "Namespace": "rollcall",
-                        "Dimensions": [["FunctionName"]],
-                        "Metrics": [{ "Name": "UserConfirmedUnpublished", "Unit": "Count" }],
+                        "Dimensions": [["FunctionName", "Reason"]],
+                        "Metrics": [{ "Name": "Poison", "Unit": "Count" }],
                     }],
                 },
                 "FunctionName": "rollcall-producer",
-                "UserConfirmedUnpublished": 1.0,
+                "Reason": "panic",
+                "Poison": 2.0,
             })
         );
+    }
+
+    #[test]
+    fn more_values_than_a_line_may_hold_make_more_lines() {
+        let times = vec![1.5; 250];
+        let lines =
+            lines(|metrics| metrics.emit(&[Metric::count("Inserted", &250.0), Metric::milliseconds("Ms", &times)]));
+        let counts: Vec<_> = lines.iter().map(|line| line["Ms"].as_array().unwrap().len()).collect();
+        assert_eq!(counts, [100, 100, 50]);
+        assert_eq!(lines[0]["Inserted"], 250.0);
+        assert!(lines[1]["Inserted"].is_null(), "a count is counted once");
     }
 }
