@@ -37,6 +37,29 @@ pub fn connect_options(environment: &Environment) -> Result<PgConnectOptions, Va
     Ok(options.application_name("rollcall").options([("statement_timeout", STATEMENT_TIMEOUT)]))
 }
 
+/// The queues of the consumer.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    /// `QUEUE_URL`: where batches come from, for holding messages back.
+    pub queue_url: String,
+    /// `DLQ_URL`: where poison goes.
+    pub dlq_url: String,
+}
+
+impl Queues {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    ///
+    /// [`VariableError`] names the one that is missing.
+    pub fn read(environment: &Environment) -> Result<Self, VariableError> {
+        Ok(Self {
+            queue_url: environment.required("QUEUE_URL", "the URL of the queue that batches come from")?.to_owned(),
+            dlq_url: environment.required("DLQ_URL", "the URL of the queue that poison goes to")?.to_owned(),
+        })
+    }
+}
+
 /// The pool settings of the consumer. The pool connects when it is first used, so a database that is down does not fail the start.
 pub fn pool_options() -> PgPoolOptions {
     PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT)

@@ -1,130 +1,113 @@
 //! The consumer: a batch of messages becomes rows, and only what is proven is acknowledged.
 //!
-//! Each function peels one layer: [`handle`] accounts for messages, `read` turns bodies into users, [`store::insert`] turns users into rows.
+//! Each function peels one layer: [`handle`] accounts for messages, `records` turns bodies into users, [`store`] turns users into rows, [`poison`] and [`backpressure`] deal with the rest.
 
+pub mod backpressure;
 pub mod batch;
+pub mod classify;
 pub mod config;
 pub mod migrations;
+pub mod poison;
+mod records;
 pub mod store;
+mod summary;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use rollcall_aws_runtime::logging;
-use rollcall_events::{CognitoSub, ParseError, UserConfirmed, UserData};
+use rollcall_aws_runtime::metrics::Metrics;
+use rollcall_events::{UserConfirmed, UserData};
 use sqlx::PgPool;
+use tokio::time::Instant;
 
-use crate::batch::{Accounting, MissingMessageId, message_id};
+use crate::{
+    backpressure::{Held, hold_back},
+    batch::{Accounting, MissingMessageId},
+    config::Queues,
+    poison::{Cause, Poison, bury},
+    records::{Reading, read},
+    store::Outcome,
+    summary::Summary,
+};
 
-/// The users of a batch in the order of their keys, each with the messages that spoke of them.
-type Arrivals<'a> = BTreeMap<CognitoSub, Arrival<'a>>;
+/// Kept back from the invocation's deadline for what comes after the inserts: poison to the dead letters, the rest held back.
+const MARGIN: Duration = Duration::from_secs(4);
 
-/// One user, however many messages of the batch speak of them; the first one counts, as it would if they came one by one.
-struct Arrival<'a> {
-    user: UserData,
-    message_ids: Vec<&'a str>,
+/// Records that are inserted with one statement. More gain nothing, and the next chunk is read while this one is inserted.
+const CHUNK: usize = 1_000;
+
+/// Everything that a batch is handled with.
+pub struct Consumer {
+    /// The database.
+    pub pool: PgPool,
+    /// The queues' service.
+    pub sqs: aws_sdk_sqs::Client,
+    /// The queue that batches come from, and the one for poison.
+    pub queues: Queues,
+    /// Where figures go.
+    pub metrics: Metrics,
 }
 
-/// Handles one batch: inserts the users it speaks of in one statement, and lists every message that has no committed row.
+/// Handles one batch, and is done before `deadline`: good users have rows, poison is among the dead letters, and what is left is listed in the answer and held back.
 ///
 /// # Errors
 ///
 /// [`MissingMessageId`], which gives the whole batch back.
-pub async fn handle(event: SqsEvent, pool: &PgPool) -> Result<SqsBatchResponse, MissingMessageId> {
-    let start = Instant::now();
+pub async fn handle(
+    event: SqsEvent,
+    deadline: Instant,
+    consumer: &Consumer,
+) -> Result<SqsBatchResponse, MissingMessageId> {
     let mut accounting = Accounting::open(&event.records)?;
-    let arrivals = read(&event.records)?;
-    let users: Vec<&UserData> = arrivals.values().map(|arrival| &arrival.user).collect();
-    let inserted = match store::insert(pool, &users).await {
-        Ok(inserted) => {
-            arrivals.values().flat_map(|arrival| &arrival.message_ids).for_each(|id| accounting.acknowledge(id));
-            inserted
-        }
-        Err(error) => {
-            tracing::error!(error = logging::chain(&error), "no row of this batch is proven; all of it is given back");
-            0
-        }
-    };
-    tracing::info!(
-        batch.size = event.records.len(),
-        batch.inserted = inserted,
-        batch.duplicates = (event.records.len() - accounting.unproven()) as u64 - inserted,
-        batch.retry = accounting.unproven(),
-        duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "batch"
-    );
+    let mut summary = Summary::begin(event.records.len());
+    let mut poison = Vec::new();
+    let mut held = Vec::new();
+    let mut chunks = event.records.chunks(CHUNK);
+    let mut reading = read(chunks.next().unwrap_or_default(), UserConfirmed::from_envelope)?;
+    loop {
+        let next = chunks.next();
+        let users: Vec<&UserData> = reading.arrivals.values().map(|arrival| &arrival.event.data).collect();
+        // The statement is on its way while the next chunk is read.
+        let (outcome, next_reading) = tokio::join!(store::insert(&consumer.pool, &users, deadline - MARGIN), async {
+            next.map(|records| read(records, UserConfirmed::from_envelope)).transpose()
+        });
+        let next_reading = next_reading?;
+        poison.append(&mut reading.poison);
+        settle(&outcome, &reading, &mut accounting, &mut poison, &mut held);
+        summary.count(&outcome, &reading);
+        let Some(next_reading) = next_reading else { break };
+        reading = next_reading;
+    }
+    let buried = bury(&consumer.sqs, &consumer.queues.dlq_url, &poison, deadline).await;
+    for message_id in &buried {
+        accounting.acknowledge(message_id);
+    }
+    hold_back(&consumer.sqs, &consumer.queues.queue_url, &held, deadline).await;
+    summary.end(&poison, buried.len(), accounting.unproven(), &consumer.metrics);
     Ok(accounting.close())
 }
 
-/// Reads every body by itself, so that a bad one costs nobody else anything. Those are left out, and so stay unproven.
-fn read(records: &[SqsMessage]) -> Result<Arrivals<'_>, MissingMessageId> {
-    let mut arrivals = Arrivals::new();
-    for record in records {
-        let id = message_id(record)?;
-        match user_of(record) {
-            Ok(user) => {
-                arrivals
-                    .entry(user.cognito_sub)
-                    .or_insert_with(|| Arrival { user, message_ids: Vec::new() })
-                    .message_ids
-                    .push(id);
-            }
-            Err(error) => {
-                tracing::error!(message.id = id, reason = error.reason(), %error, "a message that cannot become a row");
-            }
-        }
+/// Puts each message of a chunk where the outcome for its user says.
+fn settle<'a>(
+    outcome: &Outcome,
+    reading: &Reading<'a>,
+    accounting: &mut Accounting,
+    poison: &mut Vec<Poison<'a>>,
+    held: &mut Vec<Held>,
+) {
+    let records = |sub| reading.arrivals.get(sub).into_iter().flat_map(|arrival| arrival.records.iter().copied());
+    for record in outcome.inserted.iter().chain(&outcome.already_present).flat_map(records) {
+        accounting.acknowledge(id(record));
     }
-    Ok(arrivals)
+    for (sub, reason) in &outcome.refused {
+        let cause =
+            Cause { reason: reason.to_string(), detail: format!("the table refuses it with SQLSTATE {}", reason.code) };
+        poison.extend(records(sub).map(|record| Poison { message_id: id(record), record, cause: cause.clone() }));
+    }
+    held.extend(outcome.unproven.iter().flat_map(records).filter_map(Held::of));
 }
 
-fn user_of(record: &SqsMessage) -> Result<UserData, ParseError> {
-    UserConfirmed::from_envelope(record.body.as_deref().unwrap_or_default()).map(|event| event.data)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const SUB: &str = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
-
-    fn record(id: &str, body: &str) -> SqsMessage {
-        let mut record = SqsMessage::default();
-        record.message_id = Some(id.to_owned());
-        record.body = Some(body.to_owned());
-        record
-    }
-
-    fn body(sub: &str, first_name: &str) -> String {
-        json!({
-            "detail-type": "UserConfirmed",
-            "detail": {
-                "metadata": { "version": 1, "event_id": SUB, "occurred_at": "2026-11-22T21:00:00.000Z", "origin": "sign_up" },
-                "data": { "cognito_sub": sub, "username": "u", "user_pool_id": "p_1", "first_name": first_name },
-            },
-        })
-        .to_string()
-    }
-
-    #[test]
-    fn messages_about_one_user_become_one_arrival_and_the_first_one_counts() {
-        let other = SUB.replace('7', "1");
-        let records =
-            [record("1", &body(SUB, "Ada")), record("2", &body(&other, "Bob")), record("3", &body(SUB, "Eve"))];
-        let arrivals = read(&records).unwrap();
-        assert_eq!(arrivals.len(), 2);
-        let ada = &arrivals[&CognitoSub::parse(SUB).unwrap()];
-        assert_eq!(ada.message_ids, ["1", "3"]);
-        assert_eq!(ada.user.first_name.as_ref().unwrap().as_str(), "Ada");
-        assert!(arrivals.keys().is_sorted(), "the insert relies on it");
-    }
-
-    #[test]
-    fn a_bad_body_is_left_out_and_the_others_are_read() {
-        let mut without_body = record("3", "");
-        without_body.body = None;
-        let records = [record("1", "not json"), record("2", &body(SUB, "Ada")), without_body];
-        assert_eq!(read(&records).unwrap().len(), 1);
-    }
+/// The id, which the accounting has asked for already.
+fn id(record: &SqsMessage) -> &str {
+    record.message_id.as_deref().unwrap_or_default()
 }

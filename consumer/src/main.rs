@@ -1,16 +1,42 @@
 //! The Lambda function `consumer`.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use consumer::{
-    config::{connect_options, pool_options},
+    Consumer,
+    config::{Queues, connect_options, pool_options},
     handle,
 };
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use rollcall_aws_runtime::{environment::Environment, logging};
+use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
+use rollcall_aws_runtime::{
+    environment::Environment,
+    lambda_sdk::{endpoint_url, sdk_config},
+    logging,
+    metrics::Metrics,
+};
+use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logging::init(&environment);
-    let pool = pool_options().connect_lazy_with(connect_options(&environment)?);
-    run(service_fn(|event: LambdaEvent<_>| handle(event.payload, &pool))).await
+    let consumer = consumer(&environment)?;
+    run(service_fn(|event: LambdaEvent<_>| Box::pin(handle(event.payload, deadline(&event.context), &consumer)))).await
+}
+
+fn consumer(environment: &Environment) -> Result<Consumer, Error> {
+    let mut sqs = aws_sdk_sqs::config::Builder::from(&sdk_config(environment)?);
+    sqs.set_endpoint_url(endpoint_url(environment, "SQS").map(str::to_owned));
+    Ok(Consumer {
+        pool: pool_options().connect_lazy_with(connect_options(environment)?),
+        sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        queues: Queues::read(environment)?,
+        metrics: Metrics::of_function(environment),
+    })
+}
+
+/// When Lambda ends this invocation, on the clock that time-outs use.
+fn deadline(context: &Context) -> Instant {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now)
 }

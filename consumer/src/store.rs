@@ -1,8 +1,14 @@
-//! The one INSERT.
+//! The one INSERT, and how a batch survives a row that the table refuses.
 
-use rollcall_events::{EmailAddress, PersonName, UserData};
-use sqlx::PgPool;
+use std::{collections::HashSet, time::Duration};
+
+use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
+use rollcall_events::{CognitoSub, EmailAddress, PersonName, UserData};
+use sqlx::{PgPool, Row};
+use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::classify::{Reason, Verdict, classify, describe};
 
 /// One statement for a batch of any size: arrays as parameters, so that its text, and with it its plan, never changes.
 ///
@@ -12,52 +18,138 @@ const INSERT: &str = "\
 insert into users (cognito_sub, email, first_name, last_name, is_active) \
 select cognito_sub, email, first_name, last_name, true \
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as arrived (cognito_sub, email, first_name, last_name) \
-on conflict (cognito_sub) do nothing";
+on conflict (cognito_sub) do nothing \
+returning cognito_sub";
 
-/// Why a batch has no rows. Shows the SQLSTATE and never the server's text, which can quote a value.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The server refused the statement.
-    #[error("the insert failed with SQLSTATE {code}{}", constraint.as_deref().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default())]
-    Refused {
-        /// Five characters; see "PostgreSQL Error Codes" in the PostgreSQL documentation.
-        code: String,
-        /// The constraint that was violated, when it was one.
-        constraint: Option<String>,
-    },
-    /// The statement did not reach the server, or its answer did not come back.
-    #[error("the database cannot be reached")]
-    Unreachable(#[source] sqlx::Error),
+/// How statements are tried again while the database is not well.
+/// An attempt may take as long as the server gives a statement, and a little for the way.
+const PACE: Pace = Pace {
+    first_wait: Duration::from_millis(50),
+    longest_wait: Duration::from_secs(1),
+    attempt: Duration::from_secs(8),
+};
+
+/// Statements that may fail for a reason that is not understood before anything has succeeded.
+/// One odd row is isolated well below it; a missing table is recognized after it, rather than after two statements for each row.
+const FUTILE_STATEMENTS: u32 = 32;
+
+/// What became of the users of a batch: each is in exactly one of the lists.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Their row is committed, by this statement.
+    pub inserted: Vec<CognitoSub>,
+    /// Their row was committed before.
+    pub already_present: Vec<CognitoSub>,
+    /// The table refuses them for good.
+    pub refused: Vec<(CognitoSub, Reason)>,
+    /// Nothing is proven: to be tried again later.
+    pub unproven: Vec<CognitoSub>,
+    /// What was wrong with the database, in words for a log.
+    pub trouble: Option<String>,
+    /// Statements sent.
+    pub statements: u32,
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::Database(refusal) => Self::Refused {
-                code: refusal.code().unwrap_or_default().into_owned(),
-                constraint: refusal.constraint().map(str::to_owned),
-            },
-            other => Self::Unreachable(other),
+enum Failure {
+    Permanent(Reason),
+    Unknown(String),
+    Unavailable(String),
+}
+
+/// Inserts the users that have no row yet, and is done before `deadline`.
+///
+/// A part that the table refuses is halved until the refused rows stand alone: k of them among n cost about 2·k·log2 n statements, and every other row is committed on the way.
+/// `users` must be sorted by `sub` without repeats: two batches that insert the same users in different orders deadlock, and one statement cannot insert a key twice.
+pub async fn insert(pool: &PgPool, users: &[&UserData], deadline: Instant) -> Outcome {
+    debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
+    let mut outcome = Outcome::default();
+    let mut futile = 0;
+    let mut parts = vec![users];
+    while let Some(part) = parts.pop() {
+        match insert_part(pool, part, deadline, &mut outcome.statements).await {
+            Ok(inserted) => outcome.commit(part, &inserted),
+            Err(Failure::Unavailable(trouble)) => {
+                outcome.give_back(part, trouble);
+                parts.drain(..).for_each(|part| outcome.unproven.extend(subs(part)));
+            }
+            Err(Failure::Unknown(trouble)) if part.len() < 2 || futile >= FUTILE_STATEMENTS => {
+                outcome.give_back(part, trouble);
+            }
+            Err(Failure::Permanent(reason)) if part.len() < 2 => {
+                outcome.refused.extend(subs(part).map(|sub| (sub, reason.clone())));
+            }
+            Err(failure) => {
+                let in_vain = outcome.inserted.is_empty() && outcome.already_present.is_empty();
+                futile += u32::from(in_vain && matches!(failure, Failure::Unknown(_)));
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            }
         }
     }
+    outcome
 }
 
-/// Inserts the users that have no row yet and gives back how many those were. When it returns `Ok`, each of them has a committed row.
-///
-/// `users` must be sorted by `sub` without repeats: two batches that insert the same users in different orders deadlock, and one statement cannot insert a key twice.
-///
-/// # Errors
-///
-/// [`StoreError`]: nothing of this batch is committed, or it is unknown whether it was.
-pub async fn insert(pool: &PgPool, users: &[&UserData]) -> Result<u64, StoreError> {
-    debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
-    if users.is_empty() {
-        return Ok(0);
+impl Outcome {
+    fn commit(&mut self, part: &[&UserData], inserted: &HashSet<Uuid>) {
+        for sub in subs(part) {
+            let list = if inserted.contains(&sub.as_uuid()) { &mut self.inserted } else { &mut self.already_present };
+            list.push(sub);
+        }
     }
-    let subs: Vec<Uuid> = users.iter().map(|user| user.cognito_sub.as_uuid()).collect();
-    let emails: Vec<_> = users.iter().map(|user| user.email.as_ref().map(EmailAddress::as_str)).collect();
-    let first_names: Vec<_> = users.iter().map(|user| user.first_name.as_ref().map(PersonName::as_str)).collect();
-    let last_names: Vec<_> = users.iter().map(|user| user.last_name.as_ref().map(PersonName::as_str)).collect();
-    let done = sqlx::query(INSERT).bind(subs).bind(emails).bind(first_names).bind(last_names).execute(pool).await?;
-    Ok(done.rows_affected())
+
+    fn give_back(&mut self, part: &[&UserData], trouble: String) {
+        self.unproven.extend(subs(part));
+        self.trouble = Some(trouble);
+    }
+}
+
+fn subs<'a>(part: &'a [&UserData]) -> impl Iterator<Item = CognitoSub> + 'a {
+    part.iter().map(|user| user.cognito_sub)
+}
+
+/// One statement, tried again while the database is not well. Gives back the keys that had no row before.
+async fn insert_part(
+    pool: &PgPool,
+    part: &[&UserData],
+    deadline: Instant,
+    statements: &mut u32,
+) -> Result<HashSet<Uuid>, Failure> {
+    if part.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let attempts = retry::until(deadline, &PACE, || {
+        *statements += 1;
+        async {
+            execute(pool, part).await.map_err(|error| match classify(&error) {
+                Verdict::Transient => Refusal::Transient(Failure::Unavailable(describe(&error))),
+                Verdict::Permanent(reason) => Refusal::Permanent(Failure::Permanent(reason)),
+                Verdict::Unknown => Refusal::Permanent(Failure::Unknown(describe(&error))),
+            })
+        }
+    });
+    attempts.await.map_err(|gave_up| match gave_up {
+        GaveUp::Refused(failure) => failure,
+        GaveUp::OutOfTime(last) => {
+            last.unwrap_or_else(|| Failure::Unavailable("the database does not answer".to_owned()))
+        }
+    })
+}
+
+async fn execute(pool: &PgPool, part: &[&UserData]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let keys: Vec<Uuid> = part.iter().map(|user| user.cognito_sub.as_uuid()).collect();
+    let emails: Vec<_> = part.iter().map(|user| user.email.as_ref().map(EmailAddress::as_str)).collect();
+    let first_names: Vec<_> = part.iter().map(|user| user.first_name.as_ref().map(PersonName::as_str)).collect();
+    let last_names: Vec<_> = part.iter().map(|user| user.last_name.as_ref().map(PersonName::as_str)).collect();
+    let mut connection = pool.acquire().await?;
+    let statement = sqlx::query(INSERT).bind(keys).bind(emails).bind(first_names).bind(last_names);
+    match statement.fetch_all(&mut *connection).await {
+        Ok(rows) => rows.iter().map(|row| row.try_get(0)).collect(),
+        Err(error) => {
+            // After a fail-over an open connection leads to what is a replica now; only a new one finds the primary.
+            if classify(&error) == Verdict::Transient {
+                connection.close_on_drop();
+            }
+            Err(error)
+        }
+    }
 }

@@ -1,0 +1,99 @@
+//! How long a message that could not be inserted stays hidden before it comes again.
+//!
+//! `ReportBatchItemFailures` switches off Lambda's own slowing down, so without this every message would come back after the queue's time-out, again and again, and be among the dead letters after `maxReceiveCount` of them.
+//! Source: "Implementing partial batch responses" in the AWS Lambda developer guide.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::SqsMessage;
+use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
+use futures_util::{StreamExt, stream};
+use tokio::time::{Instant, timeout_at};
+
+/// Shortest upper bound of a wait, after the first receive.
+const FIRST: Duration = Duration::from_secs(5);
+
+/// Longest wait. It is also how long the backlog takes to come back once the database does.
+/// With 500 receives it makes 12 hours of outage on average, and never less than 8: `tests/it/outage.rs` plays it.
+pub const LONGEST: Duration = Duration::from_mins(3);
+
+/// Entries of one ChangeMessageVisibilityBatch, SQS's own limit.
+const ENTRIES: usize = 10;
+
+/// Calls under way at the same time.
+const CALLS: usize = 8;
+
+/// A message to hold back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Names the entry in the answer.
+    pub message_id: String,
+    /// What SQS knows this receive by.
+    pub receipt_handle: String,
+    /// How often it has been received, this time included.
+    pub receive_count: u32,
+}
+
+impl Held {
+    /// What is needed of a record; nothing without a receipt, which SQS always sends.
+    pub(crate) fn of(record: &SqsMessage) -> Option<Self> {
+        let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        Some(Self {
+            message_id: record.message_id.clone()?,
+            receipt_handle: record.receipt_handle.clone()?,
+            receive_count: count.unwrap_or(1),
+        })
+    }
+}
+
+/// The wait before the next receive: full jitter under an exponential bound, so that a backlog does not come back all at once.
+///
+/// `random` is uniform in 0..1.
+pub fn wait(receive_count: u32, random: f64) -> Duration {
+    let doublings = receive_count.saturating_sub(1).min(16);
+    let bound = FIRST.saturating_mul(1 << doublings).min(LONGEST);
+    bound.mul_f64(random.clamp(0.0, 1.0))
+}
+
+/// Hides each message for its wait. What SQS does not take costs nothing but the queue's own time-out instead.
+pub async fn hold_back(sqs: &aws_sdk_sqs::Client, queue_url: &str, held: &[Held], deadline: Instant) {
+    let calls = held.chunks(ENTRIES).map(|chunk| async move {
+        let entries = chunk.iter().filter_map(entry).collect();
+        let call = sqs.change_message_visibility_batch().queue_url(queue_url).set_entries(Some(entries)).send();
+        match timeout_at(deadline, call).await {
+            Ok(Ok(answer)) => answer.failed().len(),
+            Ok(Err(_)) | Err(_) => chunk.len(),
+        }
+    });
+    let not_held: usize = stream::iter(calls).buffer_unordered(CALLS).fold(0, async |sum, failed| sum + failed).await;
+    if not_held > 0 {
+        tracing::warn!(not_held, "these come back after the queue's own time-out");
+    }
+}
+
+fn entry(held: &Held) -> Option<ChangeMessageVisibilityBatchRequestEntry> {
+    let wait = wait(held.receive_count, fastrand::f64());
+    ChangeMessageVisibilityBatchRequestEntry::builder()
+        .id(&held.message_id)
+        .receipt_handle(&held.receipt_handle)
+        .visibility_timeout(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX))
+        .build()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_the_cap_and_is_spread_over_all_of_it() {
+        assert_eq!(wait(1, 1.0), Duration::from_secs(5));
+        assert_eq!(wait(2, 1.0), Duration::from_secs(10));
+        assert_eq!(wait(6, 1.0), Duration::from_secs(160));
+        assert_eq!(wait(7, 1.0), LONGEST);
+        assert_eq!(wait(u32::MAX, 1.0), LONGEST);
+        assert_eq!(wait(7, 0.0), Duration::ZERO);
+        assert_eq!(wait(7, 0.5), LONGEST / 2);
+        assert_eq!(wait(0, 1.0), Duration::from_secs(5), "a count that was not told is the first");
+    }
+}

@@ -1,0 +1,83 @@
+//! What one invocation did, once in the log and once as metrics.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use rollcall_aws_runtime::metrics::{Metric, Metrics};
+
+use crate::{poison::Poison, records::Reading, store::Outcome};
+
+/// The figures of one batch, gathered as it goes.
+pub(crate) struct Summary {
+    began: Instant,
+    size: usize,
+    inserted: usize,
+    duplicates: usize,
+    statements: u32,
+    trouble: Option<String>,
+    sign_up_to_row_ms: Vec<f64>,
+}
+
+impl Summary {
+    pub(crate) fn begin(size: usize) -> Self {
+        Self {
+            began: Instant::now(),
+            size,
+            inserted: 0,
+            duplicates: 0,
+            statements: 0,
+            trouble: None,
+            sign_up_to_row_ms: Vec::new(),
+        }
+    }
+
+    /// Counts a chunk. Users are counted as inserted, messages as duplicates.
+    pub(crate) fn count(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
+        let arrivals = |sub| reading.arrivals.get(sub);
+        let now = Timestamp::now();
+        for arrival in outcome.inserted.iter().filter_map(arrivals) {
+            self.duplicates += arrival.records.len() - 1;
+            self.sign_up_to_row_ms.push(now.duration_since(arrival.event.metadata.occurred_at).as_secs_f64() * 1_000.0);
+        }
+        self.duplicates +=
+            outcome.already_present.iter().filter_map(arrivals).map(|arrival| arrival.records.len()).sum::<usize>();
+        self.inserted += outcome.inserted.len();
+        self.statements += outcome.statements;
+        self.trouble = outcome.trouble.clone().or_else(|| self.trouble.take());
+    }
+
+    /// Says it all. `poison` are the messages that cannot become rows, `buried` of which are among the dead letters.
+    pub(crate) fn end(self, poison: &[Poison<'_>], buried: usize, retry: usize, metrics: &Metrics) {
+        for poison in poison {
+            let (message_id, cause) = (poison.message_id, &poison.cause);
+            tracing::error!(message.id = message_id, reason = cause.reason, detail = cause.detail, "poison");
+            // What a reason is about can be anything, and every value of a dimension is paid for.
+            let word = cause.reason.split(':').next().unwrap_or_default();
+            metrics.emit_by("Reason", word, &[Metric::count("Poison", &1.0)]);
+        }
+        if let Some(trouble) = &self.trouble {
+            tracing::error!(trouble, "some of this batch is given back");
+        }
+        tracing::info!(
+            batch.size = self.size,
+            batch.inserted = self.inserted,
+            batch.duplicates = self.duplicates,
+            batch.poison = buried,
+            batch.retry = retry,
+            batch.statements = self.statements,
+            duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "batch"
+        );
+        metrics.emit(&[
+            Metric::count("Inserted", &number(self.inserted)),
+            Metric::count("Duplicates", &number(self.duplicates)),
+            Metric::count("Retried", &number(retry)),
+            Metric::milliseconds("SignUpToRowMs", &self.sign_up_to_row_ms),
+        ]);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a batch has thousands of messages")]
+fn number(count: usize) -> f64 {
+    count as f64
+}
