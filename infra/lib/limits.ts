@@ -1,0 +1,72 @@
+/**
+ * Every number that decides how the pipeline behaves, with its unit and its reason.
+ * Those that a deployment may change are the defaults and bounds of `parameters.ts`; the rest are fixed here.
+ */
+import { Duration } from 'aws-cdk-lib';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+
+/** A number that a deployment may choose, within what AWS accepts. */
+export interface Range {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export const PRODUCER = {
+  /** Cognito waits 5 seconds for a trigger and cannot be told otherwise; running longer would help nobody. */
+  timeout: Duration.seconds(5),
+  /** Lambda gives CPU in proportion to memory, and the TLS handshake of a cold start wants CPU. A starting value, not a measurement. */
+  memoryMiB: 256,
+} as const;
+
+export const CONSUMER = {
+  /** Seconds. Room for one batch and for the retries of its one statement. */
+  timeoutSeconds: 30,
+  /** An event is at most 6 MB and is parsed in place; the rest is room. A starting value, not a measurement. */
+  memoryMiB: 256,
+} as const;
+
+/**
+ * Seconds that a received message stays hidden.
+ * AWS asks for six times the function's time-out, so that Lambda can retry a throttled batch before it shows again.
+ * Below the function's time-out itself, AWS refuses the event source mapping; an emulator does not, which lets tests wait less.
+ */
+export const VISIBILITY_TIMEOUT_SECONDS: Range = { default: 6 * CONSUMER.timeoutSeconds, min: 1, max: 43_200 };
+
+/**
+ * Receives before SQS itself moves a message to the dead-letter queue.
+ * Hundreds, because only a message that kills the function should ever get there by counting: at 180 s apiece, 500 receives outlast a day of database outage.
+ * 1,000 is the most that SQS accepts.
+ */
+export const MAX_RECEIVE_COUNT: Range = { default: 500, min: 1, max: 1_000 };
+
+/** Messages per invocation: one statement inserts them all, so a bigger batch is cheaper per user. */
+export const BATCH_SIZE: Range = { default: 100, min: 1, max: 10_000 };
+
+/**
+ * Seconds that Lambda waits for a batch to fill: the most that batching may delay a new user.
+ * Lambda asks for at least one second when a batch holds more than ten, so zero is not offered.
+ */
+export const BATCH_WINDOW_SECONDS: Range = { default: 1, min: 1, max: 300 };
+
+/**
+ * Consumers that run at the same time, each with a connection or two: the ceiling on what a burst of sign-ups does to the database.
+ * Lambda accepts 2 to 1,000.
+ */
+export const MAXIMUM_CONCURRENCY: Range = { default: 5, min: 2, max: 1_000 };
+
+export const QUEUE_RETENTION = {
+  /** A long weekend without a database. */
+  source: Duration.days(4),
+  /** The longest that SQS offers. A message keeps its first enqueue time when it moves, so this has to be longer than the source's. */
+  deadLetters: Duration.days(14),
+} as const;
+
+/** What EventBridge allows at most: a day of delivery attempts before an event goes to the rule's dead-letter queue. */
+export const RULE_DELIVERY = {
+  maxEventAge: Duration.hours(24),
+  retryAttempts: 185,
+} as const;
+
+/** Long enough to look into last month's incident. */
+export const LOG_RETENTION = RetentionDays.ONE_MONTH;

@@ -1,0 +1,98 @@
+import { CfnParameter, type Stack } from 'aws-cdk-lib';
+import {
+  BATCH_SIZE,
+  BATCH_WINDOW_SECONDS,
+  MAXIMUM_CONCURRENCY,
+  MAX_RECEIVE_COUNT,
+  type Range,
+  VISIBILITY_TIMEOUT_SECONDS,
+} from './limits.ts';
+
+/**
+ * What a deployment chooses.
+ * CloudFormation parameters rather than context, so that one and the same template goes to AWS and to the local stack.
+ */
+export interface Parameters {
+  readonly namePrefix: string;
+  readonly userPoolId: string;
+  readonly databaseUrl: string;
+  readonly visibilityTimeoutSeconds: number;
+  readonly maxReceiveCount: number;
+  readonly batchSize: number;
+  readonly batchWindowSeconds: number;
+  readonly maximumConcurrency: number;
+}
+
+/** Declares the parameters at the top of the stack, where their logical ids are their names. */
+export function declareParameters(stack: Stack): Parameters {
+  return {
+    namePrefix: namePrefix(stack),
+    userPoolId: userPoolId(stack),
+    databaseUrl: databaseUrl(stack),
+    visibilityTimeoutSeconds: numberParameter(stack, 'VisibilityTimeoutSeconds', {
+      range: VISIBILITY_TIMEOUT_SECONDS,
+      description: 'Seconds that a received message stays hidden; AWS wants six times the time-out of the consumer and refuses less than one.',
+    }),
+    maxReceiveCount: numberParameter(stack, 'MaxReceiveCount', {
+      range: MAX_RECEIVE_COUNT,
+      description: 'Receives before SQS moves a message to the dead-letter queue; only for messages that kill the consumer.',
+    }),
+    batchSize: numberParameter(stack, 'BatchSize', {
+      range: BATCH_SIZE,
+      description: 'Messages that one invocation of the consumer takes at most.',
+    }),
+    batchWindowSeconds: numberParameter(stack, 'BatchWindowSeconds', {
+      range: BATCH_WINDOW_SECONDS,
+      description: 'Seconds that Lambda waits for a batch to fill.',
+    }),
+    maximumConcurrency: numberParameter(stack, 'MaximumConcurrency', {
+      range: MAXIMUM_CONCURRENCY,
+      description: 'Consumers that run at the same time at most; each holds a database connection or two.',
+    }),
+  };
+}
+
+function namePrefix(stack: Stack): string {
+  return new CfnParameter(stack, 'NamePrefix', {
+    type: 'String',
+    default: 'rollcall',
+    description: 'Every physical name begins with this; changing it on a deployed stack replaces the queues and loses what is in them.',
+    // A function's name has at most 64 characters; 40 leave room for every suffix.
+    allowedPattern: '[A-Za-z][A-Za-z0-9-]{0,39}',
+    constraintDescription: 'Give at most 40 letters, digits and hyphens, beginning with a letter.',
+  }).valueAsString;
+}
+
+function userPoolId(stack: Stack): string {
+  return new CfnParameter(stack, 'UserPoolId', {
+    type: 'String',
+    description: 'The only Cognito user pool that may call the producer, in the account and Region of this stack.',
+    allowedPattern: '[\\w-]+_[0-9a-zA-Z]+',
+    maxLength: 55,
+    constraintDescription: 'Give the id of a user pool, such as eu-central-1_AbCdEfGhI, not its name or ARN.',
+  }).valueAsString;
+}
+
+function databaseUrl(stack: Stack): string {
+  return new CfnParameter(stack, 'DatabaseUrl', {
+    type: 'String',
+    noEcho: true,
+    // In words: written out here, CloudFormation's own syntax would be taken for a reference.
+    description:
+      'The Postgres URL that the consumer connects to; on AWS pass a dynamic reference to a Secrets Manager secret and not the URL itself.',
+    allowedPattern: '(postgres(ql)?://|\\{\\{resolve:secretsmanager:).+',
+    constraintDescription: 'Give a postgres:// URL or a dynamic reference to a Secrets Manager secret that holds one.',
+  }).valueAsString;
+}
+
+function numberParameter(stack: Stack, id: string, about: { range: Range; description: string }): number {
+  const { range, description } = about;
+  return new CfnParameter(stack, id, {
+    type: 'Number',
+    default: range.default,
+    minValue: range.min,
+    maxValue: range.max,
+    description,
+    constraintDescription: `Give a whole number from ${range.min} to ${range.max}.`,
+  }).valueAsNumber;
+}

@@ -1,0 +1,128 @@
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { EventBus, type IEventBus } from 'aws-cdk-lib/aws-events';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import type { SynthContext } from './input.ts';
+import { CONSUMER, PRODUCER } from './limits.ts';
+import { declareParameters, type Parameters } from './parameters.ts';
+import { QueueWithDeadLetters } from './queues.ts';
+import { RuleToQueue } from './rule-to-queue.ts';
+import { RustFunction } from './rust-function.ts';
+
+/** What the producer publishes; the names are those of the contract in `libs/events`. */
+const USER_CONFIRMED = { source: ['rollcall'], detailType: ['UserConfirmed'] };
+
+export interface PipelineStackProps extends StackProps, SynthContext {}
+
+/**
+ * From Cognito's trigger to the row: producer, bus, rule, queue, consumer.
+ * The user pool and the database belong to others and come in as parameters.
+ */
+export class PipelineStack extends Stack {
+  private readonly context: SynthContext;
+  private readonly parameters: Parameters;
+
+  constructor(scope: Construct, id: string, props: PipelineStackProps) {
+    super(scope, id, props);
+    this.context = props;
+    this.parameters = declareParameters(this);
+
+    const bus = new EventBus(this, 'Bus', { eventBusName: this.named('events') });
+    const users = new QueueWithDeadLetters(this, 'Users', {
+      name: this.named('users'),
+      visibilityTimeout: Duration.seconds(this.parameters.visibilityTimeoutSeconds),
+      maxReceiveCount: this.parameters.maxReceiveCount,
+    });
+    const rule = new RuleToQueue(this, 'UserConfirmed', {
+      bus,
+      ruleName: this.named('user-confirmed'),
+      pattern: USER_CONFIRMED,
+      queue: users.queue,
+      deadLetterQueueName: this.named('rule-dlq'),
+    });
+    const producer = this.producer(bus, users.queue);
+    const consumer = this.consumer(users);
+
+    this.output('BusName', bus.eventBusName, 'The bus that the producer publishes to.');
+    this.output('BusArn', bus.eventBusArn, 'The same bus, for policies and rules of other stacks.');
+    this.output('QueueUrl', users.queue.queueUrl, 'The queue that the consumer reads.');
+    this.output('QueueArn', users.queue.queueArn, 'The same queue, for policies of other stacks.');
+    this.output('DlqUrl', users.deadLetters.queueUrl, 'Messages that the consumer could not turn into a row.');
+    this.output('RuleDlqUrl', rule.undelivered.queueUrl, 'Events that EventBridge could not deliver to the queue.');
+    this.output('ProducerFunctionName', producer.lambda.functionName, 'The function behind the trigger.');
+    this.output('ProducerFunctionArn', producer.lambda.functionArn, 'What to attach to the user pool as its PostConfirmation trigger.');
+    this.output('ConsumerFunctionName', consumer.lambda.functionName, 'The function that writes the rows.');
+  }
+
+  /** Cognito's PostConfirmation trigger: publishes to the bus and, when that is down, sends straight to the queue. */
+  private producer(bus: IEventBus, fallback: Queue): RustFunction {
+    const producer = new RustFunction(this, 'Producer', {
+      name: this.named('producer'),
+      description: 'Tells the bus that a user was confirmed.',
+      zip: this.context.zips.producer,
+      architecture: this.context.architecture,
+      timeout: PRODUCER.timeout,
+      memoryMiB: PRODUCER.memoryMiB,
+      environment: { EVENT_BUS_NAME: bus.eventBusName, FALLBACK_QUEUE_URL: fallback.queueUrl },
+      may: [
+        { actions: ['events:PutEvents'], on: bus.eventBusArn },
+        { actions: ['sqs:SendMessage'], on: fallback.queueArn },
+      ],
+    });
+    // The permission is here and the attaching is not: a pool's own stack decides about its triggers.
+    producer.lambda.addPermission('UserPool', {
+      principal: new ServicePrincipal('cognito-idp.amazonaws.com'),
+      sourceArn: this.formatArn({
+        service: 'cognito-idp',
+        resource: 'userpool',
+        resourceName: this.parameters.userPoolId,
+      }),
+      sourceAccount: this.account,
+    });
+    return producer;
+  }
+
+  /** Reads the queue in batches and inserts each batch with one statement. */
+  private consumer({ queue, deadLetters }: QueueWithDeadLetters): RustFunction {
+    const consumer = new RustFunction(this, 'Consumer', {
+      name: this.named('consumer'),
+      description: 'Turns confirmed users into rows.',
+      zip: this.context.zips.consumer,
+      architecture: this.context.architecture,
+      timeout: Duration.seconds(CONSUMER.timeoutSeconds),
+      memoryMiB: CONSUMER.memoryMiB,
+      environment: {
+        DATABASE_URL: this.parameters.databaseUrl,
+        QUEUE_URL: queue.queueUrl,
+        DLQ_URL: deadLetters.queueUrl,
+      },
+      may: [
+        // What the event source mapping does in the function's name.
+        { actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], on: queue.queueArn },
+        // What it does itself: holding messages back while the database is down, and burying poison.
+        { actions: ['sqs:ChangeMessageVisibility'], on: queue.queueArn },
+        { actions: ['sqs:SendMessage'], on: deadLetters.queueArn },
+      ],
+    });
+    new EventSourceMapping(this, 'UsersToConsumer', {
+      target: consumer.lambda,
+      eventSourceArn: queue.queueArn,
+      batchSize: this.parameters.batchSize,
+      maxBatchingWindow: Duration.seconds(this.parameters.batchWindowSeconds),
+      maxConcurrency: this.parameters.maximumConcurrency,
+      // One message that fails must not bring the others of its batch back.
+      reportBatchItemFailures: true,
+    });
+    return consumer;
+  }
+
+  private named(part: string): string {
+    return `${this.parameters.namePrefix}-${part}`;
+  }
+
+  private output(id: string, value: string, description: string): void {
+    new CfnOutput(this, id, { value, description });
+  }
+}

@@ -1,0 +1,57 @@
+import { type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { RULE_DELIVERY } from './limits.ts';
+import { DeadLetterQueue } from './queues.ts';
+
+export interface RuleToQueueProps {
+  readonly bus: IEventBus;
+  readonly ruleName: string;
+  readonly pattern: EventPattern;
+  readonly queue: Queue;
+  /** Where events go that EventBridge could not deliver; without it they would be dropped. */
+  readonly deadLetterQueueName: string;
+}
+
+/** Sends the events that match a pattern from a bus to a queue, unchanged. */
+export class RuleToQueue extends Construct {
+  readonly undelivered: DeadLetterQueue;
+
+  constructor(scope: Construct, id: string, props: RuleToQueueProps) {
+    super(scope, id);
+    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: props.deadLetterQueueName });
+    const rule = new Rule(this, 'Rule', {
+      eventBus: props.bus,
+      ruleName: props.ruleName,
+      eventPattern: props.pattern,
+    });
+    // The target by hand: the CDK's own lets EventBridge read the queue's attributes and address too.
+    rule.addTarget({
+      bind: () => ({
+        arn: props.queue.queueArn,
+        targetResource: props.queue,
+        deadLetterConfig: { arn: this.undelivered.queueArn },
+        retryPolicy: {
+          maximumEventAgeInSeconds: RULE_DELIVERY.maxEventAge.toSeconds(),
+          maximumRetryAttempts: RULE_DELIVERY.retryAttempts,
+        },
+      }),
+    });
+    letRuleSend(rule, props.queue);
+    letRuleSend(rule, this.undelivered);
+  }
+}
+
+/** Without the condition, a rule of any account could use EventBridge to write to the queue. */
+function letRuleSend(rule: Rule, queue: Queue): void {
+  queue.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'RuleMaySend',
+      principals: [new ServicePrincipal('events.amazonaws.com')],
+      actions: ['sqs:SendMessage'],
+      resources: [queue.queueArn],
+      conditions: { ArnEquals: { 'aws:SourceArn': rule.ruleArn } },
+    }),
+  );
+}

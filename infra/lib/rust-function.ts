@@ -1,0 +1,65 @@
+import type { Duration } from 'aws-cdk-lib';
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { LOG_RETENTION } from './limits.ts';
+
+/** One thing that a function may do, and to what. */
+export interface Permission {
+  readonly actions: string[];
+  readonly on: string;
+}
+
+export interface RustFunctionProps {
+  readonly name: string;
+  readonly description: string;
+  /** A zip with an executable `bootstrap` inside, already built for `architecture`. */
+  readonly zip: string;
+  readonly architecture: Architecture;
+  readonly timeout: Duration;
+  readonly memoryMiB: number;
+  readonly environment: Record<string, string>;
+  /** All that the function may do, besides writing to its own log group. */
+  readonly may: Permission[];
+}
+
+/** A Rust binary as a Lambda function, with a log group and a role of its own. */
+export class RustFunction extends Construct {
+  readonly lambda: Function;
+
+  constructor(scope: Construct, id: string, props: RustFunctionProps) {
+    super(scope, id);
+
+    // Ours rather than the one Lambda makes at the first invocation: that one keeps everything for ever.
+    // It goes with the stack, because a leftover group of the same name makes the next deployment fail.
+    const logGroup = new LogGroup(this, 'Logs', {
+      logGroupName: `/aws/lambda/${props.name}`,
+      retention: LOG_RETENTION,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+
+    // Written by hand, because the role that the CDK would make carries a managed policy that may write every log group.
+    // Unnamed, because role names are one space for all Regions of an account.
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    const writeLogs = { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], on: logGroup.logGroupArn };
+    for (const { actions, on } of [writeLogs, ...props.may]) {
+      role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [on] }));
+    }
+
+    this.lambda = new Function(this, 'Function', {
+      functionName: props.name,
+      description: props.description,
+      runtime: Runtime.PROVIDED_AL2023,
+      architecture: props.architecture,
+      handler: 'bootstrap',
+      code: Code.fromAsset(props.zip),
+      timeout: props.timeout,
+      memorySize: props.memoryMiB,
+      environment: props.environment,
+      role,
+      logGroup,
+    });
+  }
+}

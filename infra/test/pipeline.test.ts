@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Resource, synthesize, text } from './synthesized.ts';
+
+const { template, printed } = synthesize();
+const resources = Object.entries(template.Resources);
+
+function ofType(type: string): [id: string, properties: Record<string, any>][] {
+  return resources.filter(([, { Type }]) => Type === type).map(([id, { Properties }]) => [id, Properties]);
+}
+
+/** The one resource whose physical name ends like this. */
+function named(type: string, property: string, suffix: string): { id: string; properties: Record<string, any> } {
+  const found = ofType(type).filter(([, properties]) => text(properties[property]) === `<NamePrefix>-${suffix}`);
+  assert.equal(found.length, 1, `one ${type} named <NamePrefix>-${suffix}`);
+  const [[id, properties]] = found as [[string, Record<string, any>]];
+  return { id, properties };
+}
+
+function only(type: string): Record<string, any> {
+  const found = ofType(type);
+  assert.equal(found.length, 1, `one ${type}`);
+  return found[0]![1];
+}
+
+const producer = named('AWS::Lambda::Function', 'FunctionName', 'producer');
+const consumer = named('AWS::Lambda::Function', 'FunctionName', 'consumer');
+const users = named('AWS::SQS::Queue', 'QueueName', 'users');
+const usersDlq = named('AWS::SQS::Queue', 'QueueName', 'users-dlq');
+const ruleDlq = named('AWS::SQS::Queue', 'QueueName', 'rule-dlq');
+const bus = named('AWS::Events::EventBus', 'Name', 'events');
+const rule = named('AWS::Events::Rule', 'Name', 'user-confirmed');
+const mapping = only('AWS::Lambda::EventSourceMapping');
+
+/** Everything a function may do, as sorted `action on resource` lines. */
+function permissionsOf(lambda: { properties: Record<string, any> }): string[] {
+  const role = lambda.properties['Role']['Fn::GetAtt'][0];
+  return ofType('AWS::IAM::Policy')
+    .filter(([, policy]) => policy['Roles'].some((attached: unknown) => text(attached) === `<${role}>`))
+    .flatMap(([, policy]) => policy['PolicyDocument'].Statement)
+    .flatMap((statement) => {
+      assert.equal(statement.Effect, 'Allow');
+      return [statement.Action].flat().flatMap((action) =>
+        [statement.Resource].flat().map((resource) => `${action} on ${text(resource)}`),
+      );
+    })
+    .sort();
+}
+
+function logGroupOf(name: string): string {
+  const found = ofType('AWS::Logs::LogGroup').find(([, group]) => text(group['LogGroupName']) === `/aws/lambda/<NamePrefix>-${name}`);
+  assert.ok(found, `a log group for ${name}`);
+  return found[0];
+}
+
+function statementsFor(queueId: string): Record<string, any>[] {
+  return ofType('AWS::SQS::QueuePolicy')
+    .filter(([, policy]) => policy['Queues'].some((queue: unknown) => text(queue) === `<${queueId}>`))
+    .flatMap(([, policy]) => policy['PolicyDocument'].Statement);
+}
+
+describe('the way of an event', () => {
+  test('the rule sends confirmed users of our bus to the queue, and nothing else', () => {
+    assert.equal(text(rule.properties['EventBusName']), `<${bus.id}>`);
+    assert.deepEqual(rule.properties['EventPattern'], { source: ['rollcall'], 'detail-type': ['UserConfirmed'] });
+    assert.deepEqual(rule.properties['Targets'].map((target: any) => text(target.Arn)), [`<${users.id}.Arn>`]);
+  });
+
+  test('an event that cannot be delivered is tried for a day and then kept', () => {
+    const [target] = rule.properties['Targets'];
+    assert.deepEqual(target.RetryPolicy, { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 });
+    assert.equal(text(target.DeadLetterConfig.Arn), `<${ruleDlq.id}.Arn>`);
+  });
+
+  test('a message received too often moves to the dead-letter queue', () => {
+    const redrive = users.properties['RedrivePolicy'];
+    assert.equal(text(redrive.deadLetterTargetArn), `<${usersDlq.id}.Arn>`);
+    assert.equal(text(redrive.maxReceiveCount), '<MaxReceiveCount>');
+  });
+
+  test('the consumer reads the queue and answers for each message by itself', () => {
+    assert.equal(text(mapping['EventSourceArn']), `<${users.id}.Arn>`);
+    assert.equal(text(mapping['FunctionName']), `<${consumer.id}>`);
+    assert.deepEqual(mapping['FunctionResponseTypes'], ['ReportBatchItemFailures']);
+  });
+
+  test('batches and concurrency are what the deployment says', () => {
+    assert.equal(text(mapping['BatchSize']), '<BatchSize>');
+    assert.equal(text(mapping['MaximumBatchingWindowInSeconds']), '<BatchWindowSeconds>');
+    assert.equal(text(mapping['ScalingConfig'].MaximumConcurrency), '<MaximumConcurrency>');
+    assert.equal(text(users.properties['VisibilityTimeout']), '<VisibilityTimeoutSeconds>');
+  });
+
+  test('each function is told where its neighbours are', () => {
+    const { EVENT_BUS_NAME, FALLBACK_QUEUE_URL, ...others } = producer.properties['Environment'].Variables;
+    assert.equal(text(EVENT_BUS_NAME), `<${bus.id}>`);
+    assert.equal(text(FALLBACK_QUEUE_URL), `<${users.id}>`);
+    assert.deepEqual(others, {});
+    const { QUEUE_URL, DLQ_URL, ...database } = consumer.properties['Environment'].Variables;
+    assert.equal(text(QUEUE_URL), `<${users.id}>`);
+    assert.equal(text(DLQ_URL), `<${usersDlq.id}>`);
+    assert.deepEqual(database, { DATABASE_URL: { Ref: 'DatabaseUrl' } });
+  });
+});
+
+describe('times and limits', () => {
+  test("the producer answers within Cognito's five seconds", () => {
+    assert.ok(producer.properties['Timeout'] <= 5);
+  });
+
+  test("visibility is at least six times the consumer's time-out", () => {
+    const visibility = template.Parameters['VisibilityTimeoutSeconds']!['Default'];
+    assert.ok(visibility >= 6 * consumer.properties['Timeout']);
+  });
+
+  test('a dead-letter queue keeps messages longer than its source', () => {
+    for (const deadLetters of [usersDlq, ruleDlq]) {
+      assert.ok(deadLetters.properties['MessageRetentionPeriod'] > users.properties['MessageRetentionPeriod']);
+    }
+  });
+
+  test('a day of database outage does not exhaust the receives of a healthy message', () => {
+    const receives = template.Parameters['MaxReceiveCount']!['Default'];
+    const visibility = template.Parameters['VisibilityTimeoutSeconds']!['Default'];
+    assert.ok(receives * visibility >= 24 * 60 * 60);
+  });
+
+  test('logs do not stay for ever', () => {
+    for (const [id, group] of ofType('AWS::Logs::LogGroup')) assert.ok(group['RetentionInDays'] > 0, id);
+  });
+});
+
+describe('who may do what', () => {
+  test('the producer may only publish to our bus, send to our queue and write its own log', () => {
+    const logs = logGroupOf('producer');
+    assert.deepEqual(permissionsOf(producer), [
+      `events:PutEvents on <${bus.id}.Arn>`,
+      `logs:CreateLogStream on <${logs}.Arn>`,
+      `logs:PutLogEvents on <${logs}.Arn>`,
+      `sqs:SendMessage on <${users.id}.Arn>`,
+    ]);
+  });
+
+  test('the consumer may only use its own queue, bury poison in its own dead-letter queue, and write its own log', () => {
+    const logs = logGroupOf('consumer');
+    assert.deepEqual(permissionsOf(consumer), [
+      `logs:CreateLogStream on <${logs}.Arn>`,
+      `logs:PutLogEvents on <${logs}.Arn>`,
+      `sqs:ChangeMessageVisibility on <${users.id}.Arn>`,
+      `sqs:DeleteMessage on <${users.id}.Arn>`,
+      `sqs:GetQueueAttributes on <${users.id}.Arn>`,
+      `sqs:ReceiveMessage on <${users.id}.Arn>`,
+      `sqs:SendMessage on <${usersDlq.id}.Arn>`,
+    ]);
+  });
+
+  test('no two functions share a role', () => {
+    assert.notEqual(text(producer.properties['Role']), text(consumer.properties['Role']));
+  });
+
+  test('no managed policy is attached, and no permission hides inside a role', () => {
+    for (const [id, role] of ofType('AWS::IAM::Role')) {
+      assert.equal(role['ManagedPolicyArns'], undefined, id);
+      assert.equal(role['Policies'], undefined, id);
+    }
+    assert.deepEqual(ofType('AWS::IAM::ManagedPolicy'), []);
+  });
+
+  test('no policy names every resource', () => {
+    for (const [id, { Properties }] of resources) {
+      for (const statement of Properties['PolicyDocument']?.Statement ?? []) {
+        for (const resource of [statement.Resource].flat()) assert.doesNotMatch(text(resource), /\*/, id);
+      }
+    }
+  });
+
+  test('only the given pool, of this account, may call the producer', () => {
+    const { FunctionName, ...permission } = only('AWS::Lambda::Permission');
+    assert.equal(text(FunctionName), `<${producer.id}.Arn>`);
+    assert.deepEqual(Object.fromEntries(Object.entries(permission).map(([key, value]) => [key, text(value)])), {
+      Action: 'lambda:InvokeFunction',
+      Principal: 'cognito-idp.amazonaws.com',
+      SourceAccount: '<AWS::AccountId>',
+      SourceArn: 'arn:<AWS::Partition>:cognito-idp:<AWS::Region>:<AWS::AccountId>:userpool/<UserPoolId>',
+    });
+  });
+
+  test('only our rule may send to the queue and to its own dead-letter queue, and nobody to the other', () => {
+    const allowed = (id: string) => statementsFor(id).filter(({ Effect }) => Effect === 'Allow');
+    for (const queue of [users, ruleDlq]) {
+      const [statement, ...others] = allowed(queue.id);
+      assert.deepEqual(others, []);
+      assert.equal(statement?.['Action'], 'sqs:SendMessage');
+      assert.deepEqual(statement?.['Principal'], { Service: 'events.amazonaws.com' });
+      assert.equal(text(statement?.['Condition'].ArnEquals['aws:SourceArn']), `<${rule.id}.Arn>`);
+    }
+    assert.deepEqual(allowed(usersDlq.id), []);
+  });
+
+  test('queues refuse plain http', () => {
+    for (const [id] of ofType('AWS::SQS::Queue')) {
+      const refusals = statementsFor(id).filter(
+        ({ Effect, Action, Condition }) =>
+          Effect === 'Deny' && Action === 'sqs:*' && Condition?.Bool?.['aws:SecureTransport'] === 'false',
+      );
+      assert.equal(refusals.length, 1, id);
+    }
+  });
+
+  test('queues are encrypted at rest', () => {
+    for (const [id, queue] of ofType('AWS::SQS::Queue')) assert.equal(queue['SqsManagedSseEnabled'], true, id);
+  });
+});
+
+describe('names and parameters', () => {
+  test('every physical name begins with the prefix', () => {
+    const nameProperty: Record<string, string> = {
+      'AWS::Events::EventBus': 'Name',
+      'AWS::Events::Rule': 'Name',
+      'AWS::Lambda::Function': 'FunctionName',
+      'AWS::Logs::LogGroup': 'LogGroupName',
+      'AWS::SQS::Queue': 'QueueName',
+    };
+    for (const [id, { Type, Properties }] of resources) {
+      const property = nameProperty[Type];
+      if (property) assert.match(text(Properties[property]), /^(\/aws\/lambda\/)?<NamePrefix>-/, id);
+    }
+  });
+
+  test('the longest prefix still leaves every name within its limit', () => {
+    const prefix = 'x'.repeat(40);
+    assert.match(prefix, new RegExp(`^${template.Parameters['NamePrefix']!['AllowedPattern']}$`));
+    assert.doesNotMatch(`${prefix}x`, new RegExp(`^${template.Parameters['NamePrefix']!['AllowedPattern']}$`));
+    const shortest = { FunctionName: 64, QueueName: 80, Name: 64 };
+    for (const [id, { Type, Properties }] of resources) {
+      if (Type.startsWith('AWS::IAM::')) continue;
+      for (const [property, limit] of Object.entries(shortest)) {
+        // A reference to another resource is that resource's name; only those made here count.
+        const name = Properties[property]?.['Fn::Join'] && text(Properties[property]).replace('<NamePrefix>', prefix);
+        if (name) assert.ok(name.length <= limit, `${id}: ${name}`);
+      }
+    }
+  });
+
+  test('the database address is asked for and never shown', () => {
+    const { NoEcho, Default } = template.Parameters['DatabaseUrl']!;
+    assert.equal(NoEcho, true);
+    assert.equal(Default, undefined);
+  });
+
+  test('the database address may be a Postgres URL or a reference to a secret, and nothing else', () => {
+    const accepted = new RegExp(`^(?:${template.Parameters['DatabaseUrl']!['AllowedPattern']})$`);
+    assert.match('postgres://someone@db.example/app', accepted);
+    assert.match('postgresql://someone@db.example/app', accepted);
+    assert.match('{{resolve:secretsmanager:app/db:SecretString:url}}', accepted);
+    assert.doesNotMatch('mysql://someone@db.example/app', accepted);
+    assert.doesNotMatch('', accepted);
+  });
+
+  test("the pool's id is asked for, and an ARN is refused", () => {
+    const { AllowedPattern, Default } = template.Parameters['UserPoolId']!;
+    const accepted = new RegExp(`^(?:${AllowedPattern})$`);
+    assert.equal(Default, undefined);
+    assert.match('eu-central-1_AbCdEfGhI', accepted);
+    assert.doesNotMatch('arn:aws:cognito-idp:eu-central-1:111122223333:userpool/eu-central-1_AbCdEfGhI', accepted);
+  });
+
+  test('every number has bounds, a default between them and a sentence for whoever misses them', () => {
+    const numbers = Object.entries(template.Parameters).filter(([, { Type }]) => Type === 'Number');
+    assert.equal(numbers.length, 5);
+    for (const [id, { MinValue, Default, MaxValue, ConstraintDescription }] of numbers) {
+      assert.ok(MinValue <= Default && Default <= MaxValue, id);
+      assert.match(ConstraintDescription, /^Give /, id);
+    }
+  });
+
+  test('what others need to know is an output', () => {
+    assert.deepEqual(Object.keys(template.Outputs).sort(), [
+      'BusArn',
+      'BusName',
+      'ConsumerFunctionName',
+      'DlqUrl',
+      'ProducerFunctionArn',
+      'ProducerFunctionName',
+      'QueueArn',
+      'QueueUrl',
+      'RuleDlqUrl',
+    ]);
+  });
+});
+
+describe('the template as a whole', () => {
+  test('functions are the prebuilt zips, for the architecture that was asked for', () => {
+    for (const { properties } of [producer, consumer]) {
+      assert.equal(properties['Runtime'], 'provided.al2023');
+      assert.equal(properties['Handler'], 'bootstrap');
+      assert.deepEqual(properties['Architectures'], ['x86_64']);
+    }
+    assert.notEqual(producer.properties['Code'].S3Key, consumer.properties['Code'].S3Key);
+  });
+
+  test('a function logs to the group that its role may write', () => {
+    assert.equal(text(producer.properties['LoggingConfig'].LogGroup), `<${logGroupOf('producer')}>`);
+    assert.equal(text(consumer.properties['LoggingConfig'].LogGroup), `<${logGroupOf('consumer')}>`);
+  });
+
+  test('it holds only what the local stack can create', () => {
+    const creatable = [
+      'AWS::Events::EventBus',
+      'AWS::Events::Rule',
+      'AWS::IAM::Policy',
+      'AWS::IAM::Role',
+      'AWS::Lambda::EventSourceMapping',
+      'AWS::Lambda::Function',
+      'AWS::Lambda::Permission',
+      'AWS::Logs::LogGroup',
+      'AWS::SQS::Queue',
+      'AWS::SQS::QueuePolicy',
+    ];
+    const used = new Set(resources.map(([, resource]: [string, Resource]) => resource.Type));
+    assert.deepEqual([...used].filter((type) => !creatable.includes(type)), []);
+  });
+
+  test('the synth has nothing to complain about', () => {
+    assert.equal(printed, '');
+  });
+});

@@ -1,0 +1,62 @@
+/** Runs the app the way the local stack does, against zips that hold nothing, and reads back what it wrote. */
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Resource {
+  readonly Type: string;
+  // `any`: what a property holds is whatever CloudFormation allows there.
+  readonly Properties: Record<string, any>;
+}
+
+export interface Template {
+  readonly Parameters: Record<string, Record<string, any>>;
+  readonly Resources: Record<string, Resource>;
+  readonly Outputs: Record<string, { readonly Value: unknown }>;
+}
+
+/** A folder that is gone when the process ends, however it ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rollcall-infra-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The smallest file that is a zip: the end of an empty directory. Two of them differ by their comment. */
+export function writeDummyZip(folder: string, name: 'producer' | 'consumer'): void {
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt16LE(name.length, 20);
+  writeFileSync(join(folder, `${name}.zip`), Buffer.concat([end, Buffer.from(name)]));
+}
+
+export function runApp(context: Record<string, unknown>, out: string): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, ['--import', 'tsx', 'bin/rollcall.ts'], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify(context) },
+  });
+}
+
+/** One synth; call it once per test file. */
+export function synthesize(): { template: Template; printed: string } {
+  const zips = temporaryFolder();
+  writeDummyZip(zips, 'producer');
+  writeDummyZip(zips, 'consumer');
+  const out = temporaryFolder();
+  const run = runApp({ functions: zips }, out);
+  if (run.status !== 0) throw new Error(`the synth failed:\n${run.stderr}`);
+  const template = JSON.parse(readFileSync(join(out, 'RollcallPipeline.template.json'), 'utf8')) as Template;
+  return { template, printed: run.stdout + run.stderr };
+}
+
+/** A template value as one line of text: `<NamePrefix>-users`, `<UsersQueue.Arn>`. */
+export function text(value: any): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  if ('Ref' in value) return `<${value.Ref}>`;
+  if ('Fn::GetAtt' in value) return `<${value['Fn::GetAtt'].join('.')}>`;
+  if ('Fn::Join' in value) return value['Fn::Join'][1].map(text).join(value['Fn::Join'][0]);
+  return JSON.stringify(value);
+}
