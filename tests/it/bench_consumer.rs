@@ -1,0 +1,144 @@
+//! A consumer on a bench: the real handler and a real database of its own, with SQS played by a script.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use consumer::{
+    Consumer,
+    config::{Queues, connect_options, pool_options},
+    handle,
+    migrations::migrator,
+};
+use pipeline_tests::{
+    Stack,
+    scripted_http::{Answer, Call, ScriptedHttp},
+};
+use rollcall_aws_runtime::{environment::Environment, metrics::Metrics};
+use serde_json::{Value, json};
+use sqlx::{PgPool, Row};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub(crate) const SEND: &str = "AmazonSQS.SendMessageBatch";
+pub(crate) const HOLD: &str = "AmazonSQS.ChangeMessageVisibilityBatch";
+
+/// As long as a Lambda invocation has.
+pub(crate) const INVOCATION: Duration = Duration::from_secs(30);
+
+/// A consumer whose calls to SQS are remembered.
+pub(crate) struct Bench {
+    pub(crate) pool: PgPool,
+    pub(crate) http: ScriptedHttp,
+    pub(crate) consumer: Consumer,
+}
+
+/// A migrated database that nobody else uses.
+pub(crate) async fn database() -> String {
+    let url = Stack::shared().unwrap().postgres.create_database(&format!("test_{}", Uuid::new_v4().simple())).unwrap();
+    migrator().run(&pool_to(&url)).await.unwrap();
+    url
+}
+
+/// A pool with the consumer's own settings.
+pub(crate) fn pool_to(url: &str) -> PgPool {
+    let environment = Environment::from_iter([("DATABASE_URL", url)]);
+    pool_options().connect_lazy_with(connect_options(&environment).unwrap())
+}
+
+/// SQS that takes everything.
+pub(crate) fn obliging(call: &Call, _: usize) -> Answer {
+    let entries = call.body["Entries"].as_array().cloned().unwrap_or_default();
+    let done: Vec<Value> = entries
+        .iter()
+        .map(|entry| json!({ "Id": entry["Id"], "MessageId": "copy", "MD5OfMessageBody": "x" }))
+        .collect();
+    Answer::Reply(200, json!({ "Successful": done, "Failed": [] }))
+}
+
+impl Bench {
+    /// With a database of its own and SQS that takes everything.
+    pub(crate) async fn new() -> Self {
+        Self::with(&database().await, obliging)
+    }
+
+    pub(crate) fn with(url: &str, sqs: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> Self {
+        let pool = pool_to(url);
+        let http = ScriptedHttp::new(sqs);
+        let consumer = Consumer {
+            pool: pool.clone(),
+            sqs: aws_sdk_sqs::Client::new(&http.sdk_config()),
+            queues: Queues { queue_url: "https://queue".to_owned(), dlq_url: "https://dlq".to_owned() },
+            metrics: Metrics::written_by(&Environment::from_iter([("UNUSED", "")]), |_| ()),
+        };
+        Self { pool, http, consumer }
+    }
+
+    /// Handles a batch and gives back the message ids that the answer lists.
+    pub(crate) async fn failed(&self, event: SqsEvent) -> Vec<String> {
+        self.failed_within(event, INVOCATION).await
+    }
+
+    pub(crate) async fn failed_within(&self, event: SqsEvent, time: Duration) -> Vec<String> {
+        let answer = handle(event, Instant::now() + time, &self.consumer).await.unwrap();
+        answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    }
+
+    pub(crate) async fn rows(&self) -> i64 {
+        sqlx::query("select count(*) from users").fetch_one(&self.pool).await.unwrap().get(0)
+    }
+
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&self.pool).await.unwrap();
+    }
+
+    /// The entries that were sent to the dead-letter queue, in order.
+    pub(crate) fn buried(&self) -> Vec<Value> {
+        self.entries(SEND)
+    }
+
+    /// The entries that were held back.
+    pub(crate) fn held(&self) -> Vec<Value> {
+        self.entries(HOLD)
+    }
+
+    fn entries(&self, operation: &str) -> Vec<Value> {
+        let calls = self.http.calls().into_iter().filter(|call| call.operation == operation);
+        calls.flat_map(|call| call.body["Entries"].as_array().cloned().unwrap_or_default()).collect()
+    }
+}
+
+/// The body of a message about a user, with more of their data.
+pub(crate) fn user(sub: Uuid, more: &Value) -> String {
+    let mut event = json!({
+        "detail-type": "UserConfirmed",
+        "detail": {
+            "metadata": { "version": 1, "event_id": sub, "occurred_at": "2026-11-22T21:00:00.000Z", "origin": "sign_up" },
+            "data": { "cognito_sub": sub, "username": "u", "user_pool_id": "us-east-1_Ab12Cd34E" },
+        },
+    });
+    for (key, value) in more.as_object().unwrap() {
+        event["detail"]["data"][key] = value.clone();
+    }
+    event.to_string()
+}
+
+/// The body of a message about somebody new.
+pub(crate) fn somebody(more: &Value) -> String {
+    user(Uuid::new_v4(), more)
+}
+
+/// A batch as Lambda delivers it; the messages are called `m0`, `m1` and so on.
+pub(crate) fn batch(bodies: impl IntoIterator<Item = String>) -> SqsEvent {
+    let mut event = SqsEvent::default();
+    event.records = bodies.into_iter().enumerate().map(|(at, body)| record(at, body)).collect();
+    event
+}
+
+fn record(at: usize, body: String) -> SqsMessage {
+    let mut record = SqsMessage::default();
+    record.message_id = Some(format!("m{at}"));
+    record.receipt_handle = Some(format!("r{at}"));
+    record.body = Some(body);
+    record.attributes.insert("ApproximateReceiveCount".to_owned(), "3".to_owned());
+    record
+}

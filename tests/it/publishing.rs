@@ -1,0 +1,238 @@
+//! The producer against services that misbehave: promise P6, sign-up is never broken.
+
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use lambda_runtime::{Context, LambdaEvent};
+use pipeline_tests::scripted_http::{Answer, Call, ScriptedHttp};
+use producer::{SignUpNotRecorded, config::Config, handle, publish::Publisher};
+use rollcall_aws_runtime::{environment::Environment, metrics::Metrics};
+use rollcall_events::{EmailAddress, PersonName, PhoneNumber, UserConfirmed};
+use serde_json::{Value, json, value::RawValue};
+
+const PUT_EVENTS: &str = "AWSEvents.PutEvents";
+const SEND_MESSAGE: &str = "AmazonSQS.SendMessage";
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../producer/fixtures/cognito");
+
+fn accepted(call: &Call) -> Answer {
+    Answer::Reply(
+        200,
+        match call.operation.as_str() {
+            PUT_EVENTS => json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "1" }] }),
+            _ => json!({ "MessageId": "1", "MD5OfMessageBody": "x" }),
+        },
+    )
+}
+
+/// What PutEvents says, with HTTP 200, when it did not take the entry.
+fn entry_failed(code: &str) -> Answer {
+    Answer::Reply(200, json!({ "FailedEntryCount": 1, "Entries": [{ "ErrorCode": code, "ErrorMessage": "no" }] }))
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    Answer::Reply(status, json!({ "__type": code, "message": "no" }))
+}
+
+struct Run {
+    answer: Result<Box<RawValue>, SignUpNotRecorded>,
+    calls: Vec<Call>,
+    metrics: String,
+    took: Duration,
+}
+
+impl Run {
+    fn operations(&self) -> Vec<&str> {
+        self.calls.iter().map(|call| call.operation.as_str()).collect()
+    }
+
+    fn sends(&self) -> Vec<&Call> {
+        self.calls.iter().filter(|call| call.operation == SEND_MESSAGE).collect()
+    }
+
+    fn echoed(&self, event: &str) -> bool {
+        self.answer.as_ref().is_ok_and(|answer| answer.get() == event.trim_end())
+    }
+}
+
+fn fixture(name: &str) -> String {
+    std::fs::read_to_string(format!("{FIXTURES}/{name}")).unwrap()
+}
+
+/// Invokes the handler once, with five seconds left as in Cognito.
+async fn invoke(
+    event: &str,
+    more: &[(&str, &str)],
+    script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
+) -> Run {
+    let http = ScriptedHttp::new(script);
+    let variables = [("EVENT_BUS_NAME", "bus"), ("FALLBACK_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/q")];
+    let environment: Environment = variables.iter().chain(more).copied().collect();
+    let publisher = Publisher::new(&http.sdk_config(), &environment, Config::read(&environment).unwrap());
+    let mut context = Context::default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    context.deadline = u64::try_from((now + Duration::from_secs(5)).as_millis()).unwrap();
+    "arn:aws:lambda:eu-west-1:123456789012:function:rollcall-producer".clone_into(&mut context.invoked_function_arn);
+    let payload = RawValue::from_string(event.trim_end().to_owned()).unwrap();
+    let (line, lines) = mpsc::channel();
+    let metrics = Metrics::written_by(&environment, move |text| line.send(text.to_owned()).unwrap());
+    let start = Instant::now();
+    let answer = handle(LambdaEvent::new(payload, context), &publisher, &metrics).await;
+    Run { answer, calls: http.calls(), metrics: lines.try_iter().collect(), took: start.elapsed() }
+}
+
+/// The rows of the fixtures' README: file and whether it must be published.
+fn fixtures() -> Vec<(String, bool)> {
+    let readme = fixture("README.md");
+    let rows = readme.lines().filter_map(|line| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let file = cells.next().filter(|cell| cell.ends_with(".json"))?;
+        Some((file.to_owned(), cells.next()? == "yes"))
+    });
+    rows.collect()
+}
+
+#[tokio::test]
+async fn every_cognito_fixture_is_echoed_byte_for_byte_and_published_as_its_readme_says() {
+    let files = std::fs::read_dir(FIXTURES)
+        .unwrap()
+        .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "json"));
+    assert_eq!(fixtures().len(), files.count(), "every file has a row in the README");
+    for (file, published) in fixtures() {
+        let event = fixture(&file);
+        let run = invoke(&event, &[], |call, _| accepted(call)).await;
+        assert!(run.echoed(&event), "{file}");
+        assert_eq!(run.operations(), if published { vec![PUT_EVENTS] } else { vec![] }, "{file}");
+        println!(
+            "{file}: echoed {} bytes, {}",
+            event.trim_end().len(),
+            if published { "published" } else { "not published" }
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_is_what_the_consumer_reads_and_nothing_that_the_client_wrote() {
+    for (file, _) in fixtures().into_iter().filter(|(_, published)| *published) {
+        let event = fixture(&file);
+        let run = invoke(&event, &[], |call, _| accepted(call)).await;
+        let entry = &run.calls[0].body["Entries"][0];
+        assert_eq!((&entry["Source"], &entry["DetailType"]), (&json!("rollcall"), &json!("UserConfirmed")));
+        let user =
+            UserConfirmed::from_detail(entry["Detail"].as_str().unwrap()).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let cognito: Value = serde_json::from_str(&event).unwrap();
+        let attributes = &cognito["request"]["userAttributes"];
+        let text = |name: &str| attributes[name].as_str();
+        assert_eq!(Some(user.data.cognito_sub.to_string().as_str()), text("sub"), "{file}");
+        assert_eq!(user.data.email.as_ref().map(EmailAddress::as_str), text("email"), "{file}");
+        assert_eq!(user.data.first_name.as_ref().map(PersonName::as_str), text("given_name"), "{file}");
+        assert_eq!(user.data.last_name.as_ref().map(PersonName::as_str), text("family_name"), "{file}");
+        assert_eq!(user.data.phone_number.as_ref().map(PhoneNumber::as_str), text("phone_number"), "{file}");
+        assert!(!entry.to_string().contains("is_admin"), "{file}: client metadata was forwarded");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_entry_behind_http_200_is_tried_again() {
+    let event = fixture("01-email-pool.json");
+    let run = invoke(&event, &[], |call, before| match before {
+        0 => entry_failed("InternalFailure"),
+        1 => entry_failed("ThrottlingException"),
+        _ => accepted(call),
+    })
+    .await;
+    assert!(run.echoed(&event));
+    assert_eq!(run.operations(), [PUT_EVENTS; 3]);
+    let entries: Vec<_> = run.calls.iter().map(|call| call.body["Entries"][0]["Detail"].clone()).collect();
+    assert!(entries.iter().all(|entry| *entry == entries[0]), "a retry is the same event");
+}
+
+#[tokio::test]
+async fn an_event_that_eventbridge_refuses_for_good_takes_the_queue_at_once() {
+    let event = fixture("01-email-pool.json");
+    for refusal in [
+        entry_failed("NotAuthorizedForDetailTypeException"),
+        error(400, "AccessDeniedException"),
+        error(400, "ResourceNotFoundException"),
+    ] {
+        let run = invoke(
+            &event,
+            &[],
+            move |call, _| {
+                if call.operation == PUT_EVENTS { refusal.clone() } else { accepted(call) }
+            },
+        )
+        .await;
+        assert!(run.echoed(&event));
+        assert_eq!(run.operations(), [PUT_EVENTS, SEND_MESSAGE], "no second attempt at what cannot succeed");
+    }
+}
+
+#[tokio::test]
+async fn the_fallback_writes_the_same_envelope_that_eventbridge_would_have_delivered() {
+    let event = fixture("09-names-that-break-sql-and-json.json");
+    let run = invoke(&event, &[], |call, _| {
+        if call.operation == PUT_EVENTS { error(400, "AccessDeniedException") } else { accepted(call) }
+    })
+    .await;
+    let body = run.sends()[0].body["MessageBody"].as_str().unwrap();
+    let user = UserConfirmed::from_envelope(body).unwrap();
+    assert_eq!(user.data.last_name.unwrap().as_str(), "O\"Brien \\ \u{2028} 👩\u{200d}💻");
+    let envelope: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(envelope["account"], "123456789012");
+    assert_eq!(envelope["region"], "eu-west-1");
+    assert_eq!(envelope["source"], "rollcall");
+    let sent: Value = serde_json::from_str(run.calls[0].body["Entries"][0]["Detail"].as_str().unwrap()).unwrap();
+    assert_eq!(envelope["detail"], sent);
+}
+
+#[tokio::test]
+async fn however_eventbridge_is_down_the_queue_takes_the_event_within_the_budget() {
+    let event = fixture("01-email-pool.json");
+    let budget = Duration::from_millis(600);
+    for outage in [Answer::Hang, Answer::Refuse, error(500, "InternalException"), error(400, "ThrottlingException")] {
+        let down = outage.clone();
+        let run = invoke(&event, &[("PUBLISH_BUDGET_MS", "600")], move |call, _| {
+            if call.operation == PUT_EVENTS { down.clone() } else { accepted(call) }
+        })
+        .await;
+        assert!(run.echoed(&event), "{outage:?}");
+        assert_eq!(run.sends().len(), 1, "{outage:?}: {:?}", run.operations());
+        assert!(run.took < budget, "{outage:?}: {:?}", run.took);
+    }
+}
+
+#[tokio::test]
+async fn when_nothing_takes_the_event_the_person_is_let_in_unless_the_owner_says_otherwise() {
+    let event = fixture("01-email-pool.json");
+    for outage in [Answer::Hang, Answer::Refuse] {
+        let down = outage.clone();
+        let run = invoke(&event, &[("PUBLISH_BUDGET_MS", "300")], move |_, _| down.clone()).await;
+        assert!(run.echoed(&event), "{outage:?}");
+        // The handler is given 300 ms; what it takes beyond them is only computing.
+        assert!(run.took < Duration::from_secs(2), "{outage:?}: {:?}", run.took);
+        assert!(run.metrics.contains("\"UserConfirmedUnpublished\":1"), "{outage:?}: it is counted");
+        let down = outage.clone();
+        let failing = [("PUBLISH_BUDGET_MS", "300"), ("ON_PUBLISH_FAILURE", "fail")];
+        let run = invoke(&event, &failing, move |_, _| down.clone()).await;
+        assert_eq!(run.answer.unwrap_err(), SignUpNotRecorded, "{outage:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_fallback_queue_eventbridge_gets_the_whole_budget_and_sqs_is_never_called() {
+    let event = fixture("01-email-pool.json");
+    let run = invoke(&event, &[("FALLBACK_QUEUE_URL", ""), ("PUBLISH_BUDGET_MS", "400")], |_, _| Answer::Refuse).await;
+    assert!(run.echoed(&event));
+    assert!(run.operations().iter().all(|operation| *operation == PUT_EVENTS));
+    assert!(run.calls.len() > 1, "it tried again");
+}
+
+#[tokio::test]
+async fn a_panic_while_publishing_is_not_the_persons_problem() {
+    let event = fixture("01-email-pool.json");
+    let run = invoke(&event, &[], |_, _| panic!("a flaw in the client")).await;
+    assert!(run.echoed(&event));
+    assert!(run.metrics.contains("UserConfirmedUnpublished"));
+}

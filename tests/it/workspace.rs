@@ -1,0 +1,82 @@
+//! The shape of the workspace: which crate may know which, and that the parts speak of the same things.
+
+use std::{collections::BTreeSet, path::Path, process::Command};
+
+use pipeline_tests::Stack;
+use serde_json::Value;
+
+/// The crates that run; the libraries are what they share.
+const RUNNING: [&str; 4] = ["producer", "consumer", "pipeline-tests", "xtask"];
+
+/// The dependencies of one member that go into what it builds, tests' own left out.
+fn dependencies(member: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version=1", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == member).unwrap();
+    let dependencies = package["dependencies"].as_array().unwrap().iter();
+    dependencies
+        .filter(|dependency| dependency["kind"].is_null())
+        .map(|dependency| dependency["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_arrows_between_the_crates_point_one_way() {
+    for library in ["rollcall-events", "rollcall-aws-runtime"] {
+        let known = dependencies(library);
+        assert!(RUNNING.iter().all(|running| !known.contains(*running)), "{library} knows what runs");
+    }
+    assert!(!dependencies("producer").contains("consumer"));
+    assert!(!dependencies("consumer").contains("producer"));
+    assert!(dependencies("xtask").is_empty(), "xtask must start in seconds");
+}
+
+#[test]
+fn the_contract_knows_no_aws_no_runtime_and_no_database() {
+    for dependency in dependencies("rollcall-events") {
+        let foreign = ["aws", "tokio", "sqlx", "lambda", "hyper"].iter().any(|word| dependency.contains(word));
+        assert!(!foreign, "{dependency}");
+    }
+}
+
+#[test]
+fn sqlx_and_backoff_are_only_where_they_belong() {
+    let users = |dependency: &str| -> Vec<&str> {
+        let members = ["rollcall-events", "rollcall-aws-runtime", "producer", "consumer", "pipeline-tests", "xtask"];
+        members.into_iter().filter(|member| dependencies(member).contains(dependency)).collect()
+    };
+    assert_eq!(users("sqlx"), ["consumer", "pipeline-tests"]);
+    assert_eq!(users("backoff"), ["rollcall-aws-runtime"]);
+}
+
+#[test]
+fn the_rule_of_the_template_matches_the_words_that_the_producer_publishes() {
+    let stack = Stack::shared().unwrap();
+    let template = std::fs::read_to_string(stack.folder().join("cdk.out/RollcallPipeline.template.json")).unwrap();
+    let template: Value = serde_json::from_str(&template).unwrap();
+    let resources = template["Resources"].as_object().unwrap().values();
+    let rules: Vec<_> = resources.filter(|resource| resource["Type"] == "AWS::Events::Rule").collect();
+    assert_eq!(rules.len(), 1);
+    let pattern = &rules[0]["Properties"]["EventPattern"];
+    assert_eq!(pattern["source"], serde_json::json!([rollcall_events::SOURCE]));
+    assert_eq!(pattern["detail-type"], serde_json::json!([rollcall_events::DETAIL_TYPE]));
+}
+
+#[test]
+fn the_readme_and_the_architecture_link_to_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for page in ["README.md", "ARCHITECTURE.md", "infra/README.md", "tests/README.md"] {
+        let page = root.join(page);
+        let text = std::fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let file = link.split('#').next().unwrap();
+            assert!(page.parent().unwrap().join(file).exists(), "{}: {link}", page.display());
+        }
+    }
+}

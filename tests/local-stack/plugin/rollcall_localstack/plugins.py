@@ -1,0 +1,25 @@
+"""The classes LocalStack loads by name. They import the rest only when they are chosen, so resolving them is cheap."""
+from localstack.runtime.server.core import RuntimeServerPlugin
+from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
+
+
+class ProcessExecutorPlugin(RuntimeExecutorPlugin):
+    """LAMBDA_RUNTIME_EXECUTOR=process"""
+
+    name = "process"
+
+    def load(self, *args, **kwargs):
+        from .executor import ProcessRuntimeExecutor
+
+        return ProcessRuntimeExecutor
+
+
+class LoopbackServerPlugin(RuntimeServerPlugin):
+    """GATEWAY_SERVER=loopback"""
+
+    name = "loopback"
+
+    def load(self, *args, **kwargs):
+        from .loopback_server import LoopbackServer
+
+        return LoopbackServer()

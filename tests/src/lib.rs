@@ -1,0 +1,49 @@
+//! The local stack as a library, and what the tests of the whole path share.
+//!
+//! [`Stack::start`] gives a running pipeline without Docker: `toolbox` finds Python, Node.js and Postgres, `cache`
+//! installs LocalStack and cognito-local once, `run` holds what one stack writes, `leash` keeps a service from
+//! outliving its owner, `pipeline` builds and deploys the CDK app, and [`standing`] keeps a stack up between commands.
+
+mod cache;
+pub mod clients;
+mod cognito;
+pub mod functions;
+mod leash;
+pub mod lint_tools;
+mod localstack;
+mod loopback;
+pub mod people;
+mod pipeline;
+mod postgres;
+mod progress;
+mod run;
+pub mod scripted_http;
+mod stack;
+pub mod standing;
+pub mod tap;
+mod toolbox;
+pub mod wait;
+
+use std::path::{Path, PathBuf};
+
+pub use localstack::LocalStack;
+pub use pipeline::Outputs;
+pub use postgres::Postgres;
+pub use progress::{Progress, Step};
+pub use stack::{Options, Stack};
+
+/// The one region of the local stack.
+const REGION: &str = "us-east-1";
+
+/// Access key id and secret of the local stack.
+const CREDENTIAL: &str = "test";
+
+/// The folder of the workspace.
+fn clone() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+/// What the local stack is made of besides Rust: the plugin, the scripts and the lock files.
+fn assets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("local-stack")
+}

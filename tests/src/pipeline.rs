@@ -1,0 +1,277 @@
+//! The pipeline itself: the functions' binaries, their zips, the CDK app's template, and its deployment to LocalStack.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+
+use crate::leash::{Leash, Service};
+use crate::localstack::{self, LocalStack};
+use crate::run::Run;
+use crate::toolbox::{Node, Python, succeed};
+use crate::{REGION, assets, cache, clone};
+
+/// The binaries that are deployed, by crate name.
+const FUNCTIONS: [&str; 2] = ["producer", "consumer"];
+
+/// The binary that brings the database to the schema the consumer expects.
+const MIGRATE: &str = "migrate";
+
+/// The stack's name in the CDK app.
+const ARTIFACT: &str = "RollcallPipeline";
+
+/// How hard the zips are compressed, 0 to 9. They go from one folder of this machine to another: little is enough.
+const COMPRESSION: &str = "1";
+
+/// Seconds that LocalStack may take to delete the deployment once this process is gone. It takes about 2.
+const DELETE_LIMIT: f32 = 60.0;
+
+/// What the deployed stack says about itself, as in the CDK app.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Outputs {
+    /// The bus that the producer publishes to.
+    pub bus_name: String,
+    /// The same bus, for policies and rules.
+    pub bus_arn: String,
+    /// The queue that the consumer reads.
+    pub queue_url: String,
+    /// The same queue, for policies.
+    pub queue_arn: String,
+    /// Messages that the consumer could not turn into a row.
+    pub dlq_url: String,
+    /// Events that EventBridge could not deliver to the queue. LocalStack stores the setting and never uses the queue.
+    pub rule_dlq_url: String,
+    /// The function behind the trigger.
+    pub producer_function_name: String,
+    /// The same function, as a user pool names it.
+    pub producer_function_arn: String,
+    /// The function that writes the rows.
+    pub consumer_function_name: String,
+}
+
+/// The workspace's binaries by name.
+pub(crate) type Binaries = BTreeMap<String, PathBuf>;
+
+/// Builds the functions and `migrate` and says where they are.
+///
+/// With the workspace's features: those of dependencies that members share are then the same in every other build.
+pub(crate) fn build_binaries(run: &Run) -> anyhow::Result<Binaries> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let wanted = || FUNCTIONS.into_iter().chain([MIGRATE]);
+    let output = Command::new(cargo)
+        .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
+        .args(wanted().flat_map(|name| ["--bin", name]))
+        .current_dir(clone())
+        .stdin(Stdio::null())
+        .stderr(fs::File::create(run.log("build"))?)
+        .output()
+        .context("could not run cargo")?;
+    ensure!(output.status.success(), "building the functions failed; {}", run.explain("build"));
+    let binaries: Binaries = String::from_utf8_lossy(&output.stdout).lines().filter_map(built_binary).collect();
+    for name in wanted() {
+        ensure!(binaries.contains_key(name), "cargo has built no binary `{name}`");
+    }
+    Ok(binaries)
+}
+
+/// The name and path of a binary, if that is what one line of cargo's messages is about.
+fn built_binary(line: &str) -> Option<(String, PathBuf)> {
+    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    let path = message.get("executable")?.as_str()?;
+    let name = message.pointer("/target/name")?.as_str()?;
+    Some((name.to_owned(), PathBuf::from(path)))
+}
+
+/// Puts the synthesized CDK app, functions included, into a folder of the run, and returns that folder.
+///
+/// Synthesizing takes seconds, so the last result is kept beside the binaries and used while nothing it depends on changes.
+pub(crate) fn synthesize(run: &Run, python: &Python, node: &Node, binaries: &Binaries) -> anyhow::Result<PathBuf> {
+    let kept = kept_folder(binaries)?;
+    let _lock = cache::named_lock(&format!("synthesize-{}", cache::fingerprint(&[&kept.to_string_lossy()])))?;
+    let functions = kept.join("functions");
+    cache::create_folder(&functions)?;
+    for name in FUNCTIONS {
+        let binary = binaries.get(name).with_context(|| format!("there is no binary `{name}`"))?;
+        zip_function(python, binary, &functions.join(format!("{name}.zip")))?;
+    }
+    let assembly = kept.join("cdk.out");
+    let key_file = kept.join("cdk.key");
+    let key = synthesis_key(node, &functions)?;
+    if fs::read_to_string(&key_file).ok().as_ref() != Some(&key) {
+        // A failure leaves neither half of the pair behind.
+        for stale in [&key_file, &assembly] {
+            remove(stale)?;
+        }
+        install_cdk(node)?;
+        run_cdk(node, &functions, &assembly)?;
+        fs::write(&key_file, &key)?;
+    }
+    let copy = run.subfolder("cdk.out")?;
+    copy_files(&assembly, &copy)?;
+    Ok(copy)
+}
+
+fn kept_folder(binaries: &Binaries) -> anyhow::Result<PathBuf> {
+    let any = binaries.values().next().and_then(|binary| binary.parent());
+    Ok(any.context("there are no binaries")?.join("rollcall-local-stack"))
+}
+
+fn zip_function(python: &Python, binary: &Path, zip: &Path) -> anyhow::Result<()> {
+    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
+    if modified(zip).is_ok_and(|zipped| modified(binary).is_ok_and(|built| built < zipped)) {
+        return Ok(());
+    }
+    let mut command = Command::new(&python.executable);
+    command.arg("-I").arg(clone().join("infra/zip-function.py")).args(["--level", COMPRESSION]).arg(binary).arg(zip);
+    succeed(&mut command).context("packing a function").map(|_| ())
+}
+
+/// Changes whenever the template may change.
+fn synthesis_key(node: &Node, functions: &Path) -> anyhow::Result<String> {
+    let infra = clone().join("infra");
+    let mut files = vec![infra.join("package-lock.json"), infra.join("cdk.json"), infra.join("tsconfig.json")];
+    for folder in ["bin", "lib"] {
+        files_below(&infra.join(folder), &mut files)?;
+    }
+    files.extend(FUNCTIONS.map(|name| functions.join(format!("{name}.zip"))));
+    files.sort();
+    let mut parts = vec![node.version.clone()];
+    for file in &files {
+        parts.push(file.to_string_lossy().into_owned());
+        parts.push(fs::read(file).map(|bytes| hash_of(&bytes)).with_context(|| format!("reading {}", file.display()))?);
+    }
+    Ok(cache::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+fn hash_of(bytes: &[u8]) -> String {
+    uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, bytes).to_string()
+}
+
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files_below(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Installs the CDK app's packages if its lock file is not the one they were installed from.
+pub(crate) fn install_cdk(node: &Node) -> anyhow::Result<()> {
+    let infra = clone().join("infra");
+    let held = cache::named_lock(&format!("npm-{}", cache::fingerprint(&[&infra.to_string_lossy()])))?;
+    let lock = fs::read_to_string(infra.join("package-lock.json")).context("reading the CDK app's lock file")?;
+    let stamp = infra.join("node_modules/.rollcall-lock");
+    let wanted = cache::fingerprint(&[&lock]);
+    if fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
+        node.install(&infra, &held).context("installing the CDK app's packages")?;
+        fs::write(&stamp, wanted).context("marking the CDK app's packages as installed")?;
+    }
+    Ok(())
+}
+
+fn run_cdk(node: &Node, functions: &Path, assembly: &Path) -> anyhow::Result<()> {
+    let context = serde_json::json!({ "functions": functions }).to_string();
+    let mut command = Command::new(&node.executable);
+    command
+        .args(["--import", "tsx", "bin/rollcall.ts"])
+        .current_dir(clone().join("infra"))
+        .env("CDK_OUTDIR", assembly)
+        .env("TMPDIR", functions) // tsx keeps its compiled files there
+        .env("CDK_CONTEXT_JSON", context)
+        .env("CDK_DEFAULT_ACCOUNT", "000000000000")
+        .env("CDK_DEFAULT_REGION", REGION);
+    succeed(&mut command).context("synthesizing the CDK app").map(|_| ())
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    let result = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).context("copying the synthesized app")?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings the database to the schema that the consumer expects.
+pub(crate) fn migrate(binaries: &Binaries, database_url: &str) -> anyhow::Result<()> {
+    let binary = binaries.get(MIGRATE).context("there is no binary `migrate`")?;
+    succeed(Command::new(binary).env("DATABASE_URL", database_url)).context("migrating the database").map(|_| ())
+}
+
+/// A deployment in LocalStack. In a LocalStack that was running already, dropping this deletes it.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    pub(crate) outputs: Outputs,
+    pub(crate) hold: Option<Leash>,
+}
+
+/// Deploys the assembly under a name of the run's own. All its functions run when this returns.
+pub(crate) fn deploy(
+    run: &Run,
+    python: &Python,
+    installation: &Path,
+    localstack: &LocalStack,
+    assembly: &Path,
+    parameters: &[(&str, String)],
+) -> anyhow::Result<Deployment> {
+    let interpreter = localstack::interpreter(installation);
+    let stack = format!("rollcall-{}", run.id());
+    let environment = vec![
+        ("HOME".to_owned(), OsString::from(run.folder())), // no profile of the caller's
+        ("AWS_ENDPOINT_URL".to_owned(), localstack.endpoint().into()),
+        ("AWS_REGION".to_owned(), REGION.into()),
+    ];
+    let script = assets().join("deploy.py");
+    let hold = if localstack.pid().is_some() {
+        None // it takes the deployment along when it stops
+    } else {
+        let command = [interpreter.as_os_str(), "-I".as_ref(), script.as_os_str(), "hold".as_ref(), stack.as_ref()];
+        let service = Service {
+            name: "deployment",
+            command: command.map(OsString::from).to_vec(),
+            environment: environment.clone(),
+            folder: run.folder().to_owned(),
+            account: None,
+            stop: ("SIGTERM", DELETE_LIMIT),
+        };
+        Some(Leash::start(python, run, service)?)
+    };
+    let output = Command::new(&interpreter)
+        .arg("-I")
+        .arg(&script)
+        .args(["deploy", &stack])
+        .arg(assembly)
+        .arg(ARTIFACT)
+        .args(parameters.iter().map(|(name, value)| format!("{name}={value}")))
+        .env_clear()
+        .envs(environment)
+        .output()
+        .context("running deploy.py")?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        bail!("the deployment failed: {}\nLocalStack, {}", reason.trim(), run.explain("localstack"));
+    }
+    let outputs = serde_json::from_slice(&output.stdout)
+        .context("the deployed stack's outputs are not what the CDK app declares")?;
+    Ok(Deployment { outputs, hold })
+}

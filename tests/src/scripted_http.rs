@@ -1,0 +1,113 @@
+//! An HTTP client for the SDK that answers from a script: the wire is where a service's misbehaviour is made.
+
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_runtime_api::{
+    client::{
+        behavior_version::BehaviorVersion,
+        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use aws_types::{SdkConfig, region::Region};
+use serde_json::Value;
+
+/// One request as the service would see it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The operation, such as `AWSEvents.PutEvents` or `AmazonSQS.SendMessage` (the header `X-Amz-Target`).
+    pub operation: String,
+    /// The body.
+    pub body: Value,
+}
+
+/// What the service does with a request.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Answers with a status and a JSON body.
+    Reply(u16, Value),
+    /// Never answers.
+    Hang,
+    /// Refuses the connection.
+    Refuse,
+}
+
+/// Gets a call and how many calls of the same operation came before it.
+type Script = dyn Fn(&Call, usize) -> Answer + Send + Sync;
+
+/// The client: decides each answer with a function, and remembers every call.
+#[derive(Clone)]
+pub struct ScriptedHttp {
+    script: Arc<Script>,
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+impl ScriptedHttp {
+    /// `script` gets the call and how many calls of the same operation came before it.
+    pub fn new(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self { script: Arc::new(script), calls: Arc::default() }
+    }
+
+    /// Every call so far, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A configuration whose clients talk to this script.
+    pub fn sdk_config(&self) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
+            .http_client(self.clone())
+            .build()
+    }
+
+    fn answer(&self, request: &HttpRequest) -> Answer {
+        let body = request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        let call = Call { operation: request.headers().get("x-amz-target").unwrap_or_default().to_owned(), body };
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = calls.iter().filter(|earlier| earlier.operation == call.operation).count();
+        let answer = (self.script)(&call, before);
+        calls.push(call);
+        answer
+    }
+}
+
+impl fmt::Debug for ScriptedHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ScriptedHttp")
+    }
+}
+
+impl HttpClient for ScriptedHttp {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for ScriptedHttp {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.answer(&request);
+        HttpConnectorFuture::new(async move {
+            // As on a real wire, no answer is there at once.
+            tokio::task::yield_now().await;
+            match answer {
+                Answer::Reply(status, body) => {
+                    let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
+                    Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
+                }
+                Answer::Hang => std::future::pending().await,
+                Answer::Refuse => Err(ConnectorError::io(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)))),
+            }
+        })
+    }
+}
