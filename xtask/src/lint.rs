@@ -1,0 +1,62 @@
+//! `cargo xtask lint`: everything that can be said about the code without running it.
+
+use std::{path::Path, process::Command};
+
+use crate::step::{Failure, build, cargo, in_infra, output_of, program, root, say, step};
+
+/// Runs the checks, the cheapest first.
+pub(crate) fn lint() -> Result<(), Failure> {
+    step("rustfmt", cargo().args(["fmt", "--all", "--check"]))?;
+    step("clippy", cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    step("rustdoc", cargo().env("RUSTDOCFLAGS", "--deny warnings").args(["doc", "--workspace", "--no-deps"]))?;
+    build()?;
+    let tools = output_of(&mut program("toolbox")?)?;
+    dependencies(Path::new(&tools))?;
+    step("TypeScript", in_infra("npm").args(["run", "--silent", "typecheck"]))?;
+    template(Path::new(&tools))
+}
+
+/// Licences, bans and sources always; advisories where their database can be had.
+fn dependencies(tools: &Path) -> Result<(), Failure> {
+    let deny = || {
+        let mut command = Command::new(tools.join("cargo-deny"));
+        command.current_dir(root()).arg("--workspace");
+        command
+    };
+    step("cargo deny: licences, bans, sources", deny().args(["check", "licenses", "bans", "sources"]))?;
+    let fetch = step(
+        "cargo deny: fetching the advisory database",
+        Command::new(tools.join("cargo-deny")).current_dir(root()).args(["fetch", "db"]),
+    );
+    if fetch.is_err() {
+        say("── the advisory database cannot be had here: advisories are NOT checked");
+        return Ok(());
+    }
+    step("cargo deny: advisories", deny().args(["check", "--disable-fetch", "advisories"]))
+}
+
+/// Synthesizes the template with CDK's own validation, then lints what came out.
+fn template(tools: &Path) -> Result<(), Failure> {
+    let folder = root().join("target/template-lint");
+    let functions = folder.join("functions");
+    std::fs::create_dir_all(&functions)
+        .map_err(|error| Failure::new(format!("cannot create {}: {error}", functions.display())))?;
+    // The template does not depend on what is in them.
+    for function in crate::package::FUNCTIONS {
+        let zip = functions.join(format!("{function}.zip"));
+        std::fs::write(&zip, "").map_err(|error| Failure::new(format!("cannot write {}: {error}", zip.display())))?;
+    }
+    let output = folder.join("cdk.out");
+    step(
+        "template: synthesis and validation",
+        in_infra("npx")
+            .args(["--no-install", "cdk", "synth", "--quiet", "--no-lookups", "--no-notices"])
+            .args(["--context", "@aws-cdk/core:validateAgainstDefaultRules=true"])
+            .arg("--context")
+            .arg(format!("functions={}", functions.display()))
+            .arg("--output")
+            .arg(&output),
+    )?;
+    // There, because its exceptions stand in a file beside the app.
+    step("template: cfn-lint", in_infra(tools.join("cfn-lint")).arg(output.join("RollcallPipeline.template.json")))
+}
