@@ -10,7 +10,9 @@
 
 mod batches;
 mod bench_consumer;
+mod kill_points;
 mod local_stack;
+mod outage;
 mod publishing;
 mod sign_ups;
 mod workspace;
