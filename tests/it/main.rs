@@ -10,6 +10,7 @@
 
 mod batches;
 mod bench_consumer;
+mod classification;
 mod kill_points;
 mod local_stack;
 mod outage;
