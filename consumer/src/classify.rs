@@ -45,7 +45,9 @@ pub fn classify(error: &sqlx::Error) -> Verdict {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => Verdict::Transient,
+        | sqlx::Error::WorkerCrashed
+        // There is nothing to log in with: the secret or the credentials cannot be read now.
+        | sqlx::Error::Configuration(_) => Verdict::Transient,
         _ => Verdict::Unknown,
     }
 }

@@ -5,26 +5,30 @@
 pub mod backpressure;
 pub mod batch;
 pub mod classify;
-pub mod config;
+pub mod database;
+pub mod iam_token;
+mod login;
 pub mod migrations;
 pub mod poison;
+pub mod queues;
 mod records;
 pub mod store;
 mod summary;
+pub mod table_check;
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use rollcall_aws_runtime::metrics::Metrics;
 use rollcall_events::{UserConfirmed, UserData};
-use sqlx::PgPool;
 use tokio::time::Instant;
 
 use crate::{
     backpressure::{Held, hold_back},
     batch::{Accounting, MissingMessageId},
-    config::Queues,
+    database::Database,
     poison::{Cause, Poison, bury},
+    queues::Queues,
     records::{Reading, read},
     store::Outcome,
     summary::Summary,
@@ -39,7 +43,7 @@ const CHUNK: usize = 1_000;
 /// Everything that a batch is handled with.
 pub struct Consumer {
     /// The database.
-    pub pool: PgPool,
+    pub database: Database,
     /// The queues' service.
     pub sqs: aws_sdk_sqs::Client,
     /// The queue that batches come from, and the one for poison.
@@ -68,9 +72,10 @@ pub async fn handle(
         let next = chunks.next();
         let users: Vec<&UserData> = reading.arrivals.values().map(|arrival| &arrival.event.data).collect();
         // The statement is on its way while the next chunk is read.
-        let (outcome, next_reading) = tokio::join!(store::insert(&consumer.pool, &users, deadline - MARGIN), async {
-            next.map(|records| read(records, UserConfirmed::from_envelope)).transpose()
-        });
+        let (outcome, next_reading) =
+            tokio::join!(store::insert(&consumer.database, &users, deadline - MARGIN), async {
+                next.map(|records| read(records, UserConfirmed::from_envelope)).transpose()
+            });
         let next_reading = next_reading?;
         poison.append(&mut reading.poison);
         settle(&outcome, &reading, &mut accounting, &mut poison, &mut held);

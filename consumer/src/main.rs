@@ -2,18 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use consumer::{
-    Consumer,
-    config::{Queues, connect_options, pool_options},
-    handle,
-};
+use consumer::{Consumer, database::Database, handle, queues::Queues};
 use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
-use rollcall_aws_runtime::{
-    environment::Environment,
-    lambda_sdk::{endpoint_url, sdk_config},
-    logging,
-    metrics::Metrics,
-};
+use rollcall_aws_runtime::{environment::Environment, lambda_sdk::sdk_config, logging, metrics::Metrics};
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,11 +16,10 @@ async fn main() -> Result<(), Error> {
 }
 
 fn consumer(environment: &Environment) -> Result<Consumer, Error> {
-    let mut sqs = aws_sdk_sqs::config::Builder::from(&sdk_config(environment)?);
-    sqs.set_endpoint_url(endpoint_url(environment, "SQS").map(str::to_owned));
+    let aws = sdk_config(environment)?;
     Ok(Consumer {
-        pool: pool_options().connect_lazy_with(connect_options(environment)?),
-        sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        database: Database::read(environment, &aws)?,
+        sqs: aws_sdk_sqs::Client::new(&aws),
         queues: Queues::read(environment)?,
         metrics: Metrics::of_function(environment),
     })

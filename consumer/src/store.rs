@@ -4,22 +4,27 @@ use std::{collections::HashSet, time::Duration};
 
 use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
 use rollcall_events::{CognitoSub, EmailAddress, PersonName, UserData};
-use sqlx::{PgPool, Row};
+use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::classify::{Reason, Verdict, classify, describe};
+use crate::{
+    classify::{Reason, Verdict, classify, describe},
+    database::{Database, Pooler},
+};
 
 /// One statement for a batch of any size: arrays as parameters, so that its text, and with it its plan, never changes.
 ///
 /// `on conflict do nothing` waits for another transaction that is inserting the same `sub`, so after the commit each `sub` has a committed row, ours or theirs.
 /// Source: "INSERT", section "ON CONFLICT Clause", in the PostgreSQL documentation.
+///
+/// In a table of one's own the key may be a text: an assignment turns a `uuid` into any kind of text, and the cast turns it back.
 const INSERT: &str = "\
 insert into users (cognito_sub, email, first_name, last_name, is_active) \
 select cognito_sub, email, first_name, last_name, true \
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as arrived (cognito_sub, email, first_name, last_name) \
 on conflict (cognito_sub) do nothing \
-returning cognito_sub";
+returning cognito_sub::uuid";
 
 /// How statements are tried again while the database is not well.
 /// An attempt may take as long as the server gives a statement, and a little for the way.
@@ -60,13 +65,13 @@ enum Failure {
 ///
 /// A part that the table refuses is halved until the refused rows stand alone: k of them among n cost about 2·k·log2 n statements, and every other row is committed on the way.
 /// `users` must be sorted by `sub` without repeats: two batches that insert the same users in different orders deadlock, and one statement cannot insert a key twice.
-pub async fn insert(pool: &PgPool, users: &[&UserData], deadline: Instant) -> Outcome {
+pub async fn insert(database: &Database, users: &[&UserData], deadline: Instant) -> Outcome {
     debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
     let mut outcome = Outcome::default();
     let mut futile = 0;
     let mut parts = vec![users];
     while let Some(part) = parts.pop() {
-        match insert_part(pool, part, deadline, &mut outcome.statements).await {
+        match insert_part(database, part, deadline, &mut outcome.statements).await {
             Ok(inserted) => outcome.commit(part, &inserted),
             Err(Failure::Unavailable(trouble)) => {
                 outcome.give_back(part, trouble);
@@ -109,7 +114,7 @@ fn subs<'a>(part: &'a [&UserData]) -> impl Iterator<Item = CognitoSub> + 'a {
 
 /// One statement, tried again while the database is not well. Gives back the keys that had no row before.
 async fn insert_part(
-    pool: &PgPool,
+    database: &Database,
     part: &[&UserData],
     deadline: Instant,
     statements: &mut u32,
@@ -120,7 +125,7 @@ async fn insert_part(
     let attempts = retry::until(deadline, &PACE, || {
         *statements += 1;
         async {
-            execute(pool, part).await.map_err(|error| match classify(&error) {
+            execute(database, part).await.map_err(|error| match classify(&error) {
                 Verdict::Transient => Refusal::Transient(Failure::Unavailable(describe(&error))),
                 Verdict::Permanent(reason) => Refusal::Permanent(Failure::Permanent(reason)),
                 Verdict::Unknown => Refusal::Permanent(Failure::Unknown(describe(&error))),
@@ -135,14 +140,13 @@ async fn insert_part(
     })
 }
 
-async fn execute(pool: &PgPool, part: &[&UserData]) -> Result<HashSet<Uuid>, sqlx::Error> {
-    let keys: Vec<Uuid> = part.iter().map(|user| user.cognito_sub.as_uuid()).collect();
-    let emails: Vec<_> = part.iter().map(|user| user.email.as_ref().map(EmailAddress::as_str)).collect();
-    let first_names: Vec<_> = part.iter().map(|user| user.first_name.as_ref().map(PersonName::as_str)).collect();
-    let last_names: Vec<_> = part.iter().map(|user| user.last_name.as_ref().map(PersonName::as_str)).collect();
-    let mut connection = pool.acquire().await?;
-    let statement = sqlx::query(INSERT).bind(keys).bind(emails).bind(first_names).bind(last_names);
-    match statement.fetch_all(&mut *connection).await {
+async fn execute(database: &Database, part: &[&UserData]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let mut connection = database.acquire().await?;
+    let rows = match database.pooler {
+        Pooler::None => fetch(&mut connection, part).await,
+        Pooler::Transaction => fetch_in_transaction(&mut connection, part).await,
+    };
+    match rows {
         Ok(rows) => rows.iter().map(|row| row.try_get(0)).collect(),
         Err(error) => {
             // After a fail-over an open connection leads to what is a replica now; only a new one finds the primary.
@@ -152,4 +156,19 @@ async fn execute(pool: &PgPool, part: &[&UserData]) -> Result<HashSet<Uuid>, sql
             Err(error)
         }
     }
+}
+
+async fn fetch_in_transaction(connection: &mut PgConnection, part: &[&UserData]) -> Result<Vec<PgRow>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let rows = fetch(&mut transaction, part).await?;
+    transaction.commit().await?;
+    Ok(rows)
+}
+
+async fn fetch(connection: &mut PgConnection, part: &[&UserData]) -> Result<Vec<PgRow>, sqlx::Error> {
+    let keys: Vec<Uuid> = part.iter().map(|user| user.cognito_sub.as_uuid()).collect();
+    let emails: Vec<_> = part.iter().map(|user| user.email.as_ref().map(EmailAddress::as_str)).collect();
+    let first_names: Vec<_> = part.iter().map(|user| user.first_name.as_ref().map(PersonName::as_str)).collect();
+    let last_names: Vec<_> = part.iter().map(|user| user.last_name.as_ref().map(PersonName::as_str)).collect();
+    sqlx::query(INSERT).bind(keys).bind(emails).bind(first_names).bind(last_names).fetch_all(connection).await
 }

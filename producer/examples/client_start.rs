@@ -46,7 +46,7 @@ fn start(region: &str) -> Result<Duration, Box<dyn std::error::Error>> {
     ]);
     let config = Config::read(&environment)?;
     let start = Instant::now();
-    let publisher = Publisher::new(&sdk_config(&environment)?, &environment, config);
+    let publisher = Publisher::new(&sdk_config(&environment)?, config);
     let took = start.elapsed();
     drop(publisher);
     Ok(took)

@@ -9,7 +9,7 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logging::init(&environment);
     let config = Config::read(&environment)?;
-    let publisher = Publisher::new(&lambda_sdk::sdk_config(&environment)?, &environment, config);
+    let publisher = Publisher::new(&lambda_sdk::sdk_config(&environment)?, config);
     let metrics = Metrics::of_function(&environment);
     // Boxed, because the SDK's futures and the runtime's, nested in one type, are too deep for the compiler.
     run(service_fn(|event| Box::pin(handle(event, &publisher, &metrics)))).await

@@ -8,11 +8,7 @@ use aws_sdk_eventbridge::{
 };
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use rollcall_aws_runtime::{
-    environment::Environment,
-    lambda_sdk::endpoint_url,
-    retry::{self, GaveUp, Pace, Refusal},
-};
+use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
 use rollcall_events::{DETAIL_TYPE, Envelope, SOURCE};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -88,13 +84,11 @@ impl Publisher {
     /// Makes the clients; opens no connection.
     ///
     /// The SDK's own retries are off: one budget and one policy decide here.
-    pub fn new(sdk: &SdkConfig, environment: &Environment, config: Config) -> Self {
-        let mut eventbridge = aws_sdk_eventbridge::config::Builder::from(sdk)
+    pub fn new(sdk: &SdkConfig, config: Config) -> Self {
+        let eventbridge = aws_sdk_eventbridge::config::Builder::from(sdk)
             .retry_config(aws_sdk_eventbridge::config::retry::RetryConfig::disabled());
-        eventbridge.set_endpoint_url(endpoint_url(environment, "EVENTBRIDGE").map(str::to_owned));
-        let mut sqs =
+        let sqs =
             aws_sdk_sqs::config::Builder::from(sdk).retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled());
-        sqs.set_endpoint_url(endpoint_url(environment, "SQS").map(str::to_owned));
         Self {
             eventbridge: aws_sdk_eventbridge::Client::from_conf(eventbridge.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),

@@ -8,14 +8,13 @@ use sqlx::Row;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::bench_consumer::{Bench, HOLD, INVOCATION, SEND, batch, database, obliging, somebody, user};
+use crate::bench_consumer::{
+    Bench, HOLD, INVOCATION, SEND, batch, database, lock_users, obliging, people, somebody,
+    until_somebody_waits_for_a_lock, user,
+};
 
 /// Records in the largest event that Lambda delivers: 6 MB of them.
 const LARGEST_BATCH: usize = 4_500;
-
-fn people(n: usize) -> Vec<String> {
-    (0..n).map(|_| somebody(&json!({}))).collect()
-}
 
 fn ids(range: std::ops::Range<usize>) -> Vec<String> {
     let mut ids: Vec<_> = range.map(|at| format!("m{at}")).collect();
@@ -147,7 +146,7 @@ async fn isolating_k_refused_rows_among_n_takes_k_log_n_statements() {
             })
             .collect();
         let users: Vec<_> = users.iter().collect();
-        let outcome = consumer::store::insert(&bench.pool, &users, Instant::now() + INVOCATION).await;
+        let outcome = consumer::store::insert(&bench.consumer.database, &users, Instant::now() + INVOCATION).await;
         assert_eq!((outcome.refused.len(), outcome.inserted.len()), (bad, n - bad));
         assert!(outcome.statements <= most, "{bad} in {n}: {} statements", outcome.statements);
         println!("{bad} refused among {n}: {} statements", outcome.statements);
@@ -235,23 +234,12 @@ async fn a_database_that_comes_back_within_the_invocation_costs_nobody_a_second_
     bench.sql("alter table users rename to elsewhere").await;
     bench.sql("create table users (like elsewhere including all)").await;
     // A lock is a database that does not answer until it is released.
-    let mut lock = bench.pool.begin().await.unwrap();
-    sqlx::query("lock table users").execute(&mut *lock).await.unwrap();
+    let lock = lock_users(&bench.pool).await;
     let handling = bench.failed(batch(people(3)));
-    let release = async {
-        pipeline_tests::wait::until("the insert waits for the lock", Duration::from_secs(10), async || {
-            let waiting = sqlx::query(
-                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
-            )
-            .fetch_one(&mut *lock)
-            .await?;
-            Ok((waiting.get::<i64, _>(0) > 0).then_some(()))
-        })
-        .await
-        .unwrap();
+    let (failed, ()) = tokio::join!(handling, async {
+        until_somebody_waits_for_a_lock(&bench.pool).await;
         lock.rollback().await.unwrap();
-    };
-    let (failed, ()) = tokio::join!(handling, release);
+    });
     assert!(failed.is_empty());
     assert_eq!(bench.rows().await, 3);
 }
@@ -298,6 +286,10 @@ async fn migrating_twice_changes_nothing() {
 #[tokio::test]
 async fn a_statement_that_waits_too_long_is_ended_by_the_server() {
     let bench = Bench::new().await;
-    let timeout: String = sqlx::query("show statement_timeout").fetch_one(&bench.pool).await.unwrap().get(0);
+    let timeout: String = sqlx::query("show statement_timeout")
+        .fetch_one(&mut *bench.consumer.database.acquire().await.unwrap())
+        .await
+        .unwrap()
+        .get(0);
     assert_eq!(timeout, "5s");
 }

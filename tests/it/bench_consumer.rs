@@ -3,19 +3,16 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use consumer::{
-    Consumer,
-    config::{Queues, connect_options, pool_options},
-    handle,
-    migrations::migrator,
-};
+use aws_types::SdkConfig;
+use consumer::{Consumer, database::Database, handle, migrations::migrator, queues::Queues};
 use pipeline_tests::{
     Stack,
     scripted_http::{Answer, Call, ScriptedHttp},
+    wait,
 };
 use rollcall_aws_runtime::{environment::Environment, metrics::Metrics};
 use serde_json::{Value, json};
-use sqlx::{PgPool, Row};
+use sqlx::{PgPool, Postgres, Row, Transaction};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -39,10 +36,14 @@ pub(crate) async fn database() -> String {
     url
 }
 
-/// A pool with the consumer's own settings.
+/// The test's own connections.
 pub(crate) fn pool_to(url: &str) -> PgPool {
-    let environment = Environment::from_iter([("DATABASE_URL", url)]);
-    pool_options().connect_lazy_with(connect_options(&environment).unwrap())
+    PgPool::connect_lazy(url).unwrap()
+}
+
+/// The consumer's, as these variables say; what it asks AWS goes to `aws`.
+pub(crate) fn database_as(variables: &[(&str, &str)], aws: &SdkConfig) -> Database {
+    Database::read(&variables.iter().copied().collect(), aws).unwrap()
 }
 
 /// SQS that takes everything.
@@ -62,15 +63,27 @@ impl Bench {
     }
 
     pub(crate) fn with(url: &str, sqs: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> Self {
-        let pool = pool_to(url);
+        Self::logged_in(url, &[("DATABASE_URL", url)], sqs)
+    }
+
+    /// With a consumer that logs in as `variables` say, to the database that the test itself reaches at `url`.
+    pub(crate) fn logged_in(
+        url: &str,
+        variables: &[(&str, &str)],
+        sqs: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let http = ScriptedHttp::new(sqs);
+        Self::new_with(url, database_as(variables, &http.sdk_config()), http)
+    }
+
+    pub(crate) fn new_with(url: &str, database: Database, http: ScriptedHttp) -> Self {
         let consumer = Consumer {
-            pool: pool.clone(),
+            database,
             sqs: aws_sdk_sqs::Client::new(&http.sdk_config()),
             queues: Queues { queue_url: "https://queue".to_owned(), dlq_url: "https://dlq".to_owned() },
             metrics: Metrics::written_by(&Environment::from_iter([("UNUSED", "")]), |_| ()),
         };
-        Self { pool, http, consumer }
+        Self { pool: pool_to(url), http, consumer }
     }
 
     /// Handles a batch and gives back the message ids that the answer lists.
@@ -127,6 +140,11 @@ pub(crate) fn somebody(more: &Value) -> String {
     user(Uuid::new_v4(), more)
 }
 
+/// The bodies of messages about `n` people who are new.
+pub(crate) fn people(n: usize) -> Vec<String> {
+    (0..n).map(|_| somebody(&json!({}))).collect()
+}
+
 /// A batch as Lambda delivers it; the messages are called `m0`, `m1` and so on.
 pub(crate) fn batch(bodies: impl IntoIterator<Item = String>) -> SqsEvent {
     let mut event = SqsEvent::default();
@@ -141,4 +159,23 @@ fn record(at: usize, body: String) -> SqsMessage {
     record.body = Some(body);
     record.attributes.insert("ApproximateReceiveCount".to_owned(), "3".to_owned());
     record
+}
+
+/// Locks the table against inserts until the transaction ends.
+pub(crate) async fn lock_users(pool: &PgPool) -> Transaction<'static, Postgres> {
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("lock table users").execute(&mut *lock).await.unwrap();
+    lock
+}
+
+/// Returns when a statement in this database waits for a lock.
+pub(crate) async fn until_somebody_waits_for_a_lock(pool: &PgPool) {
+    const WAITING: &str =
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    wait::until("a statement waits for the lock", Duration::from_secs(10), async || {
+        let waiting: i64 = sqlx::query(WAITING).fetch_one(pool).await?.get(0);
+        Ok((waiting > 0).then_some(()))
+    })
+    .await
+    .unwrap();
 }

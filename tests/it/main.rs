@@ -11,6 +11,9 @@
 mod batches;
 mod bench_consumer;
 mod classification;
+mod connections;
+mod existing_table;
+mod failures;
 mod kill_points;
 mod local_stack;
 mod outage;

@@ -69,7 +69,7 @@ async fn invoke(
     let http = ScriptedHttp::new(script);
     let variables = [("EVENT_BUS_NAME", "bus"), ("FALLBACK_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/q")];
     let environment: Environment = variables.iter().chain(more).copied().collect();
-    let publisher = Publisher::new(&http.sdk_config(), &environment, Config::read(&environment).unwrap());
+    let publisher = Publisher::new(&http.sdk_config(), Config::read(&environment).unwrap());
     let mut context = Context::default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     context.deadline = u64::try_from((now + Duration::from_secs(5)).as_millis()).unwrap();

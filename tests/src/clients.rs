@@ -1,5 +1,6 @@
 //! SDK clients for the parts of a stack.
 
+use aws_types::SdkConfig;
 use rollcall_aws_runtime::{environment::Environment, lambda_sdk};
 
 use crate::Stack;
@@ -13,6 +14,8 @@ pub struct Clients {
     pub eventbridge: aws_sdk_eventbridge::Client,
     /// The queues' service.
     pub sqs: aws_sdk_sqs::Client,
+    /// The passwords' service.
+    pub secrets: aws_sdk_secretsmanager::Client,
 }
 
 impl Clients {
@@ -22,17 +25,21 @@ impl Clients {
     ///
     /// None in practice; the configuration is complete.
     pub fn of(stack: &Stack) -> anyhow::Result<Self> {
-        let environment = Environment::from_iter([
-            ("AWS_REGION", stack.region),
-            ("AWS_ACCESS_KEY_ID", stack.access_key_id),
-            ("AWS_SECRET_ACCESS_KEY", stack.secret_access_key),
-        ]);
-        let aws = lambda_sdk::sdk_config(&environment)?.into_builder().endpoint_url(&stack.aws_endpoint).build();
-        let cognito = aws.to_builder().endpoint_url(&stack.cognito_endpoint).build();
+        let aws = sdk_config(stack)?;
         Ok(Self {
-            cognito: aws_sdk_cognitoidentityprovider::Client::new(&cognito),
+            cognito: aws_sdk_cognitoidentityprovider::Client::new(&aws),
             eventbridge: aws_sdk_eventbridge::Client::new(&aws),
             sqs: aws_sdk_sqs::Client::new(&aws),
+            secrets: aws_sdk_secretsmanager::Client::new(&aws),
         })
     }
+}
+
+/// What a Lambda function of this stack would make its clients from.
+///
+/// # Errors
+///
+/// None in practice; the configuration is complete.
+pub fn sdk_config(stack: &Stack) -> anyhow::Result<SdkConfig> {
+    Ok(lambda_sdk::sdk_config(&Environment::from_iter(stack.environment()))?)
 }

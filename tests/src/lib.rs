@@ -5,6 +5,7 @@
 //! outliving its owner, `pipeline` builds and deploys the CDK app, and [`standing`] keeps a stack up between commands.
 
 mod cache;
+mod certificates;
 pub mod clients;
 mod cognito;
 pub mod functions;
@@ -13,6 +14,7 @@ pub mod lint_tools;
 mod localstack;
 mod loopback;
 pub mod people;
+mod pgbouncer;
 mod pipeline;
 mod postgres;
 mod progress;
@@ -21,12 +23,14 @@ pub mod scripted_http;
 mod stack;
 pub mod standing;
 pub mod tap;
+pub mod tcp_proxy;
 mod toolbox;
 pub mod wait;
 
 use std::path::{Path, PathBuf};
 
 pub use localstack::LocalStack;
+pub use pgbouncer::PgBouncer;
 pub use pipeline::Outputs;
 pub use postgres::Postgres;
 pub use progress::{Progress, Step};

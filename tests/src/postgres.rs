@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use crate::assets;
 use crate::cache;
+use crate::certificates::{self, Certificates};
 use crate::leash::{Leash, Service};
 use crate::loopback::{free_port, wait_until};
 use crate::run::Run;
@@ -28,8 +29,19 @@ const OLDEST: u32 = 15;
 /// Time to answer the first query. It takes about 0.1 s, and seconds after a crash with much to recover.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
-/// The one role, which owns everything; the server trusts whoever can reach its port on loopback.
-const ROLE: &str = "rollcall";
+/// The one role of a fresh server, which owns everything; the server trusts whoever can reach its port on loopback, but for [`RULES`].
+pub(crate) const ROLE: &str = "rollcall";
+
+/// Members of these roles have to show a password: hashed, or over TLS in clear text as RDS takes an IAM token.
+const RULES: &str = "\
+host all +with_password 127.0.0.1/32 scram-sha-256
+hostssl all +with_token 127.0.0.1/32 password
+hostnossl all +with_token 127.0.0.1/32 reject
+host all all 127.0.0.1/32 trust
+";
+
+/// What every fresh server gets.
+const ROLES: &str = "create role with_password; create role with_token";
 
 /// What the server runs with.
 /// Nothing is forced to disk: a crash of the machine loses the data, which is thrown away anyway.
@@ -53,12 +65,28 @@ pub struct Postgres {
     data: PathBuf,
     server: PathBuf,
     account: Option<Account>,
+    certificates: Certificates,
     python: Python,
     run: Arc<Run>,
     leash: Mutex<Option<Leash>>,
+    /// Whether the run is this server's alone and ends with it.
+    alone: bool,
 }
 
 impl Postgres {
+    /// A server without a stack, for faults that nobody else should feel. It stops when it is dropped, and everything it wrote goes.
+    ///
+    /// # Errors
+    ///
+    /// A tool is missing, or it did not start.
+    pub fn start_alone() -> anyhow::Result<Self> {
+        let binaries = binaries(&toolbox::node()?)?;
+        let run = Arc::new(Run::create()?);
+        let mut postgres = Self::start(&run, &toolbox::python()?, &binaries)?;
+        postgres.alone = true;
+        Ok(postgres)
+    }
+
     /// Makes a new, empty cluster and starts its server.
     pub(crate) fn start(run: &Arc<Run>, python: &Python, binaries: &Path) -> anyhow::Result<Self> {
         let account = toolbox::unprivileged_account()?;
@@ -69,22 +97,42 @@ impl Postgres {
         }
         let data = folder.join("data");
         init_cluster(binaries, &data, account.as_ref())?;
+        fs::write(data.join("pg_hba.conf"), RULES).context("writing who may connect")?;
         let postgres = Self {
             port: free_port()?,
             data,
             server: binaries.join("postgres"),
+            certificates: certificates::make(&folder, account.as_ref())?,
             account,
             python: python.clone(),
             run: Arc::clone(run),
             leash: Mutex::new(None),
+            alone: false,
         };
         postgres.launch()?;
+        postgres.execute(ROLES)?;
         Ok(postgres)
     }
 
     /// The address of a database on this server.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{ROLE}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+
+    /// The certificate that signed the server's own, as a PEM file. The server's is for `localhost`, and for no address.
+    pub fn ca(&self) -> &Path {
+        &self.certificates.ca
+    }
+
+    /// Starts the server as a replica that follows nobody, as a primary is after a fail-over, and returns when it answers.
+    ///
+    /// # Errors
+    ///
+    /// It runs still, or does not come up.
+    pub fn start_as_replica(&self) -> anyhow::Result<()> {
+        let signal = self.data.join("standby.signal");
+        fs::write(&signal, "").context("making the server a replica")?;
+        self.start_again()
     }
 
     /// Creates an empty database and returns its address.
@@ -135,6 +183,9 @@ impl Postgres {
         let mut command: Vec<OsString> = vec![self.server.clone().into(), "-D".into(), self.data.clone().into()];
         command.extend(["-p".into(), self.port.to_string().into()]);
         command.extend(SETTINGS.iter().flat_map(|setting| ["-c".into(), OsString::from(setting)]));
+        let tls = [("ssl_cert_file", &self.certificates.certificate), ("ssl_key_file", &self.certificates.key)];
+        command.extend(["-c".into(), "ssl=on".into()]);
+        command.extend(tls.iter().flat_map(|(name, file)| ["-c".into(), format!("{name}={}", file.display()).into()]));
         let leash = Leash::start(
             &self.python,
             run,
@@ -154,6 +205,18 @@ impl Postgres {
         .with_context(|| format!("Postgres did not start; {}", run.explain("postgres")))?;
         *self.leash() = Some(leash);
         Ok(())
+    }
+
+    pub(crate) fn run(&self) -> &Run {
+        &self.run
+    }
+
+    pub(crate) fn python(&self) -> &Python {
+        &self.python
+    }
+
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
     }
 
     fn execute(&self, statement: &str) -> anyhow::Result<()> {
@@ -180,6 +243,15 @@ impl Postgres {
 
     fn leash(&self) -> MutexGuard<'_, Option<Leash>> {
         self.leash.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if self.alone {
+            self.stop_immediately();
+            self.run.remove();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole stack: Postgres, LocalStack and cognito-local, with the pipeline deployed and the database migrated.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::{ScopedJoinHandle, scope};
@@ -80,6 +81,8 @@ pub struct Stack {
     pub database_url: String,
     /// What the deployed stack says about itself.
     pub outputs: Outputs,
+    /// The workspace's binaries, by name, as they were deployed and as they run outside Lambda: `consumer`, `migrate`, `producer`.
+    pub binaries: BTreeMap<String, PathBuf>,
     /// The folder of the services' logs; `functions/<name>.log` holds each function's.
     pub logs: PathBuf,
     /// The database server, for faults and for more databases.
@@ -208,6 +211,7 @@ impl Stack {
             confirmation_code: CONFIRMATION_CODE,
             database_url,
             outputs,
+            binaries,
             logs: run.logs().to_owned(),
             postgres,
             localstack,

@@ -4,13 +4,19 @@
 //! TLS is `ring`: with the SDK's default library the first handshake of a process spends tens of milliseconds of CPU on collecting entropy.
 //! The trust roots are decided in `docs/decisions/0003-trust-roots.md`.
 
+use std::fmt;
+
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, http::SharedHttpClient};
-use aws_types::{SdkConfig, region::Region};
+use aws_types::{
+    SdkConfig,
+    region::Region,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
 
 use crate::environment::{Environment, VariableError};
 
@@ -44,6 +50,9 @@ impl<'a> Roots<'a> {
 
 /// The configuration that every client of this process is made from.
 ///
+/// `AWS_ENDPOINT_URL_<SERVICE>` and `AWS_ENDPOINT_URL` decide where a client finds its service, as with every AWS tool.
+/// Source: "Service-specific endpoints" in the AWS SDKs and Tools reference guide.
+///
 /// # Errors
 ///
 /// [`VariableError`] for `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` (Lambda sets all three) or an unusable `AWS_CA_BUNDLE`.
@@ -56,21 +65,31 @@ pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, VariableError>
         None,
         "environment",
     );
-    let config = SdkConfig::builder()
+    let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
         .http_client(http_client(Roots::choose(environment, region))?)
-        .build();
-    Ok(config)
+        .service_config(Variables(environment.clone()));
+    config.set_endpoint_url(environment.optional("AWS_ENDPOINT_URL").map(str::to_owned));
+    Ok(config.build())
 }
 
-/// The endpoint that a service's client must use instead of AWS's own, if any: `AWS_ENDPOINT_URL_<SERVICE>`, then `AWS_ENDPOINT_URL`.
-///
-/// `service` is the SDK's identifier in upper case with underscores, such as `EVENTBRIDGE` or `COGNITO_IDENTITY_PROVIDER`.
-/// Source: "Service-specific endpoints" in the AWS SDKs and Tools reference guide.
-pub fn endpoint_url<'a>(environment: &'a Environment, service: &str) -> Option<&'a str> {
-    environment.optional(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| environment.optional("AWS_ENDPOINT_URL"))
+/// A service's own settings, from variables alone: `AWS_ENDPOINT_URL_SECRETS_MANAGER` for what the SDK calls "Secrets Manager".
+struct Variables(Environment);
+
+impl LoadServiceConfig for Variables {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_ascii_uppercase().replace(' ', "_");
+        self.0.optional(&format!("{}_{service}", key.env())).map(str::to_owned)
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The credentials are among them.
+        f.write_str("Variables")
+    }
 }
 
 /// An HTTPS client (it speaks plain HTTP to `http://` endpoints too).
@@ -113,10 +132,18 @@ mod tests {
 
     #[test]
     fn a_services_own_endpoint_wins_over_the_common_one() {
-        let environment = lambda(&[("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_SQS", "http://sqs")]);
-        assert_eq!(endpoint_url(&environment, "SQS"), Some("http://sqs"));
-        assert_eq!(endpoint_url(&environment, "EVENTBRIDGE"), Some("http://all"));
-        assert_eq!(endpoint_url(&lambda(&[]), "SQS"), None);
+        let endpoints = |more: &[_]| {
+            let config = sdk_config(&lambda(more)).unwrap();
+            let of = |service| {
+                let key =
+                    ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+                config.service_config()?.load_config(key.build().ok()?)
+            };
+            (of("Secrets Manager"), of("SQS"), config.endpoint_url().map(str::to_owned))
+        };
+        let (all, own) = (("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://own"));
+        assert_eq!(endpoints(&[all, own]), (Some("http://own".to_owned()), None, Some("http://all".to_owned())));
+        assert_eq!(endpoints(&[]), (None, None, None));
     }
 
     #[test]
