@@ -123,7 +123,7 @@ impl Database {
         let options = options.application_name("rollcall");
         match self.pooler {
             Pooler::None => options.options([("statement_timeout", STATEMENT_TIMEOUT)]),
-            Pooler::Transaction => options.statement_cache_capacity(0).extra_float_digits(None),
+            Pooler::Transaction => options.extra_float_digits(None),
         }
     }
 }

@@ -143,7 +143,7 @@ async fn insert_part(
 async fn execute(database: &Database, part: &[&UserData]) -> Result<HashSet<Uuid>, sqlx::Error> {
     let mut connection = database.acquire().await?;
     let rows = match database.pooler {
-        Pooler::None => fetch(&mut connection, part).await,
+        Pooler::None => fetch(&mut connection, part, Prepared::Once).await,
         Pooler::Transaction => fetch_in_transaction(&mut connection, part).await,
     };
     match rows {
@@ -160,15 +160,29 @@ async fn execute(database: &Database, part: &[&UserData]) -> Result<HashSet<Uuid
 
 async fn fetch_in_transaction(connection: &mut PgConnection, part: &[&UserData]) -> Result<Vec<PgRow>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    let rows = fetch(&mut transaction, part).await?;
+    let rows = fetch(&mut transaction, part, Prepared::EachTime).await?;
     transaction.commit().await?;
     Ok(rows)
 }
 
-async fn fetch(connection: &mut PgConnection, part: &[&UserData]) -> Result<Vec<PgRow>, sqlx::Error> {
+/// How often a connection prepares the statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prepared {
+    /// Under a name, which the server connection keeps.
+    Once,
+    /// Without a name: behind a pooler a name would meet the one that another client gave.
+    EachTime,
+}
+
+async fn fetch(
+    connection: &mut PgConnection,
+    part: &[&UserData],
+    prepared: Prepared,
+) -> Result<Vec<PgRow>, sqlx::Error> {
     let keys: Vec<Uuid> = part.iter().map(|user| user.cognito_sub.as_uuid()).collect();
     let emails: Vec<_> = part.iter().map(|user| user.email.as_ref().map(EmailAddress::as_str)).collect();
     let first_names: Vec<_> = part.iter().map(|user| user.first_name.as_ref().map(PersonName::as_str)).collect();
     let last_names: Vec<_> = part.iter().map(|user| user.last_name.as_ref().map(PersonName::as_str)).collect();
-    sqlx::query(INSERT).bind(keys).bind(emails).bind(first_names).bind(last_names).fetch_all(connection).await
+    let insert = sqlx::query(INSERT).bind(keys).bind(emails).bind(first_names).bind(last_names);
+    insert.persistent(prepared == Prepared::Once).fetch_all(connection).await
 }

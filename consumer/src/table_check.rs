@@ -44,11 +44,20 @@ pub enum Weight {
 struct Table {
     name: String,
     is_table: bool,
-    policies_apply: bool,
+    row_security: RowSecurity,
     key_is_unique: bool,
     unique_emails: bool,
     role: String,
     columns: Vec<Column>,
+}
+
+/// What row security means for the role.
+enum RowSecurity {
+    Off,
+    /// It applies, and no policy is for this role.
+    NoPolicy,
+    /// It applies, and only the policies' own conditions say to which rows.
+    Policies,
 }
 
 struct Column {
@@ -188,10 +197,18 @@ impl Table {
             let sql = format!("select email, count(*) from {table} group by email having count(*) > 1;");
             findings.push(note(what.to_owned(), sql));
         }
-        if self.policies_apply {
-            let what = format!("row security applies to the role `{}`", self.role);
-            let sql = format!("create policy rollcall on {table} to {} using (true) with check (true);", self.role);
-            findings.push(missing(what, sql));
+        match self.row_security {
+            RowSecurity::Off => {}
+            RowSecurity::NoPolicy => {
+                let what = format!("row security lets the role `{}` insert and read nothing", self.role);
+                let sql = format!("create policy rollcall on {table} to {} using (true) with check (true);", self.role);
+                findings.push(missing(what, sql));
+            }
+            RowSecurity::Policies => {
+                let what =
+                    format!("row security applies: its policies must let the role `{}` insert and read", self.role);
+                findings.push(note(what, format!("select * from pg_policies where tablename = '{table}';")));
+            }
         }
         findings
     }
@@ -225,7 +242,10 @@ fn note(what: String, sql: String) -> Finding {
 async fn read(connection: &mut PgConnection) -> Result<Option<Table>, sqlx::Error> {
     /// An index counts for `on conflict (column)` if it is of this column alone, of every row, and checked at once.
     const TABLE: &str = "\
-select c.oid::regclass::text, c.relkind in ('r', 'p'), row_security_active(c.oid), quote_ident(current_user), \
+select c.oid::regclass::text, c.relkind in ('r', 'p'), row_security_active(c.oid), \
+  exists (select from pg_policy p, unnest(p.polroles) as r (oid) where p.polrelid = c.oid \
+    and (r.oid = 0 or pg_has_role(r.oid, 'usage'))), \
+  quote_ident(current_user), \
   exists (select from keys where attname = 'cognito_sub' and indimmediate), \
   exists (select from keys where attname = 'email') \
 from pg_class c, lateral (select to_regclass('users')) as found (oid) where c.oid = found.oid";
@@ -250,10 +270,14 @@ where a.attrelid = to_regclass('users') and a.attnum > 0 and not a.attisdropped 
     Ok(Some(Table {
         name: table.try_get(0)?,
         is_table: table.try_get(1)?,
-        policies_apply: table.try_get(2)?,
-        role: table.try_get(3)?,
-        key_is_unique: table.try_get(4)?,
-        unique_emails: table.try_get(5)?,
+        row_security: match (table.try_get(2)?, table.try_get(3)?) {
+            (false, _) => RowSecurity::Off,
+            (true, false) => RowSecurity::NoPolicy,
+            (true, true) => RowSecurity::Policies,
+        },
+        role: table.try_get(4)?,
+        key_is_unique: table.try_get(5)?,
+        unique_emails: table.try_get(6)?,
         columns: columns.iter().map(column).collect::<Result<_, _>>()?,
     }))
 }

@@ -45,7 +45,7 @@ impl PgBouncer {
     pub fn start(postgres: &Postgres) -> anyhow::Result<Self> {
         let program = program()?;
         let (run, port) = (postgres.run(), free_port()?);
-        let folder = run.subfolder("pgbouncer")?;
+        let folder = run.subfolder(&format!("pgbouncer-{port}"))?;
         let (users, settings) = (folder.join("users.txt"), folder.join("pgbouncer.ini"));
         fs::write(&users, format!("\"{ROLE}\" \"\"\n"))?;
         let text = format!(
