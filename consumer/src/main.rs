@@ -1,25 +1,66 @@
-//! The Lambda function `consumer`.
+//! `consumer`: the Lambda function, or with `--poll` a process that polls the queue itself.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use consumer::{Consumer, database::Database, handle, queues::Queues};
+use aws_types::SdkConfig;
+use consumer::{Consumer, database::Database, handle, poll::poll, queues::Queues, stop::Stop};
 use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
-use rollcall_aws_runtime::{environment::Environment, lambda_sdk::sdk_config, logging, metrics::Metrics};
+use rollcall_aws_runtime::{
+    cli_sdk::{self, CliOptions},
+    environment::{Environment, VariableError},
+    lambda_sdk, logging,
+    metrics::Metrics,
+};
 use tokio::time::Instant;
 
+const USAGE: &str = "\
+usage: consumer [--poll]
+
+Turns confirmed users into rows. Without --poll it is a Lambda function and has to be started by Lambda.
+
+  --poll   polls the queue itself, until SIGTERM or Ctrl-C: then it finishes what it holds, or gives it back within 10 s
+
+Variables: QUEUE_URL, DLQ_URL, and where the database is: DATABASE_URL, or DATABASE_SECRET_ARN, or DATABASE_AUTH=iam.
+With --poll, Region and credentials come from where every AWS tool looks for them.";
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     let environment = Environment::of_process();
-    logging::init(&environment);
-    let consumer = consumer(&environment)?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let in_lambda = environment.optional("AWS_LAMBDA_RUNTIME_API").is_some();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] if in_lambda => lambda(&environment).await,
+        ["--poll"] => worker(&environment).await,
+        ["--help" | "-h"] => writeln!(io::stdout(), "{USAGE}").map_err(Into::into),
+        _ => {
+            let _ = writeln!(io::stderr(), "{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    done.map_or_else(failed, |()| ExitCode::SUCCESS)
+}
+
+async fn lambda(environment: &Environment) -> Result<(), Error> {
+    logging::init(environment);
+    let consumer = consumer(environment, &lambda_sdk::sdk_config(environment)?)?;
     run(service_fn(|event: LambdaEvent<_>| Box::pin(handle(event.payload, deadline(&event.context), &consumer)))).await
 }
 
-fn consumer(environment: &Environment) -> Result<Consumer, Error> {
-    let aws = sdk_config(environment)?;
+async fn worker(environment: &Environment) -> Result<(), Error> {
+    logging::init(environment);
+    let stop = Stop::on_signals()?;
+    let consumer = consumer(environment, &cli_sdk::sdk_config(CliOptions::default(), environment).await?)?;
+    Ok(poll(&consumer, &stop).await?)
+}
+
+fn consumer(environment: &Environment, aws: &SdkConfig) -> Result<Consumer, VariableError> {
     Ok(Consumer {
-        database: Database::read(environment, &aws)?,
-        sqs: aws_sdk_sqs::Client::new(&aws),
+        database: Database::read(environment, aws)?,
+        sqs: aws_sdk_sqs::Client::new(aws),
         queues: Queues::read(environment)?,
         metrics: Metrics::of_function(environment),
     })
@@ -29,4 +70,9 @@ fn consumer(environment: &Environment) -> Result<Consumer, Error> {
 fn deadline(context: &Context) -> Instant {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now)
+}
+
+fn failed(error: Error) -> ExitCode {
+    let _ = writeln!(io::stderr(), "error: {}", logging::chain(error.as_ref()));
+    ExitCode::FAILURE
 }

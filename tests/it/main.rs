@@ -17,6 +17,7 @@ mod failures;
 mod kill_points;
 mod local_stack;
 mod outage;
+mod polling;
 mod publishing;
 mod sign_ups;
 mod workspace;

@@ -1,0 +1,250 @@
+//! The same handler without Lambda: a process that polls the queue, for ECS, Kubernetes or a laptop.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::{
+    error::ProvideErrorMetadata,
+    types::{
+        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
+        QueueAttributeName,
+    },
+};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+    stream,
+};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
+
+use crate::{Consumer, batch::MissingMessageId, handle, received::as_lambda_delivers, stop::Stop};
+
+/// Batches in work at the same time: as many as there are database connections. For more, run more processes.
+const WORKERS: usize = 2;
+
+/// Messages of one ReceiveMessage, and entries of one batch call: SQS's own limit.
+const TEN: usize = 10;
+
+/// How often a worker asks again when its first answer was full, so that one statement inserts a hundred users and not ten.
+const MORE: usize = 9;
+
+/// Longest that SQS waits for a message before it answers that there is none.
+/// It may be 20, at a quarter of the requests; but a worker that is told to stop waits for its last answer, because messages that are sent to somebody who has gone are hidden from everybody.
+const LONG_POLL_SECONDS: i32 = 5;
+
+/// How long one batch may take, as long as in Lambda.
+const BATCH: Duration = Duration::from_secs(30);
+
+/// How long a received message stays hidden; what a worker held that was killed comes back after it.
+const VISIBILITY_SECONDS: i32 = 20;
+
+/// A batch that is in work is hidden for longer every time this has passed: three chances before it shows.
+const EXTEND_EVERY: Duration = Duration::from_secs(5);
+
+/// Shortest and longest wait after SQS could not be asked.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Calls under way at the same time.
+const CALLS: usize = 8;
+
+/// Why polling cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot poll the queue of QUEUE_URL: {0}")]
+pub struct CannotPoll(String);
+
+/// Polls until it is told to stop; then it finishes the batches in hand, or gives them back when that takes too long.
+///
+/// # Errors
+///
+/// [`CannotPoll`] at once when the queue does not exist or may not be read. Later failures are waited out.
+pub async fn poll(consumer: &Consumer, stop: &Stop) -> Result<(), CannotPoll> {
+    let queue = consumer.sqs.get_queue_attributes().queue_url(&consumer.queues.queue_url);
+    queue
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await
+        .map_err(|error| CannotPoll(error.code().unwrap_or("SQS does not answer").to_owned()))?;
+    tracing::info!(workers = WORKERS, "polling");
+    join_all((0..WORKERS).map(|_| work(consumer, stop))).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn work(consumer: &Consumer, stop: &Stop) {
+    let mut failures = 0;
+    while !stop.is_asked() {
+        match receive(consumer).await {
+            Ok(messages) if messages.is_empty() => failures = 0,
+            Ok(messages) => {
+                failures = 0;
+                finish_or_give_back(consumer, messages, stop).await;
+            }
+            Err(code) => {
+                tracing::warn!(code, "the queue cannot be read");
+                // Told to stop, there is nothing more to wait for.
+                let _ = timeout(wait_after(failures, fastrand::f64()), stop.asked()).await;
+                failures += 1;
+            }
+        }
+    }
+}
+
+/// Half of it is jitter, so that a fleet does not come back all at once.
+fn wait_after(failures: u32, random: f64) -> Duration {
+    let (shortest, longest) = RETRY;
+    let bound = shortest.saturating_mul(1 << failures.min(16)).min(longest);
+    bound.mul_f64(random.clamp(0.0, 1.0).mul_add(0.5, 0.5))
+}
+
+/// A batch: ten messages at most, or a hundred when there are so many.
+async fn receive(consumer: &Consumer) -> Result<Vec<Message>, String> {
+    let mut messages = receive_ten(consumer, LONG_POLL_SECONDS).await?;
+    if messages.len() == TEN {
+        // What fails here was not received, and comes with another batch.
+        let more = join_all((0..MORE).map(|_| receive_ten(consumer, 0))).await;
+        messages.extend(more.into_iter().filter_map(Result::ok).flatten());
+    }
+    Ok(messages)
+}
+
+async fn receive_ten(consumer: &Consumer, wait_seconds: i32) -> Result<Vec<Message>, String> {
+    let call = consumer
+        .sqs
+        .receive_message()
+        .queue_url(&consumer.queues.queue_url)
+        .max_number_of_messages(TEN.try_into().unwrap_or(i32::MAX))
+        .wait_time_seconds(wait_seconds)
+        .visibility_timeout(VISIBILITY_SECONDS)
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .message_attribute_names("All");
+    match call.send().await {
+        Ok(answer) => Ok(answer.messages.unwrap_or_default()),
+        Err(error) => Err(error.code().unwrap_or("SQS does not answer").to_owned()),
+    }
+}
+
+async fn finish_or_give_back(consumer: &Consumer, messages: Vec<Message>, stop: &Stop) {
+    let mut event = SqsEvent::default();
+    event.records = messages.into_iter().map(as_lambda_delivers).collect();
+    let held: Vec<Receipt> = event.records.iter().filter_map(Receipt::of).collect();
+    let (working, over) = oneshot::channel::<()>();
+    let work = async move {
+        let answer = tokio::select! {
+            answer = Box::pin(handle(event, Instant::now() + BATCH, consumer)) => Some(answer),
+            () = stop.time_is_up() => None,
+        };
+        drop(working);
+        answer
+    };
+    // A call that hides is never dropped on its way: it would overtake the one that gives back.
+    let (answer, ()) = join(work, keep_hidden(consumer, &held, over)).await;
+    let (done, kept) = split(held, answer);
+    // What the handler held back itself keeps its own time; only what it could not finish is given back now.
+    join(delete(consumer, &done), give_back(consumer, &kept)).await;
+}
+
+/// What a message of the batch is known by.
+struct Receipt {
+    message_id: String,
+    handle: String,
+}
+
+impl Receipt {
+    fn of(record: &SqsMessage) -> Option<Self> {
+        Some(Self { message_id: record.message_id.clone()?, handle: record.receipt_handle.clone()? })
+    }
+}
+
+/// What may be deleted, and what has to be given back because nothing is known about it.
+fn split(
+    held: Vec<Receipt>,
+    answer: Option<Result<SqsBatchResponse, MissingMessageId>>,
+) -> (Vec<Receipt>, Vec<Receipt>) {
+    let Some(Ok(answer)) = answer else { return (Vec::new(), held) };
+    let failed = |receipt: &Receipt| {
+        answer.batch_item_failures.iter().any(|failure| failure.item_identifier == receipt.message_id)
+    };
+    (held.into_iter().filter(|receipt| !failed(receipt)).collect(), Vec::new())
+}
+
+/// Hides the batch for longer, again and again, until the work is over.
+async fn keep_hidden(consumer: &Consumer, held: &[Receipt], mut over: oneshot::Receiver<()>) {
+    while timeout(EXTEND_EVERY, &mut over).await.is_err() {
+        hide(consumer, held, VISIBILITY_SECONDS).await;
+    }
+}
+
+async fn give_back(consumer: &Consumer, kept: &[Receipt]) {
+    if !kept.is_empty() {
+        tracing::info!(messages = kept.len(), "given back");
+        hide(consumer, kept, 0).await;
+    }
+}
+
+/// A message that is not hidden for longer comes again earlier, which costs a delivery and nothing else.
+async fn hide(consumer: &Consumer, held: &[Receipt], seconds: i32) {
+    let calls = held.chunks(TEN).map(|chunk| {
+        let entries = chunk.iter().enumerate().filter_map(|(at, receipt)| {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
+            entry.receipt_handle(&receipt.handle).visibility_timeout(seconds).build().ok()
+        });
+        let call = consumer.sqs.change_message_visibility_batch().queue_url(&consumer.queues.queue_url);
+        call.set_entries(Some(entries.collect())).send()
+    });
+    stream::iter(calls).buffer_unordered(CALLS).for_each(async |_| ()).await;
+}
+
+/// A message that is not deleted comes again, and finds its row or its copy.
+async fn delete(consumer: &Consumer, done: &[Receipt]) {
+    let calls = done.chunks(TEN).map(|chunk| async move {
+        let entries = chunk.iter().enumerate().filter_map(|(at, receipt)| {
+            DeleteMessageBatchRequestEntry::builder().id(at.to_string()).receipt_handle(&receipt.handle).build().ok()
+        });
+        let call = consumer.sqs.delete_message_batch().queue_url(&consumer.queues.queue_url);
+        match call.set_entries(Some(entries.collect())).send().await {
+            Ok(answer) => answer.failed().len(),
+            Err(_) => chunk.len(),
+        }
+    });
+    let not_deleted: usize =
+        stream::iter(calls).buffer_unordered(CALLS).fold(0, async |sum, failed| sum + failed).await;
+    if not_deleted > 0 {
+        tracing::warn!(not_deleted, "these come again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(ids: &[&str]) -> Vec<Receipt> {
+        ids.iter().map(|id| Receipt { message_id: (*id).to_owned(), handle: format!("handle of {id}") }).collect()
+    }
+
+    fn ids(receipts: &[Receipt]) -> Vec<&str> {
+        receipts.iter().map(|receipt| receipt.message_id.as_str()).collect()
+    }
+
+    #[test]
+    fn only_what_is_proven_is_deleted_and_what_is_unknown_is_given_back() {
+        let answer: SqsBatchResponse =
+            serde_json::from_str(r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#).unwrap();
+        let (done, kept) = split(held(&["a", "b", "c"]), Some(Ok(answer)));
+        assert_eq!((ids(&done), ids(&kept)), (vec!["a", "c"], vec![]), "b is held back by the handler");
+        for unknown in [None, Some(Err(MissingMessageId))] {
+            let (done, kept) = split(held(&["a", "b"]), unknown);
+            assert_eq!((ids(&done), ids(&kept)), (vec![], vec!["a", "b"]));
+        }
+    }
+
+    #[test]
+    fn the_wait_after_a_failure_doubles_up_to_its_limit() {
+        assert_eq!(wait_after(0, 1.0), Duration::from_secs(1));
+        assert_eq!(wait_after(0, 0.0), Duration::from_millis(500));
+        assert_eq!(wait_after(3, 1.0), Duration::from_secs(8));
+        assert_eq!(wait_after(u32::MAX, 1.0), Duration::from_secs(30));
+    }
+}

@@ -1,0 +1,314 @@
+//! The worker without Lambda, as a process of its own against LocalStack and Postgres.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use consumer::{poll::poll, stop::Stop};
+use pipeline_tests::{Stack, clients::Clients, scripted_http::Answer, wait};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool, Row};
+use uuid::Uuid;
+
+use crate::bench_consumer::{
+    Bench, database, lock_users, obliging, people, pool_to, somebody, until_somebody_waits_for_a_lock,
+};
+
+/// Longest wait for anything here, on a machine that is busy with the other tests.
+const SOON: Duration = Duration::from_secs(40);
+
+/// A file of the run's own folder, which goes with it.
+fn log_file() -> PathBuf {
+    Stack::shared().unwrap().folder().join(format!("worker-{}.log", Uuid::new_v4().simple()))
+}
+
+/// A worker with queues and a database of its own.
+struct Worker {
+    clients: Clients,
+    queue_url: String,
+    dlq_url: String,
+    database_url: String,
+    pool: PgPool,
+    log: PathBuf,
+    process: Child,
+}
+
+impl Worker {
+    async fn start() -> Self {
+        Self::with_database(database().await).await
+    }
+
+    async fn with_database(database_url: String) -> Self {
+        let stack = Stack::shared().unwrap();
+        let clients = Clients::of(stack).unwrap();
+        let queue = async |kind: &str| {
+            let name = format!("poll-{kind}-{}", Uuid::new_v4().simple());
+            clients.sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap()
+        };
+        let (queue_url, dlq_url) = (queue("users").await, queue("dlq").await);
+        let log = log_file();
+        let process = Self::process(&queue_url, &dlq_url, &database_url, &log);
+        Self { clients, queue_url, dlq_url, pool: pool_to(&database_url), database_url, log, process }
+    }
+
+    /// Everything that it says goes to `log`.
+    fn process(queue_url: &str, dlq_url: &str, database_url: &str, log: &Path) -> Child {
+        let output = || File::options().create(true).append(true).open(log).unwrap();
+        let mut command = Self::command(Stack::shared().unwrap());
+        command.env("QUEUE_URL", queue_url).env("DLQ_URL", dlq_url).env("DATABASE_URL", database_url);
+        command.stdout(output()).stderr(output()).spawn().unwrap()
+    }
+
+    /// Never more than the variables that it needs: what it finds out for itself is part of what is tested.
+    fn command(stack: &Stack) -> Command {
+        let mut command = Command::new(&stack.binaries["consumer"]);
+        command.arg("--poll").env_clear().stdout(Stdio::null()).stderr(Stdio::null());
+        for name in ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            command.env(name, stack.environment().into_iter().find(|(found, _)| *found == name).unwrap().1);
+        }
+        command
+    }
+
+    async fn send(&self, bodies: Vec<String>) {
+        for chunk in bodies.chunks(10) {
+            let entries = chunk.iter().enumerate().map(|(at, body)| {
+                SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body).build().unwrap()
+            });
+            let call = self.clients.sqs.send_message_batch().queue_url(&self.queue_url);
+            let sent = call.set_entries(Some(entries.collect())).send().await.unwrap();
+            assert_eq!(sent.successful().len(), chunk.len());
+        }
+    }
+
+    /// Messages that are there, and messages that somebody holds.
+    async fn messages(&self, queue_url: &str) -> (u32, u32) {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let call = self.clients.sqs.get_queue_attributes().queue_url(queue_url);
+        let answer = call.set_attribute_names(Some(names.to_vec())).send().await.unwrap();
+        let all: HashMap<_, _> = answer.attributes.unwrap();
+        let [there, held] = names.map(|name| all[&name].parse().unwrap());
+        (there, held)
+    }
+
+    async fn until_messages(&self, expected: (u32, u32)) {
+        wait::until("the queue holds what it should", SOON, async || {
+            Ok((self.messages(&self.queue_url).await == expected).then_some(()))
+        })
+        .await
+        .unwrap();
+    }
+
+    async fn rows(&self) -> i64 {
+        sqlx::query("select count(*) from users").fetch_one(&self.pool).await.unwrap().get(0)
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        wait::until("the worker has ended", SOON, async || Ok(self.process.try_wait()?)).await.unwrap()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Of a process that has ended already there is nothing to kill.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_worker_without_lambda_makes_rows_buries_poison_and_empties_the_queue() {
+    let mut worker = Worker::start().await;
+    let mut bodies = people(230);
+    bodies.extend(["not json".to_owned(), "{}".to_owned(), somebody(&json!({ "cognito_sub": 7 }))]);
+    worker.send(bodies).await;
+    worker.until_messages((0, 0)).await;
+    assert_eq!(worker.rows().await, 230);
+    assert_eq!(worker.messages(&worker.dlq_url).await, (3, 0));
+    worker.signal(Signal::TERM);
+    assert!(worker.ended().await.success());
+}
+
+#[tokio::test]
+async fn on_sigterm_a_worker_finishes_what_it_holds() {
+    let mut worker = Worker::start().await;
+    let lock = lock_users(&worker.pool).await;
+    worker.send(people(5)).await;
+    until_somebody_waits_for_a_lock(&worker.pool).await;
+    worker.signal(Signal::TERM);
+    lock.rollback().await.unwrap();
+    assert!(worker.ended().await.success());
+    assert_eq!(worker.rows().await, 5);
+    assert_eq!(worker.messages(&worker.queue_url).await, (0, 0));
+}
+
+#[tokio::test]
+async fn on_sigterm_a_worker_gives_back_at_once_what_it_cannot_finish() {
+    let mut worker = Worker::with_database("postgres://nobody@127.0.0.1:1/none?sslmode=disable".to_owned()).await;
+    worker.send(people(5)).await;
+    worker.until_messages((0, 5)).await;
+    worker.signal(Signal::TERM);
+    assert!(worker.ended().await.success());
+    assert_eq!(worker.messages(&worker.queue_url).await, (5, 0), "nobody waits for a visibility time-out");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_killed_loses_nothing_and_a_second_signal_ends_it_at_once() {
+    let mut killed = Worker::start().await;
+    let lock = lock_users(&killed.pool).await;
+    killed.send(people(5)).await;
+    until_somebody_waits_for_a_lock(&killed.pool).await;
+    killed.signal(Signal::TERM);
+    killed.signal(Signal::INT);
+    let ended = killed.ended().await;
+    assert!(!ended.success(), "{ended}");
+    lock.rollback().await.unwrap();
+    killed.process = Worker::process(&killed.queue_url, &killed.dlq_url, &killed.database_url, &killed.log);
+    killed.until_messages((0, 0)).await;
+    assert_eq!(killed.rows().await, 5);
+}
+
+#[tokio::test]
+async fn a_worker_says_what_is_wrong_with_its_queue_and_ends() {
+    let stack = Stack::shared().unwrap();
+    let output = Worker::command(stack)
+        .env("QUEUE_URL", format!("{}/000000000000/nowhere", stack.aws_endpoint))
+        .env("DLQ_URL", &stack.outputs.dlq_url)
+        .env("DATABASE_URL", &stack.database_url)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("cannot poll the queue of QUEUE_URL: ") && said.contains("NonExistentQueue"), "{said}");
+}
+
+#[tokio::test]
+async fn a_batch_that_takes_long_is_hidden_for_longer_until_it_is_deleted() {
+    let receives = AtomicUsize::new(0);
+    let bench = Bench::with(&database().await, move |call, before| match call.operation.as_str() {
+        "AmazonSQS.ReceiveMessage" if receives.fetch_add(1, Ordering::Relaxed) == 0 => {
+            let body = somebody(&json!({}));
+            let message = json!({ "MessageId": "m0", "ReceiptHandle": "r0", "Body": body });
+            Answer::Reply(200, json!({ "Messages": [message] }))
+        }
+        "AmazonSQS.ReceiveMessage" => Answer::Hang,
+        "AmazonSQS.GetQueueAttributes" => Answer::Reply(200, json!({ "Attributes": {} })),
+        _ => obliging(call, before),
+    });
+    let lock = lock_users(&bench.pool).await;
+    let (_tell, stop) = Stop::told();
+    let scenario = async {
+        wait::until("the message is hidden for longer", SOON, async || Ok((!bench.held().is_empty()).then_some(())))
+            .await
+            .unwrap();
+        assert_eq!(bench.held()[0]["VisibilityTimeout"], 20);
+        lock.rollback().await.unwrap();
+        let deleted = || bench.http.calls().iter().any(|call| call.operation == "AmazonSQS.DeleteMessageBatch");
+        wait::until("the message is deleted", SOON, async || Ok(deleted().then_some(()))).await.unwrap();
+    };
+    tokio::select! {
+        _ = poll(&bench.consumer, &stop) => panic!("nobody has asked it to stop"),
+        () = scenario => {}
+    }
+    assert_eq!(bench.rows().await, 1);
+}
+
+/// Stands in every field of every message of the test below.
+const MARKER: &str = "xyzzymarker";
+
+/// A message of a user whose every text is the marker, changed by `edit`.
+fn marked(edit: impl Fn(&mut Value)) -> String {
+    let about = json!({
+        "username": MARKER, "email": format!("{MARKER}@example.com"), "phone_number": MARKER,
+        "first_name": MARKER, "last_name": MARKER, "unknown": MARKER,
+    });
+    let mut event: Value = serde_json::from_str(&somebody(&about)).unwrap();
+    edit(&mut event);
+    event.to_string()
+}
+
+/// One message for each way in which a body or a row can be refused, and the reason that is expected.
+fn every_kind_of_poison() -> Vec<(&'static str, String)> {
+    let set =
+        |pointer: &'static str, value: Value| marked(|event| *event.pointer_mut(pointer).unwrap() = value.clone());
+    vec![
+        ("malformed_envelope", format!("{{{MARKER}")),
+        ("wrong_detail_type", set("/detail-type", json!(MARKER))),
+        ("unsupported_version", set("/detail/metadata/version", json!(2))),
+        ("malformed_detail", set("/detail/data/email", json!([MARKER]))),
+        ("invalid_field", set("/detail/data/first_name", json!(format!("{MARKER}\u{0}")))),
+        ("invalid_field", set("/detail/data/cognito_sub", json!(MARKER))),
+        ("check_violation:no_eve", set("/detail/data/first_name", json!(format!("Eve {MARKER}")))),
+        ("text_too_long", set("/detail/data/last_name", json!(MARKER.repeat(10)))),
+        ("unique_violation:one_address", set("/detail/data/email", json!(format!("taken.{MARKER}@example.com")))),
+        ("foreign_key_violation:known", set("/detail/data/first_name", json!(format!("Unknown {MARKER}")))),
+    ]
+}
+
+/// Raises an exception of its own that quotes the row, for one kind of user: what is not understood is tried again.
+const UNFRIENDLY_TABLE: &str = "\
+create table known (name text primary key); \
+alter table users add constraint no_eve check (first_name not like 'Eve%'), alter last_name type varchar(50); \
+create unique index one_address on users (email) where email like 'taken%'; \
+alter table users add column friend text \
+  generated always as (case when first_name like 'Unknown%' then first_name end) stored constraint known references known; \
+create function quote() returns trigger language plpgsql as \
+  $$ begin if new.first_name like 'Odd%' then raise exception 'no %', new; end if; return new; end $$; \
+create trigger quote before insert on users for each row execute function quote()";
+
+#[tokio::test]
+async fn a_marker_that_takes_every_road_reaches_no_log_and_no_attribute() {
+    let mut worker = Worker::start().await;
+    sqlx::raw_sql(UNFRIENDLY_TABLE).execute(&worker.pool).await.unwrap();
+    let taken =
+        format!("insert into users (cognito_sub, email) values (gen_random_uuid(), 'taken.{MARKER}@example.com')");
+    sqlx::raw_sql(AssertSqlSafe(taken)).execute(&worker.pool).await.unwrap();
+    let poison = every_kind_of_poison();
+    let odd = marked(|event| event["detail"]["data"]["first_name"] = json!(format!("Odd {MARKER}")));
+    let good = marked(|_| ());
+    worker.send(poison.iter().map(|(_, body)| body.clone()).chain([odd, good]).collect()).await;
+
+    let mut reasons = Vec::new();
+    wait::until("all of it is among the dead letters", SOON, async || {
+        let call = worker.clients.sqs.receive_message().queue_url(&worker.dlq_url).max_number_of_messages(10);
+        for message in call.message_attribute_names("All").send().await?.messages.unwrap_or_default() {
+            let attributes = message.message_attributes.unwrap_or_default();
+            assert!(!format!("{attributes:?}").contains(MARKER), "{attributes:?}");
+            reasons.push(attributes["failure_reason"].string_value.clone().unwrap());
+        }
+        Ok((reasons.len() == poison.len()).then_some(()))
+    })
+    .await
+    .unwrap();
+    let mut expected: Vec<_> = poison.iter().map(|(reason, _)| (*reason).to_owned()).collect();
+    (expected.sort(), reasons.sort());
+    assert_eq!(reasons, expected);
+    assert_eq!(worker.rows().await, 2, "the good one, and the one who was there");
+
+    // Then the database goes, with the odd one still to be tried.
+    let name = worker.database_url.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let end = format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
+    );
+    sqlx::raw_sql(AssertSqlSafe(end)).execute(&worker.pool).await.unwrap();
+    worker.signal(Signal::TERM);
+    assert!(worker.ended().await.success());
+    let said = std::fs::read_to_string(&worker.log).unwrap();
+    assert!(said.contains("poison") && said.contains("SQLSTATE P0001"), "the log tells what happened: {said}");
+    assert!(!said.to_lowercase().contains(MARKER), "{said}");
+}
