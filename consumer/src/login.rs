@@ -155,7 +155,7 @@ impl Place {
         let options = PgConnectOptions::new_without_pgpass().ssl_mode(self.ssl_mode).port(self.port.unwrap_or(PORT));
         let options = self.host.iter().fold(options, |options, host| options.host(host));
         let options = self.name.iter().fold(options, |options, name| options.database(name));
-        self.ca.iter().fold(options, |options, ca| options.ssl_root_cert(ca))
+        self.ca.iter().fold(options, PgConnectOptions::ssl_root_cert)
     }
 }
 
@@ -173,7 +173,7 @@ fn of_url(url: &str, environment: &Environment) -> Result<PgConnectOptions, Vari
     if matches!(options.get_ssl_mode(), PgSslMode::Prefer) {
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
-    Ok(environment.optional("DATABASE_CA").into_iter().fold(options, |options, ca| options.ssl_root_cert(ca)))
+    Ok(environment.optional("DATABASE_CA").into_iter().fold(options, PgConnectOptions::ssl_root_cert))
 }
 
 fn of_secret(text: &str, place: &Place) -> Result<PgConnectOptions, LoginError> {
@@ -188,7 +188,7 @@ fn of_secret(text: &str, place: &Place) -> Result<PgConnectOptions, LoginError> 
     let options = place.options().host(host).port(place.port.unwrap_or(port));
     let options = options.username(&secret.username).password(&secret.password);
     let name = place.name.as_deref().or(secret.dbname.as_deref());
-    Ok(name.into_iter().fold(options, |options, name| options.database(name)))
+    Ok(name.into_iter().fold(options, PgConnectOptions::database))
 }
 
 fn unreadable(name: &'static str, holds: &'static str, why: &str) -> VariableError {

@@ -41,7 +41,13 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    done.map_or_else(failed, |()| ExitCode::SUCCESS)
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {}", logging::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn lambda(environment: &Environment) -> Result<(), Error> {
@@ -70,9 +76,4 @@ fn consumer(environment: &Environment, aws: &SdkConfig) -> Result<Consumer, Vari
 fn deadline(context: &Context) -> Instant {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now)
-}
-
-fn failed(error: Error) -> ExitCode {
-    let _ = writeln!(io::stderr(), "error: {}", logging::chain(error.as_ref()));
-    ExitCode::FAILURE
 }

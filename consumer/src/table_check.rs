@@ -43,7 +43,7 @@ pub enum Weight {
 /// The table as the catalogues have it.
 struct Table {
     name: String,
-    is_table: bool,
+    takes_rows: bool,
     row_security: RowSecurity,
     key_is_unique: bool,
     unique_emails: bool,
@@ -66,12 +66,20 @@ struct Column {
     sql_type: String,
     kind: Kind,
     not_null: bool,
-    /// A default, an identity or a generated value: an insert may leave it out.
-    fills_itself: bool,
-    /// An insert must leave it out.
-    always_generated: bool,
+    filled: Filled,
     insertable: bool,
     selectable: bool,
+}
+
+/// Where the value of a new row comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    /// From the insert, or it is null.
+    ByTheInsert,
+    /// From a default or an identity when the insert leaves it out.
+    ByDefault,
+    /// From the table alone: the insert must leave it out.
+    Always,
 }
 
 enum Kind {
@@ -106,7 +114,7 @@ pub async fn check(connection: &mut PgConnection) -> Result<Option<Vec<Finding>>
 impl Table {
     fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        if !self.is_table {
+        if !self.takes_rows {
             let sql = format!("drop view {};", self.name);
             findings.push(missing(format!("`{}` is no table", self.name), sql));
         }
@@ -139,7 +147,7 @@ impl Table {
             );
             findings.push(note(what, change_type()));
         }
-        if column.always_generated {
+        if column.filled == Filled::Always {
             let what = format!("`{name}` is generated, so nothing can be inserted into it");
             findings.push(missing(what, self.alter(&format!("drop column {name}, add column {name} {sql_type}"))));
         }
@@ -177,7 +185,7 @@ impl Table {
     fn of_others(&self, column: &Column) -> Option<Finding> {
         let ours = COLUMNS.iter().any(|(name, _)| *name == column.name);
         let name = &column.name;
-        (!ours && column.not_null && !column.fills_itself).then(|| {
+        (!ours && column.not_null && column.filled == Filled::ByTheInsert).then(|| {
             let what = format!("`{name}` may not be null and has no default, and the consumer does not know it");
             missing(what, self.alter(&format!("alter column {name} drop not null")))
         })
@@ -269,7 +277,7 @@ where a.attrelid = to_regclass('users') and a.attnum > 0 and not a.attisdropped 
     let columns = sqlx::query(COLUMNS).fetch_all(connection).await?;
     Ok(Some(Table {
         name: table.try_get(0)?,
-        is_table: table.try_get(1)?,
+        takes_rows: table.try_get(1)?,
         row_security: match (table.try_get(2)?, table.try_get(3)?) {
             (false, _) => RowSecurity::Off,
             (true, false) => RowSecurity::NoPolicy,
@@ -296,8 +304,11 @@ fn column(row: &PgRow) -> Result<Column, sqlx::Error> {
         sql_type: row.try_get(1)?,
         kind,
         not_null: row.try_get(5)?,
-        fills_itself: row.try_get(6)?,
-        always_generated: row.try_get(7)?,
+        filled: match (row.try_get(6)?, row.try_get(7)?) {
+            (_, true) => Filled::Always,
+            (true, false) => Filled::ByDefault,
+            (false, false) => Filled::ByTheInsert,
+        },
         insertable: row.try_get(8)?,
         selectable: row.try_get(9)?,
     })

@@ -296,7 +296,8 @@ async fn a_marker_that_takes_every_road_reaches_no_log_and_no_attribute() {
     .await
     .unwrap();
     let mut expected: Vec<_> = poison.iter().map(|(reason, _)| (*reason).to_owned()).collect();
-    (expected.sort(), reasons.sort());
+    expected.sort();
+    reasons.sort();
     assert_eq!(reasons, expected);
     assert_eq!(worker.rows().await, 2, "the good one, and the one who was there");
 

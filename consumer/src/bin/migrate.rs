@@ -85,13 +85,11 @@ async fn migrate_or_check(connection: &mut PgConnection) -> anyhow::Result<ExitC
 }
 
 async fn check_only(connection: &mut PgConnection) -> anyhow::Result<ExitCode> {
-    match check(connection).await.context("the check failed")? {
-        Some(findings) => report(&findings),
-        None => {
-            say("missing: there is no table `users` in the search path\n    run `migrate` without --check")?;
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let Some(findings) = check(connection).await.context("the check failed")? else {
+        say("missing: there is no table `users` in the search path\n    run `migrate` without --check")?;
+        return Ok(ExitCode::FAILURE);
+    };
+    report(&findings)
 }
 
 fn report(findings: &[Finding]) -> anyhow::Result<ExitCode> {
