@@ -11,7 +11,9 @@
 mod batches;
 mod bench_consumer;
 mod classification;
+mod concurrency;
 mod kill_points;
+mod killed;
 mod local_stack;
 mod outage;
 mod publishing;
