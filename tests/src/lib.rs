@@ -23,6 +23,7 @@ mod run;
 pub mod scripted_http;
 mod stack;
 pub mod standing;
+pub mod summaries;
 pub mod tap;
 mod toolbox;
 pub mod wait;
