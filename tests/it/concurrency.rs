@@ -4,16 +4,15 @@ use std::{
     collections::HashSet,
     sync::{Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use aws_lambda_events::sqs::SqsEvent;
 use pipeline_tests::{
+    deadlocks::deadlocks,
     messages::{about, with_duplicates},
-    wait,
 };
 use serde_json::json;
-use sqlx::{Connection, PgConnection, Row};
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
@@ -33,24 +32,6 @@ const BATCH: usize = 1_000;
 
 /// Any number would do; a fixed one makes a failure come again.
 const SEED: u64 = 50_000;
-
-/// Longest wait until the consumers' sessions have ended.
-const SOON: Duration = Duration::from_secs(20);
-
-/// Deadlocks that this database has seen. Every other session must be about to end: some keep their figures until then.
-async fn deadlocks(url: &str) -> i64 {
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    wait::until("all other sessions have ended", SOON, async || {
-        let others =
-            "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
-        let others: i64 = sqlx::query(others).fetch_one(&mut connection).await?.get(0);
-        Ok((others == 0).then_some(()))
-    })
-    .await
-    .unwrap();
-    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
-    sqlx::query(deadlocks).fetch_one(&mut connection).await.unwrap().get(0)
-}
 
 /// Batches whose order nobody knows: whoever is free takes the next.
 struct Batches(Mutex<Vec<SqsEvent>>);
@@ -93,7 +74,7 @@ async fn eight_consumers_make_one_row_of_each_user_without_a_deadlock() {
     });
     let took = begin.elapsed().as_secs_f32();
     println!("{MESSAGES} messages, {DUPLICATES} duplicates, {CONSUMERS} consumers: {took:.1} s");
-    assert_eq!(deadlocks(&url).await, 0);
+    assert_eq!(deadlocks(&url).await.unwrap(), 0);
     let bench = Bench::with(&url, obliging);
     assert_eq!(bench.rows().await, i64::try_from(users.len()).unwrap());
 }

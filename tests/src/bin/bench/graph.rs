@@ -24,6 +24,8 @@ const NAMES: u32 = 176;
 /// Room for the numbers of the vertical axis.
 const NUMBERS: u32 = 48;
 const HEADING: i32 = 56;
+/// People on the vertical axis at least, so that a picture of nobody is not one of halves.
+const LEAST_HEIGHT: f64 = 10.0;
 /// Least distance between two names.
 const NAME_DISTANCE: i32 = 20;
 
@@ -75,8 +77,8 @@ pub(crate) fn draw(tracks: &[Track], plan: &Plan) -> anyhow::Result<String> {
 fn picture(svg: &mut String, tracks: &[Track], plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&PAPER.light)?;
-    let minutes = (plan.up - plan.down).as_secs() / 60;
-    text(&root, &format!("{minutes} minutes without a database"), (22, &TEXT, FontStyle::Bold), HPos::Left, at(0, 22))?;
+    let minutes = plan.outage().as_secs() / 60;
+    text(&root, &format!("{minutes} min without a database"), (22, &TEXT, FontStyle::Bold), HPos::Left, at(0, 22))?;
     let subtitle = "the same people sign up under both deployments; both really run";
     text(&root, subtitle, (15, &QUIET, FontStyle::Normal), HPos::Left, at(0, 46))?;
     let (_, body) = root.split_vertically(HEADING);
@@ -144,7 +146,7 @@ fn rows(tracks: &[Track], plan: &Plan) -> Panel {
 fn draw_panel(area: &Area<'_>, panel: &Panel, plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     let points = || panel.lines.iter().flat_map(|line| line.points.iter());
     let (first, last) = points().fold((0.0_f64, 0.0_f64), |(first, last), (x, _)| (first.min(*x), last.max(*x)));
-    let highest = points().map(|(_, y)| *y).fold(1.0, f64::max);
+    let highest = points().map(|(_, y)| *y).fold(LEAST_HEIGHT, f64::max);
     let mut chart = ChartBuilder::on(area)
         .margin_left(MARGIN)
         .margin_top(38)
@@ -154,7 +156,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, plan: &Plan) -> Result<(), Box<dyn
         .y_label_area_size(NUMBERS)
         .build_cartesian_2d(first..last, 0.0..highest * 1.08)?;
     text(area, panel.title, (16, &TEXT, FontStyle::Bold), HPos::Left, at(0, 18))?;
-    let outage = 0.0..(plan.up - plan.down).as_secs_f64() / 60.0;
+    let outage = 0.0..plan.outage().as_secs_f64() / 60.0;
     shade(&mut chart, outage, highest * 1.08)?;
     let small = || (FONT, 15).into_font().color(&QUIET.light);
     chart
@@ -166,13 +168,19 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, plan: &Plan) -> Result<(), Box<dyn
         .y_labels(5)
         .x_labels(14)
         .label_style(small())
-        .x_label_formatter(&|minute| format!("{minute:.0} min"))
+        .x_label_formatter(&|minute| minute_label(*minute))
         .y_label_formatter(&|count| format!("{count:.0}"))
         .draw()?;
     for line in &panel.lines {
         chart.draw_series(LineSeries::new(line.points.iter().copied(), line.ink.light.stroke_width(line.width)))?;
     }
     name_lines(area, &chart, &panel.lines)
+}
+
+/// Whole minutes are named; what lies between them is not.
+fn minute_label(minute: f64) -> String {
+    let whole = minute.round();
+    if (minute - whole).abs() < 1e-6 { format!("{} min", whole + 0.0) } else { String::new() }
 }
 
 /// The time without a database.
@@ -224,13 +232,11 @@ fn text(
 
 /// Rules that a browser on a dark page puts in place of the light colours.
 fn with_dark_colours(svg: &str) -> String {
-    let rules: String = INKS
-        .iter()
-        .map(|Ink { light: RGBColor(red, green, blue), dark }| {
-            let light = format!("#{red:02X}{green:02X}{blue:02X}");
-            format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
-        })
-        .collect();
+    let rules = INKS.map(|Ink { light: RGBColor(red, green, blue), dark }| {
+        let light = format!("#{red:02X}{green:02X}{blue:02X}");
+        format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
+    });
+    let rules = rules.concat();
     let style = format!("<style>@media (prefers-color-scheme:dark){{{rules}}}</style>\n");
     // Behind the opening tag, which is the first to end with this.
     svg.split_once("\">\n").map_or_else(|| svg.to_owned(), |(tag, rest)| format!("{tag}\">\n{style}{rest}"))

@@ -77,6 +77,13 @@ pub(crate) struct Plan {
     pub(crate) quiet: Duration,
 }
 
+impl Plan {
+    /// How long there is no database.
+    pub(crate) fn outage(&self) -> Duration {
+        self.up.saturating_sub(self.down)
+    }
+}
+
 /// Whether there is a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Database {
@@ -164,7 +171,9 @@ fn proceed(
     match database {
         Database::Up if now >= plan.down => {
             say(&format!("{:>4} s: the database goes away", now.as_secs()));
-            setups.iter().for_each(|setup| setup.stack.postgres.stop_immediately());
+            for setup in setups {
+                setup.stack.postgres.stop_immediately();
+            }
             Ok(Database::Down)
         }
         Database::Down if now >= plan.up => {
