@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use anyhow::anyhow;
+use consumer::backpressure::LONGEST;
 use plotters::{
     chart::ChartContext,
     coord::{Shift, types::RangedCoordf64},
@@ -11,7 +12,8 @@ use plotters::{
 };
 
 use crate::{
-    outage::Plan,
+    ink::{BAND, GRID, Ink, OURS, PAPER, QUIET, TEXT, USUAL, with_dark_colours},
+    outage::{PER_TICK, Plan},
     setup::Kind,
     track::{Sample, Track},
 };
@@ -24,27 +26,21 @@ const NAMES: u32 = 176;
 /// Room for the numbers of the vertical axis.
 const NUMBERS: u32 = 48;
 const HEADING: i32 = 56;
+/// What the vertical axis is longer than its highest line.
+const HEADROOM: f64 = 1.12;
 /// People on the vertical axis at least, so that a picture of nobody is not one of halves.
 const LEAST_HEIGHT: f64 = 10.0;
 /// Least distance between two names.
 const NAME_DISTANCE: i32 = 20;
 
+/// Half the width and all the height of the words [`NO_DATABASE`].
+const OUTAGE_NAME: (i32, i32) = (52, 22);
+const NO_DATABASE: &str = "no database";
+
+/// The line that stands above both: its name is written along it, because it ends where the best of them does.
+const SIGNED_UP: &str = "signed up";
+
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
-
-/// A colour on a light page, and what takes its place on a dark one.
-struct Ink {
-    light: RGBColor,
-    dark: &'static str,
-}
-
-const PAPER: Ink = Ink { light: RGBColor(0xFF, 0xFF, 0xFF), dark: "#0D1117" };
-const TEXT: Ink = Ink { light: RGBColor(0x1F, 0x23, 0x28), dark: "#F0F6FC" };
-const QUIET: Ink = Ink { light: RGBColor(0x59, 0x63, 0x6E), dark: "#9198A1" };
-const GRID: Ink = Ink { light: RGBColor(0xE2, 0xE6, 0xEA), dark: "#262C36" };
-const BAND: Ink = Ink { light: RGBColor(0xF1, 0xF3, 0xF5), dark: "#161B22" };
-const USUAL: Ink = Ink { light: RGBColor(0xCF, 0x22, 0x2E), dark: "#FF7B72" };
-const OURS: Ink = Ink { light: RGBColor(0x09, 0x69, 0xDA), dark: "#58A6FF" };
-const INKS: [Ink; 7] = [PAPER, TEXT, QUIET, GRID, BAND, USUAL, OURS];
 
 /// One line of a panel.
 struct Line {
@@ -79,8 +75,13 @@ fn picture(svg: &mut String, tracks: &[Track], plan: &Plan) -> Result<(), Box<dy
     root.fill(&PAPER.light)?;
     let minutes = plan.outage().as_secs() / 60;
     text(&root, &format!("{minutes} min without a database"), (22, &TEXT, FontStyle::Bold), HPos::Left, at(0, 22))?;
-    let subtitle = "the same people sign up under both deployments; both really run";
-    text(&root, subtitle, (15, &QUIET, FontStyle::Normal), HPos::Left, at(0, 46))?;
+    let subtitle = format!(
+        "{PER_TICK} people sign up every second; usual: no back-off, {} receives; rollcall: back-off up to {} s, {} receives",
+        Kind::Usual.receives(),
+        LONGEST.as_secs(),
+        Kind::Ours.receives()
+    );
+    text(&root, &subtitle, (15, &QUIET, FontStyle::Normal), HPos::Left, at(0, 46))?;
     let (_, body) = root.split_vertically(HEADING);
     let panels = [dead_letters(tracks, plan), rows(tracks, plan)];
     for (area, panel) in body.split_evenly((2, 1)).iter().zip(&panels) {
@@ -124,7 +125,7 @@ fn dead_letters(tracks: &[Track], plan: &Plan) -> Panel {
 fn rows(tracks: &[Track], plan: &Plan) -> Panel {
     let signed_up = tracks.iter().take(1).map(|track| {
         let points = track.samples.iter().map(|sample| (minute(sample, plan), number(sample.signed_up)));
-        Line { name: String::new(), ink: QUIET, width: 1, points: points.collect() }
+        Line { name: SIGNED_UP.to_owned(), ink: QUIET, width: 1, points: points.collect() }
     });
     let with_row = tracks.iter().map(|track| {
         // A database that is down keeps its rows.
@@ -137,16 +138,14 @@ fn rows(tracks: &[Track], plan: &Plan) -> Panel {
         let people = track.samples.last().map_or(0, |sample| sample.signed_up);
         Line { name: format!("{}: {known} of {people}", track.kind.name()), ink: ink(track.kind), width: 3, points }
     });
-    Panel {
-        title: "People with a row, and people who have signed up (thin)",
-        lines: signed_up.chain(with_row).collect(),
-    }
+    Panel { title: "People with a row", lines: signed_up.chain(with_row).collect() }
 }
 
 fn draw_panel(area: &Area<'_>, panel: &Panel, plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     let points = || panel.lines.iter().flat_map(|line| line.points.iter());
     let (first, last) = points().fold((0.0_f64, 0.0_f64), |(first, last), (x, _)| (first.min(*x), last.max(*x)));
     let highest = points().map(|(_, y)| *y).fold(LEAST_HEIGHT, f64::max);
+    let top = highest * HEADROOM;
     let mut chart = ChartBuilder::on(area)
         .margin_left(MARGIN)
         .margin_top(38)
@@ -154,10 +153,11 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, plan: &Plan) -> Result<(), Box<dyn
         .margin_right(NAMES)
         .x_label_area_size(30)
         .y_label_area_size(NUMBERS)
-        .build_cartesian_2d(first..last, 0.0..highest * 1.08)?;
+        .build_cartesian_2d(first..last, 0.0..top)?;
     text(area, panel.title, (16, &TEXT, FontStyle::Bold), HPos::Left, at(0, 18))?;
     let outage = 0.0..plan.outage().as_secs_f64() / 60.0;
-    shade(&mut chart, outage, highest * 1.08)?;
+    let middle = f64::midpoint(outage.start, outage.end);
+    shade(&mut chart, outage, top)?;
     let small = || (FONT, 15).into_font().color(&QUIET.light);
     chart
         .configure_mesh()
@@ -171,6 +171,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, plan: &Plan) -> Result<(), Box<dyn
         .x_label_formatter(&|minute| minute_label(*minute))
         .y_label_formatter(&|count| format!("{count:.0}"))
         .draw()?;
+    name_outage(area, &chart, (middle, top))?;
     for line in &panel.lines {
         chart.draw_series(LineSeries::new(line.points.iter().copied(), line.ink.light.stroke_width(line.width)))?;
     }
@@ -187,16 +188,28 @@ fn minute_label(minute: f64) -> String {
 fn shade(chart: &mut Chart<'_, '_>, outage: Range<f64>, top: f64) -> Result<(), Box<dyn std::error::Error>> {
     let corners = [(outage.start, 0.0), (outage.end, top)];
     chart.draw_series([Rectangle::new(corners, BAND.light.filled())])?;
-    let middle = f64::midpoint(outage.start, outage.end);
-    let style = (FONT, 15).into_font().color(&QUIET.light).pos(Pos::new(HPos::Center, VPos::Top));
-    chart.draw_series([Text::new("no database", (middle, top * 0.985), style)])?;
     Ok(())
+}
+
+/// Says what the shade means, on a ground of its own that keeps the grid out of the words.
+fn name_outage(area: &Area<'_>, chart: &Chart<'_, '_>, place: (f64, f64)) -> Result<(), Box<dyn std::error::Error>> {
+    let ((left, top), (half, height)) = (area.get_base_pixel(), OUTAGE_NAME);
+    let (x, y) = chart.plotting_area().map_coordinate(&place);
+    let (x, y) = (x - left, y - top + 4);
+    area.draw(&Rectangle::new([(x - half, y), (x + half, y + height)], BAND.light.filled()))?;
+    text(area, NO_DATABASE, (15, &QUIET, FontStyle::Normal), HPos::Center, (x, y + height / 2))
 }
 
 /// Each line's name where it ends, the names kept apart.
 fn name_lines(area: &Area<'_>, chart: &Chart<'_, '_>, lines: &[Line]) -> Result<(), Box<dyn std::error::Error>> {
     let (left, top) = area.get_base_pixel();
-    let ends = lines.iter().filter(|line| !line.name.is_empty()).filter_map(|line| Some((line, line.points.last()?)));
+    let (along, at_end): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.name == SIGNED_UP);
+    for line in along {
+        let Some(point) = line.points.get(line.points.len() / 2) else { continue };
+        let (x, y) = chart.plotting_area().map_coordinate(point);
+        text(area, &line.name, (15, &line.ink, FontStyle::Normal), HPos::Right, (x - left - 8, y - top - 12))?;
+    }
+    let ends = at_end.into_iter().filter_map(|line| Some((line, line.points.last()?)));
     let mut names: Vec<_> = ends
         .map(|(line, end)| {
             let (x, y) = chart.plotting_area().map_coordinate(end);
@@ -228,18 +241,6 @@ fn text(
     let font = FontDesc::new(FontFamily::Name(FONT), f64::from(size), style);
     area.draw_text(words, &font.color(&ink.light).pos(Pos::new(anchor, VPos::Center)), place)?;
     Ok(())
-}
-
-/// Rules that a browser on a dark page puts in place of the light colours.
-fn with_dark_colours(svg: &str) -> String {
-    let rules = INKS.map(|Ink { light: RGBColor(red, green, blue), dark }| {
-        let light = format!("#{red:02X}{green:02X}{blue:02X}");
-        format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
-    });
-    let rules = rules.concat();
-    let style = format!("<style>@media (prefers-color-scheme:dark){{{rules}}}</style>\n");
-    // Behind the opening tag, which is the first to end with this.
-    svg.split_once("\">\n").map_or_else(|| svg.to_owned(), |(tag, rest)| format!("{tag}\">\n{style}{rest}"))
 }
 
 #[cfg(test)]

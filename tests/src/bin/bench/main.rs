@@ -5,6 +5,7 @@
 mod concurrency;
 mod figures;
 mod graph;
+mod ink;
 mod outage;
 mod setup;
 mod track;

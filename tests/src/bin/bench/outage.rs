@@ -34,7 +34,7 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 
 /// People who sign up at each tick.
-const PER_TICK: usize = 2;
+pub(crate) const PER_TICK: usize = 2;
 
 /// Ticks between two poison messages.
 const POISON_EVERY: usize = 60;
