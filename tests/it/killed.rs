@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 /// Seconds that a killed consumer's messages stay hidden: long against what a test does to it before they come again.
-const HIDDEN: u32 = 5;
+const HIDDEN: u32 = 8;
 
 /// The fewest pollers that AWS and the template allow.
 const POLLERS: u32 = 2;

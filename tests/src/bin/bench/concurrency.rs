@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use comfy_table::{LineStyle, Table, TableStyle};
 use pipeline_tests::{
-    Options, Stack, Step,
+    Options, Stack,
     clients::Clients,
     deadlocks::deadlocks,
     functions::{self, Polling},
@@ -24,7 +24,7 @@ use sqlx::{Connection, PgConnection, Row};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use crate::{Verdict, say};
+use crate::{Verdict, say, setup::start_stack};
 
 /// Consumers at the same time.
 const CONSUMERS: u32 = 8;
@@ -81,10 +81,7 @@ pub(crate) fn run(arguments: &Arguments, runtime: &Runtime) -> anyhow::Result<Ve
         maximum_concurrency: CONSUMERS,
         ..Options::default()
     };
-    let stack = Stack::start(&options, &|step| match step {
-        Step::Started(_) => {}
-        Step::Finished(..) | Step::Failed(..) => say(&format!("  {step}")),
-    })?;
+    let stack = start_stack(&options)?;
     let subs = with_duplicates(messages, messages * DUPLICATES_PERCENT / 100, arguments.seed);
     let figures = runtime.block_on(consume(&stack, &subs))?;
     figures.show(arguments)

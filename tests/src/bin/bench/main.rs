@@ -7,6 +7,7 @@ mod figures;
 mod graph;
 mod ink;
 mod outage;
+mod panel;
 mod setup;
 mod track;
 

@@ -1,5 +1,6 @@
 //! The two deployments that go through the same outage.
 
+use anyhow::ensure;
 use pipeline_tests::{
     Options, Stack, Step,
     clients::Clients,
@@ -14,6 +15,16 @@ pub(crate) const VISIBILITY: u32 = 30;
 
 /// Receives of the usual deployment: what most examples of a dead-letter queue show.
 const USUAL_RECEIVES: u32 = 5;
+
+/// Starts a stack and says how far it is. Its LocalStack must be its own: another one keeps the functions' logs to itself.
+pub(crate) fn start_stack(options: &Options) -> anyhow::Result<Stack> {
+    let stack = Stack::start(options, &|step| match step {
+        Step::Started(_) => {}
+        Step::Finished(..) | Step::Failed(..) => say(&format!("  {step}")),
+    })?;
+    ensure!(stack.localstack.pid().is_some(), "this needs a LocalStack of its own: unset AWS_ENDPOINT_URL");
+    Ok(stack)
+}
 
 /// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +73,7 @@ impl Setup {
             max_receive_count: kind.receives(),
             ..Options::default()
         };
-        let stack = Stack::start(&options, &|step| match step {
-            Step::Started(_) => {}
-            Step::Finished(..) | Step::Failed(..) => say(&format!("  {step}")),
-        })?;
+        let stack = start_stack(&options)?;
         let relay = match kind {
             Kind::Ours => None,
             Kind::Usual => {
