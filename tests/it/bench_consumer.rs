@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
 use consumer::{Consumer, database::Database, handle, migrations::migrator, queues::Queues};
+pub(crate) use pipeline_tests::messages::about as user;
 use pipeline_tests::{
     Stack,
     scripted_http::{Answer, Call, ScriptedHttp},
@@ -118,21 +119,6 @@ impl Bench {
         let calls = self.http.calls().into_iter().filter(|call| call.operation == operation);
         calls.flat_map(|call| call.body["Entries"].as_array().cloned().unwrap_or_default()).collect()
     }
-}
-
-/// The body of a message about a user, with more of their data.
-pub(crate) fn user(sub: Uuid, more: &Value) -> String {
-    let mut event = json!({
-        "detail-type": "UserConfirmed",
-        "detail": {
-            "metadata": { "version": 1, "event_id": sub, "occurred_at": "2026-11-22T21:00:00.000Z", "origin": "sign_up" },
-            "data": { "cognito_sub": sub, "username": "u", "user_pool_id": "us-east-1_Ab12Cd34E" },
-        },
-    });
-    for (key, value) in more.as_object().unwrap() {
-        event["detail"]["data"][key] = value.clone();
-    }
-    event.to_string()
 }
 
 /// The body of a message about somebody new.

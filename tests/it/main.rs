@@ -11,10 +11,12 @@
 mod batches;
 mod bench_consumer;
 mod classification;
+mod concurrency;
 mod connections;
 mod existing_table;
 mod failures;
 mod kill_points;
+mod killed;
 mod local_stack;
 mod outage;
 mod polling;

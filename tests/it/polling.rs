@@ -1,7 +1,6 @@
 //! The worker without Lambda, as a process of its own against LocalStack and Postgres.
 
 use std::{
-    collections::HashMap,
     fs::File,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -9,9 +8,14 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use consumer::{poll::poll, stop::Stop};
-use pipeline_tests::{Stack, clients::Clients, scripted_http::Answer, wait};
+use pipeline_tests::{
+    Stack,
+    clients::Clients,
+    queues::{Depth, depth, send},
+    scripted_http::Answer,
+    wait,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool, Row};
@@ -28,6 +32,8 @@ const SOON: Duration = Duration::from_secs(40);
 fn log_file() -> PathBuf {
     Stack::shared().unwrap().folder().join(format!("worker-{}.log", Uuid::new_v4().simple()))
 }
+
+const EMPTY: Depth = Depth { visible: 0, in_flight: 0 };
 
 /// A worker with queues and a database of its own.
 struct Worker {
@@ -77,30 +83,14 @@ impl Worker {
     }
 
     async fn send(&self, bodies: Vec<String>) {
-        for chunk in bodies.chunks(10) {
-            let entries = chunk.iter().enumerate().map(|(at, body)| {
-                SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body).build().unwrap()
-            });
-            let call = self.clients.sqs.send_message_batch().queue_url(&self.queue_url);
-            let sent = call.set_entries(Some(entries.collect())).send().await.unwrap();
-            assert_eq!(sent.successful().len(), chunk.len());
-        }
+        send(&self.clients.sqs, &self.queue_url, &bodies).await.unwrap();
     }
 
-    /// Messages that are there, and messages that somebody holds.
-    async fn messages(&self, queue_url: &str) -> (u32, u32) {
-        let names = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        ];
-        let call = self.clients.sqs.get_queue_attributes().queue_url(queue_url);
-        let answer = call.set_attribute_names(Some(names.to_vec())).send().await.unwrap();
-        let all: HashMap<_, _> = answer.attributes.unwrap();
-        let [there, held] = names.map(|name| all[&name].parse().unwrap());
-        (there, held)
+    async fn messages(&self, queue_url: &str) -> Depth {
+        depth(&self.clients.sqs, queue_url).await.unwrap()
     }
 
-    async fn until_messages(&self, expected: (u32, u32)) {
+    async fn until_messages(&self, expected: Depth) {
         wait::until("the queue holds what it should", SOON, async || {
             Ok((self.messages(&self.queue_url).await == expected).then_some(()))
         })
@@ -135,9 +125,9 @@ async fn a_worker_without_lambda_makes_rows_buries_poison_and_empties_the_queue(
     let mut bodies = people(230);
     bodies.extend(["not json".to_owned(), "{}".to_owned(), somebody(&json!({ "cognito_sub": 7 }))]);
     worker.send(bodies).await;
-    worker.until_messages((0, 0)).await;
+    worker.until_messages(EMPTY).await;
     assert_eq!(worker.rows().await, 230);
-    assert_eq!(worker.messages(&worker.dlq_url).await, (3, 0));
+    assert_eq!(worker.messages(&worker.dlq_url).await, Depth { visible: 3, in_flight: 0 });
     worker.signal(Signal::TERM);
     assert!(worker.ended().await.success());
 }
@@ -152,17 +142,18 @@ async fn on_sigterm_a_worker_finishes_what_it_holds() {
     lock.rollback().await.unwrap();
     assert!(worker.ended().await.success());
     assert_eq!(worker.rows().await, 5);
-    assert_eq!(worker.messages(&worker.queue_url).await, (0, 0));
+    assert_eq!(worker.messages(&worker.queue_url).await, EMPTY);
 }
 
 #[tokio::test]
 async fn on_sigterm_a_worker_gives_back_at_once_what_it_cannot_finish() {
     let mut worker = Worker::with_database("postgres://nobody@127.0.0.1:1/none?sslmode=disable".to_owned()).await;
     worker.send(people(5)).await;
-    worker.until_messages((0, 5)).await;
+    worker.until_messages(Depth { visible: 0, in_flight: 5 }).await;
     worker.signal(Signal::TERM);
     assert!(worker.ended().await.success());
-    assert_eq!(worker.messages(&worker.queue_url).await, (5, 0), "nobody waits for a visibility time-out");
+    let given_back = Depth { visible: 5, in_flight: 0 };
+    assert_eq!(worker.messages(&worker.queue_url).await, given_back, "nobody waits for a visibility time-out");
 }
 
 #[tokio::test]
@@ -177,7 +168,7 @@ async fn a_worker_that_is_killed_loses_nothing_and_a_second_signal_ends_it_at_on
     assert!(!ended.success(), "{ended}");
     lock.rollback().await.unwrap();
     killed.process = Worker::process(&killed.queue_url, &killed.dlq_url, &killed.database_url, &killed.log);
-    killed.until_messages((0, 0)).await;
+    killed.until_messages(EMPTY).await;
     assert_eq!(killed.rows().await, 5);
 }
 

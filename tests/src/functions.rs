@@ -1,19 +1,27 @@
-//! The deployed functions: invoked, reconfigured, and their logs read, over the wire of AWS's APIs.
+//! The deployed functions: invoked, reconfigured, their logs read and their queue held shut, over the wire of AWS's APIs; and their processes killed.
 //!
-//! Three calls are not worth two more SDK crates in every build.
+//! A handful of calls is not worth two more SDK crates in every build.
 
 use std::{
-    thread,
+    collections::BTreeSet,
+    fs, thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail, ensure};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::{Map, Value, json};
 
 use crate::Stack;
 
 /// Longest wait until a function runs with a new configuration.
 const RECONFIGURED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longest wait until a killed process is gone; it takes milliseconds.
+const KILLED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Invokes a function and gives back the very bytes it answered.
 ///
@@ -85,6 +93,71 @@ pub fn log_lines(stack: &Stack, function: &str) -> anyhow::Result<Vec<String>> {
             return Ok(lines);
         }
     }
+}
+
+/// Whether Lambda reads the consumer's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polling {
+    /// It does, as after a deployment.
+    On,
+    /// It does not; a poll that is under way ends within the batch window.
+    Off,
+}
+
+/// Switches the consumer's event source mapping.
+///
+/// # Errors
+///
+/// Whatever Lambda says.
+pub fn set_polling(stack: &Stack, polling: Polling) -> anyhow::Result<()> {
+    let url = format!("{}/2015-03-31/event-source-mappings/", stack.aws_endpoint);
+    let authorization = authorization(stack, "lambda");
+    let list = ureq::get(&url).query("FunctionName", &stack.outputs.consumer_function_name);
+    let text = list.header("authorization", &authorization).call()?.body_mut().read_to_string()?;
+    let answer: Value = serde_json::from_str(&text)?;
+    let mapping = answer.pointer("/EventSourceMappings/0/UUID").and_then(Value::as_str);
+    let url = format!("{url}{}", mapping.context("the consumer has no event source mapping")?);
+    let body = json!({ "Enabled": polling == Polling::On }).to_string();
+    ureq::put(&url).header("authorization", &authorization).send(&body)?;
+    Ok(())
+}
+
+/// The processes that run a function at this moment.
+///
+/// # Errors
+///
+/// /proc cannot be read.
+pub fn processes(function: &str) -> anyhow::Result<BTreeSet<i32>> {
+    let variable = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
+    let all = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    // Another process may end while we look at it, and those of other users are none of ours.
+    let runs_it = |pid: &i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
+    };
+    Ok(all.filter(runs_it).collect())
+}
+
+/// Kills every process of a function with SIGKILL, and returns when they are gone; Lambda starts others when it needs them.
+///
+/// # Errors
+///
+/// There is none, or one does not go.
+pub fn kill(function: &str) -> anyhow::Result<usize> {
+    let victims = processes(function)?;
+    ensure!(!victims.is_empty(), "the function `{function}` does not run");
+    for pid in victims.iter().filter_map(|pid| Pid::from_raw(*pid)) {
+        match kill_process(pid, Signal::KILL) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => bail!("the function's process cannot be killed: {error}"),
+        }
+    }
+    let deadline = Instant::now() + KILLED_WITHIN;
+    while !processes(function)?.is_disjoint(&victims) {
+        ensure!(Instant::now() < deadline, "the function's process survives SIGKILL for {KILLED_WITHIN:?}");
+        thread::yield_now();
+    }
+    Ok(victims.len())
 }
 
 /// `LocalStack` reads the service out of the signature's scope and checks nothing else.

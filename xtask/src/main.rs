@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo | test | up | down | lint | package`.
+//! The project's commands: `cargo xtask demo | bench | test | up | down | lint | package`.
 //!
 //! No dependencies, so that it starts in seconds on a fresh clone; whatever needs more is a binary of the workspace that it builds and runs.
 
@@ -15,6 +15,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   demo [--users N] [--keep] [--json]   sign users up and watch each become a row, on real parts on this machine
+  bench outage [--minutes N]           stop the database while people sign up, and count whom two deployments lose
+  bench concurrency                    let eight consumers take 50,000 messages with duplicates, and count rows and deadlocks
   test                                 run every test, Rust and CDK
   up                                   start the local stack, leave it running, print its environment
   down                                 stop it
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     let done = match (command.as_str(), rest.as_slice()) {
-        ("demo", rest) => run("demo", rest),
+        ("demo" | "bench", rest) => run(&command, rest),
         ("test", []) => test::test(),
         ("up" | "down", []) => run("local-stack", &[command]),
         ("lint", []) => lint::lint(),

@@ -1,0 +1,68 @@
+//! `bench`: the long proofs of the consumer, each really run on local stacks of its own.
+//!
+//! Figures go to standard output, progress to standard error; the exit code says whether the promise held.
+
+mod concurrency;
+mod figures;
+mod graph;
+mod ink;
+mod outage;
+mod panel;
+mod setup;
+mod track;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+/// Proves what takes minutes.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    #[command(subcommand)]
+    proof: Proof,
+}
+
+#[derive(Subcommand)]
+enum Proof {
+    /// Stops the database for minutes under two deployments, the usual one and rollcall's own, while people sign up, and counts whom each of them loses.
+    Outage(outage::Arguments),
+    /// Lets eight consumers take messages with duplicates among them at the same time, and counts rows and deadlocks.
+    Concurrency(concurrency::Arguments),
+}
+
+/// Whether the promise held in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Kept,
+    Broken,
+}
+
+fn main() -> ExitCode {
+    match prove(&Arguments::parse().proof) {
+        Ok(Verdict::Kept) => ExitCode::SUCCESS,
+        Ok(Verdict::Broken) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn prove(proof: &Proof) -> anyhow::Result<Verdict> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    match proof {
+        Proof::Outage(arguments) => outage::run(arguments, &runtime),
+        Proof::Concurrency(arguments) => concurrency::run(arguments, &runtime),
+    }
+}
+
+/// Tells a person what goes on.
+fn say(line: &str) {
+    // Nobody reads it: nothing to be done.
+    let _ = writeln!(io::stderr(), "{line}");
+}
