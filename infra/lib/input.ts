@@ -14,24 +14,51 @@ export interface FunctionZips {
   readonly consumer: string;
 }
 
+/** How the consumer logs in to the database. */
+export type DatabaseLogin = 'url' | 'secret' | 'iam';
+
+/** Where the consumer runs: in Lambda's own network, or in subnets of yours, beside a database that the internet cannot reach. */
+export type Network = 'lambda' | 'vpc';
+
+/** Whose key encrypts the queues: one of SQS's own, or one that this stack makes and you control. */
+export type QueueKey = 'sqs' | 'customer';
+
 /** What is decided when the template is made, and not when it is deployed. */
 export interface SynthContext {
   readonly zips: FunctionZips;
   readonly architecture: Architecture;
+  readonly database: DatabaseLogin;
+  readonly network: Network;
+  readonly queueKey: QueueKey;
 }
 
 const INFRA_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const DEFAULT_FUNCTIONS_FOLDER = '../target/lambda';
 
 /**
- * Reads the context keys `functions` and `architecture`.
+ * Reads the context keys of the table in `infra/README.md`.
  * A relative folder counts from `infra/`, wherever the command was started.
  */
 export function readContext(node: Node): SynthContext {
+  const architecture = oneOf(node, 'architecture', ['x86_64', 'arm64'], 'whichever the zips were built for');
   return {
     zips: findZips(node.tryGetContext('functions') ?? DEFAULT_FUNCTIONS_FOLDER),
-    architecture: parseArchitecture(node.tryGetContext('architecture') ?? 'x86_64'),
+    architecture: architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
+    database: oneOf(node, 'database', ['url', 'secret', 'iam'], 'however the consumer logs in'),
+    network: oneOf(node, 'network', ['lambda', 'vpc'], 'wherever the database can be reached from'),
+    queueKey: oneOf(node, 'queue-key', ['sqs', 'customer'], 'whose key encrypts the queues'),
   };
+}
+
+/** The value of a context key that has a few, the first one by default. */
+function oneOf<T extends string>(node: Node, key: string, values: readonly [T, ...T[]], which: string): T {
+  const given: unknown = node.tryGetContext(key) ?? values[0];
+  const found = values.find((value) => value === given);
+  if (found === undefined) {
+    const choice = values.map((value) => `\`${value}\``).join(' or ');
+    throw new InputError(`the context value \`${key}\` is ${JSON.stringify(given)}: give ${choice}, ${which}`);
+  }
+  return found;
 }
 
 function findZips(given: unknown): FunctionZips {
@@ -49,19 +76,6 @@ function findZips(given: unknown): FunctionZips {
     );
   }
   return zips;
-}
-
-function parseArchitecture(given: unknown): Architecture {
-  switch (given) {
-    case 'x86_64':
-      return Architecture.X86_64;
-    case 'arm64':
-      return Architecture.ARM_64;
-    default:
-      throw new InputError(
-        `the context value \`architecture\` is ${JSON.stringify(given)}: give \`x86_64\` or \`arm64\`, whichever the zips were built for`,
-      );
-  }
 }
 
 /**

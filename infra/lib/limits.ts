@@ -62,6 +62,12 @@ export const QUEUE_RETENTION = {
   deadLetters: Duration.days(14),
 } as const;
 
+/**
+ * Days that the bus keeps every event: a second way back, besides the dead letters.
+ * As long as a dead letter is kept, so that whoever comes too late for the one comes too late for the other.
+ */
+export const ARCHIVE_DAYS: Range = { default: 14, min: 1, max: 365 };
+
 /** What EventBridge allows at most: a day of delivery attempts before an event goes to the rule's dead-letter queue. */
 export const RULE_DELIVERY = {
   maxEventAge: Duration.hours(24),

@@ -1,5 +1,7 @@
-import { CfnParameter, type Stack } from 'aws-cdk-lib';
+import { CfnCondition, CfnParameter, Fn, type Stack } from 'aws-cdk-lib';
+import type { AlarmTopic } from './alarms.ts';
 import {
+  ARCHIVE_DAYS,
   BATCH_SIZE,
   BATCH_WINDOW_SECONDS,
   MAXIMUM_CONCURRENCY,
@@ -15,20 +17,22 @@ import {
 export interface Parameters {
   readonly namePrefix: string;
   readonly userPoolId: string;
-  readonly databaseUrl: string;
   readonly visibilityTimeoutSeconds: number;
   readonly maxReceiveCount: number;
   readonly batchSize: number;
   readonly batchWindowSeconds: number;
   readonly maximumConcurrency: number;
+  readonly alarmTopic: AlarmTopic;
+  readonly archiveDays: number;
 }
+
+const NO_TOPIC = 'none';
 
 /** Declares the parameters at the top of the stack, where their logical ids are their names. */
 export function declareParameters(stack: Stack): Parameters {
   return {
     namePrefix: namePrefix(stack),
     userPoolId: userPoolId(stack),
-    databaseUrl: databaseUrl(stack),
     visibilityTimeoutSeconds: numberParameter(stack, 'VisibilityTimeoutSeconds', {
       range: VISIBILITY_TIMEOUT_SECONDS,
       description: 'Seconds that a received message stays hidden; AWS wants six times the time-out of the consumer and refuses less than one.',
@@ -48,6 +52,11 @@ export function declareParameters(stack: Stack): Parameters {
     maximumConcurrency: numberParameter(stack, 'MaximumConcurrency', {
       range: MAXIMUM_CONCURRENCY,
       description: 'Consumers that run at the same time at most; each holds a database connection or two.',
+    }),
+    alarmTopic: alarmTopic(stack),
+    archiveDays: numberParameter(stack, 'ArchiveDays', {
+      range: ARCHIVE_DAYS,
+      description: 'Days that the bus keeps every event, so that it can be replayed; they are personal data.',
     }),
   };
 }
@@ -73,16 +82,19 @@ function userPoolId(stack: Stack): string {
   }).valueAsString;
 }
 
-function databaseUrl(stack: Stack): string {
-  return new CfnParameter(stack, 'DatabaseUrl', {
+function alarmTopic(stack: Stack): AlarmTopic {
+  const arn = new CfnParameter(stack, 'AlarmTopicArn', {
     type: 'String',
-    noEcho: true,
-    // In words: written out here, CloudFormation's own syntax would be taken for a reference.
-    description:
-      'The Postgres URL that the consumer connects to; on AWS pass a dynamic reference to a Secrets Manager secret and not the URL itself.',
-    allowedPattern: '(postgres(ql)?://|\\{\\{resolve:secretsmanager:).+',
-    constraintDescription: 'Give a postgres:// URL or a dynamic reference to a Secrets Manager secret that holds one.',
+    // A word rather than nothing, because an alarm's action may not be empty.
+    default: NO_TOPIC,
+    description: 'The SNS topic that alarms go to; without one they only change their colour.',
+    allowedPattern: `${NO_TOPIC}|arn:[\\w-]+:sns:[\\w-]+:\\d{12}:[\\w-]+`,
+    constraintDescription: `Give the ARN of an SNS topic, or \`${NO_TOPIC}\`.`,
   }).valueAsString;
+  const isGiven = new CfnCondition(stack, 'AlarmTopicIsGiven', {
+    expression: Fn.conditionNot(Fn.conditionEquals(arn, NO_TOPIC)),
+  });
+  return { arn, isGiven };
 }
 
 function numberParameter(stack: Stack, id: string, about: { range: Range; description: string }): number {

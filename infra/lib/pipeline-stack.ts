@@ -1,15 +1,21 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
-import { EventBus, type IEventBus } from 'aws-cdk-lib/aws-events';
+import { CfnArchive, EventBus, type IEventBus } from 'aws-cdk-lib/aws-events';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { Alarms } from './alarms.ts';
+import { PipelineDashboard } from './dashboard.ts';
+import { databaseAccess } from './database-access.ts';
 import type { SynthContext } from './input.ts';
 import { CONSUMER, PRODUCER } from './limits.ts';
+import { Metrics } from './metrics.ts';
+import { networkAccess } from './network-access.ts';
 import { declareParameters, type Parameters } from './parameters.ts';
 import { QueueWithDeadLetters } from './queues.ts';
+import { mayUse, queueKey } from './queue-key.ts';
 import { RuleToQueue } from './rule-to-queue.ts';
-import { RustFunction } from './rust-function.ts';
+import { type Permission, RustFunction } from './rust-function.ts';
 
 /** What the producer publishes; the names are those of the contract in `libs/events`. */
 const USER_CONFIRMED = { source: ['rollcall'], detailType: ['UserConfirmed'] };
@@ -29,11 +35,13 @@ export class PipelineStack extends Stack {
     this.context = props;
     this.parameters = declareParameters(this);
 
+    const key = queueKey(this, this.context.queueKey);
     const bus = new EventBus(this, 'Bus', { eventBusName: this.named('events') });
     const users = new QueueWithDeadLetters(this, 'Users', {
       name: this.named('users'),
       visibilityTimeout: Duration.seconds(this.parameters.visibilityTimeoutSeconds),
       maxReceiveCount: this.parameters.maxReceiveCount,
+      key,
     });
     const rule = new RuleToQueue(this, 'UserConfirmed', {
       bus,
@@ -41,9 +49,26 @@ export class PipelineStack extends Stack {
       pattern: USER_CONFIRMED,
       queue: users.queue,
       deadLetterQueueName: this.named('rule-dlq'),
+      key,
     });
-    const producer = this.producer(bus, users.queue);
-    const consumer = this.consumer(users);
+    const producer = this.producer(bus, users.queue, mayUse(key));
+    const consumer = this.consumer(users, mayUse(key));
+
+    const metrics = new Metrics({
+      producer: producer.lambda,
+      consumer: consumer.lambda,
+      queue: users.queue,
+      deadLetters: users.deadLetters,
+      undelivered: rule.undelivered,
+    });
+    new Alarms(this, 'Alarms', { metrics, topic: this.parameters.alarmTopic, named: (part) => this.named(part) });
+    new PipelineDashboard(this, 'Seen', { name: this.named('pipeline'), metrics });
+    new CfnArchive(this, 'Archive', {
+      archiveName: this.named('archive'),
+      sourceArn: bus.eventBusArn,
+      eventPattern: { source: USER_CONFIRMED.source },
+      retentionDays: this.parameters.archiveDays,
+    });
 
     this.output('BusName', bus.eventBusName, 'The bus that the producer publishes to.');
     this.output('BusArn', bus.eventBusArn, 'The same bus, for policies and rules of other stacks.');
@@ -57,7 +82,7 @@ export class PipelineStack extends Stack {
   }
 
   /** Cognito's PostConfirmation trigger: publishes to the bus and, when that is down, sends straight to the queue. */
-  private producer(bus: IEventBus, fallback: Queue): RustFunction {
+  private producer(bus: IEventBus, fallback: Queue, mayUseKey: Permission[]): RustFunction {
     const producer = new RustFunction(this, 'Producer', {
       name: this.named('producer'),
       description: 'Tells the bus that a user was confirmed.',
@@ -69,6 +94,7 @@ export class PipelineStack extends Stack {
       may: [
         { actions: ['events:PutEvents'], on: bus.eventBusArn },
         { actions: ['sqs:SendMessage'], on: fallback.queueArn },
+        ...mayUseKey,
       ],
     });
     // The permission is here and the attaching is not: a pool's own stack decides about its triggers.
@@ -85,7 +111,8 @@ export class PipelineStack extends Stack {
   }
 
   /** Reads the queue in batches and inserts each batch with one statement. */
-  private consumer({ queue, deadLetters }: QueueWithDeadLetters): RustFunction {
+  private consumer({ queue, deadLetters }: QueueWithDeadLetters, mayUseKey: Permission[]): RustFunction {
+    const database = databaseAccess(this, this.context.database);
     const consumer = new RustFunction(this, 'Consumer', {
       name: this.named('consumer'),
       description: 'Turns confirmed users into rows.',
@@ -94,7 +121,7 @@ export class PipelineStack extends Stack {
       timeout: Duration.seconds(CONSUMER.timeoutSeconds),
       memoryMiB: CONSUMER.memoryMiB,
       environment: {
-        DATABASE_URL: this.parameters.databaseUrl,
+        ...database.environment,
         QUEUE_URL: queue.queueUrl,
         DLQ_URL: deadLetters.queueUrl,
       },
@@ -104,7 +131,10 @@ export class PipelineStack extends Stack {
         // What it does itself: holding messages back while the database is down, and burying poison.
         { actions: ['sqs:ChangeMessageVisibility'], on: queue.queueArn },
         { actions: ['sqs:SendMessage'], on: deadLetters.queueArn },
+        ...mayUseKey,
+        ...database.may,
       ],
+      subnets: networkAccess(this, this.context.network),
     });
     new EventSourceMapping(this, 'UsersToConsumer', {
       target: consumer.lambda,

@@ -1,15 +1,20 @@
 import type { Duration } from 'aws-cdk-lib';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { QUEUE_RETENTION } from './limits.ts';
 
-/** Encrypted with SQS's own key and closed to plain http. */
-const PROTECTED = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true } as const;
+/** Encrypted with your key or else with SQS's own, and closed to plain http. */
+function protectedBy(key: IKey | undefined): QueueProps {
+  return key
+    ? { encryption: QueueEncryption.KMS, encryptionMasterKey: key, enforceSSL: true }
+    : { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true };
+}
 
 /** Where messages wait for a person. */
 export class DeadLetterQueue extends Queue {
-  constructor(scope: Construct, id: string, props: { readonly name: string }) {
-    super(scope, id, { ...PROTECTED, queueName: props.name, retentionPeriod: QUEUE_RETENTION.deadLetters });
+  constructor(scope: Construct, id: string, props: { readonly name: string; readonly key: IKey | undefined }) {
+    super(scope, id, { ...protectedBy(props.key), queueName: props.name, retentionPeriod: QUEUE_RETENTION.deadLetters });
   }
 }
 
@@ -18,6 +23,7 @@ export interface QueueWithDeadLettersProps {
   readonly name: string;
   readonly visibilityTimeout: Duration;
   readonly maxReceiveCount: number;
+  readonly key: IKey | undefined;
 }
 
 /** A queue, and the one that takes what was received too often. */
@@ -27,9 +33,9 @@ export class QueueWithDeadLetters extends Construct {
 
   constructor(scope: Construct, id: string, props: QueueWithDeadLettersProps) {
     super(scope, id);
-    this.deadLetters = new DeadLetterQueue(this, 'DeadLetters', { name: `${props.name}-dlq` });
+    this.deadLetters = new DeadLetterQueue(this, 'DeadLetters', { name: `${props.name}-dlq`, key: props.key });
     this.queue = new Queue(this, 'Queue', {
-      ...PROTECTED,
+      ...protectedBy(props.key),
       queueName: props.name,
       retentionPeriod: QUEUE_RETENTION.source,
       visibilityTimeout: props.visibilityTimeout,

@@ -1,5 +1,6 @@
 import { type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { RULE_DELIVERY } from './limits.ts';
@@ -12,6 +13,7 @@ export interface RuleToQueueProps {
   readonly queue: Queue;
   /** Where events go that EventBridge could not deliver; without it they would be dropped. */
   readonly deadLetterQueueName: string;
+  readonly key: IKey | undefined;
 }
 
 /** Sends the events that match a pattern from a bus to a queue, unchanged. */
@@ -20,7 +22,7 @@ export class RuleToQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: RuleToQueueProps) {
     super(scope, id);
-    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: props.deadLetterQueueName });
+    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: props.deadLetterQueueName, key: props.key });
     const rule = new Rule(this, 'Rule', {
       eventBus: props.bus,
       ruleName: props.ruleName,

@@ -1,10 +1,11 @@
 import type { Duration } from 'aws-cdk-lib';
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { type Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { type Architecture, type CfnFunction, Code, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { LOG_RETENTION } from './limits.ts';
+import type { Subnets } from './network-access.ts';
 
 /** One thing that a function may do, and to what. */
 export interface Permission {
@@ -21,8 +22,10 @@ export interface RustFunctionProps {
   readonly timeout: Duration;
   readonly memoryMiB: number;
   readonly environment: Record<string, string>;
-  /** All that the function may do, besides writing to its own log group. */
+  /** All that the function may do, besides writing to its own log group and its traces. */
   readonly may: Permission[];
+  /** Subnets to put the function into, if any. */
+  readonly subnets?: Subnets | undefined;
 }
 
 /** A Rust binary as a Lambda function, with a log group and a role of its own. */
@@ -44,7 +47,7 @@ export class RustFunction extends Construct {
     // Unnamed, because role names are one space for all Regions of an account.
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     const writeLogs = { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], on: logGroup.logGroupArn };
-    for (const { actions, on } of [writeLogs, ...props.may]) {
+    for (const { actions, on } of [writeLogs, ...props.may, ...(props.subnets?.may ?? [])]) {
       role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [on] }));
     }
 
@@ -60,6 +63,13 @@ export class RustFunction extends Construct {
       environment: props.environment,
       role,
       logGroup,
+      // Adds its two permissions to the role; X-Ray knows no resources to limit them to.
+      tracing: Tracing.ACTIVE,
     });
+    if (props.subnets) {
+      const { subnetIds, securityGroupIds } = props.subnets;
+      // By hand, because the CDK's own wants the VPC itself, and only its subnets are known here.
+      (this.lambda.node.defaultChild as CfnFunction).vpcConfig = { subnetIds, securityGroupIds };
+    }
   }
 }

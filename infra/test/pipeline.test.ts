@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type Resource, synthesize, text } from './synthesized.ts';
 
@@ -46,6 +47,9 @@ function permissionsOf(lambda: { properties: Record<string, any> }): string[] {
     })
     .sort();
 }
+
+/** What X-Ray's tracing needs of every function. */
+const TRACES = ['xray:PutTelemetryRecords on *', 'xray:PutTraceSegments on *'];
 
 function logGroupOf(name: string): string {
   const found = ofType('AWS::Logs::LogGroup').find(([, group]) => text(group['LogGroupName']) === `/aws/lambda/<NamePrefix>-${name}`);
@@ -138,6 +142,7 @@ describe('who may do what', () => {
       `logs:CreateLogStream on <${logs}.Arn>`,
       `logs:PutLogEvents on <${logs}.Arn>`,
       `sqs:SendMessage on <${users.id}.Arn>`,
+      ...TRACES,
     ]);
   });
 
@@ -151,6 +156,7 @@ describe('who may do what', () => {
       `sqs:GetQueueAttributes on <${users.id}.Arn>`,
       `sqs:ReceiveMessage on <${users.id}.Arn>`,
       `sqs:SendMessage on <${usersDlq.id}.Arn>`,
+      ...TRACES,
     ]);
   });
 
@@ -166,9 +172,10 @@ describe('who may do what', () => {
     assert.deepEqual(ofType('AWS::IAM::ManagedPolicy'), []);
   });
 
-  test('no policy names every resource', () => {
+  test("no policy names every resource, but for X-Ray's, which knows none", () => {
     for (const [id, { Properties }] of resources) {
       for (const statement of Properties['PolicyDocument']?.Statement ?? []) {
+        if ([statement.Action].flat().every((action) => TRACES.includes(`${action} on *`))) continue;
         for (const resource of [statement.Resource].flat()) assert.doesNotMatch(text(resource), /\*/, id);
       }
     }
@@ -212,9 +219,64 @@ describe('who may do what', () => {
   });
 });
 
+describe('being seen', () => {
+  const alarms = ofType('AWS::CloudWatch::Alarm');
+  const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
+
+  test('every alarm is explained in the runbook, and goes to the topic if there is one', () => {
+    assert.ok(alarms.length >= 7);
+    for (const [id, alarm] of alarms) {
+      const section = /docs\/runbook\.md#([a-z-]+)/.exec(alarm['AlarmDescription'])?.[1];
+      assert.ok(section, id);
+      const headings = runbook.split('\n').filter((line) => line.startsWith('## '));
+      assert.ok(headings.some((heading) => heading.slice(3).toLowerCase().replaceAll(' ', '-') === section), section);
+      const [action] = alarm['AlarmActions'];
+      assert.deepEqual(action['Fn::If'][0], 'AlarmTopicIsGiven');
+      assert.equal(text(action['Fn::If'][1]), '<AlarmTopicArn>');
+    }
+  });
+
+  test('no data is no reason to wake anybody', () => {
+    for (const [id, alarm] of alarms) assert.equal(alarm['TreatMissingData'], 'notBreaching', id);
+  });
+
+  test('the dashboard and the alarms look at metrics that the functions write', () => {
+    const sources = ['producer/src/lib.rs', 'consumer/src/summary.rs'].map((file) =>
+      readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'),
+    );
+    const widgets: string = JSON.stringify(only('AWS::CloudWatch::Dashboard')['DashboardBody']);
+    const named = [...widgets.matchAll(/\\"rollcall\\",\\"(\w+)\\"/g)].map(([, name]) => name);
+    assert.deepEqual([...new Set(named)].sort(), [
+      'Duplicates',
+      'Inserted',
+      'Retried',
+      'SignUpToRowMs',
+      'UserConfirmedPublished',
+      'UserConfirmedUnpublished',
+    ]);
+    for (const name of named) assert.ok(sources.some((source) => source.includes(`"${name}"`)), name);
+  });
+
+  test('functions are traced', () => {
+    for (const [id, lambda] of ofType('AWS::Lambda::Function')) {
+      assert.deepEqual(lambda['TracingConfig'], { Mode: 'Active' }, id);
+    }
+  });
+
+  test('every event can be replayed from an archive', () => {
+    const archive = only('AWS::Events::Archive');
+    assert.equal(text(archive['SourceArn']), `<${bus.id}.Arn>`);
+    assert.deepEqual(archive['EventPattern'], { source: ['rollcall'] });
+    assert.equal(text(archive['RetentionDays']), '<ArchiveDays>');
+  });
+});
+
 describe('names and parameters', () => {
   test('every physical name begins with the prefix', () => {
     const nameProperty: Record<string, string> = {
+      'AWS::CloudWatch::Alarm': 'AlarmName',
+      'AWS::CloudWatch::Dashboard': 'DashboardName',
+      'AWS::Events::Archive': 'ArchiveName',
       'AWS::Events::EventBus': 'Name',
       'AWS::Events::Rule': 'Name',
       'AWS::Lambda::Function': 'FunctionName',
@@ -231,7 +293,7 @@ describe('names and parameters', () => {
     const prefix = 'x'.repeat(40);
     assert.match(prefix, new RegExp(`^${template.Parameters['NamePrefix']!['AllowedPattern']}$`));
     assert.doesNotMatch(`${prefix}x`, new RegExp(`^${template.Parameters['NamePrefix']!['AllowedPattern']}$`));
-    const shortest = { FunctionName: 64, QueueName: 80, Name: 64 };
+    const shortest = { ArchiveName: 48, FunctionName: 64, QueueName: 80, Name: 64 };
     for (const [id, { Type, Properties }] of resources) {
       if (Type.startsWith('AWS::IAM::')) continue;
       for (const [property, limit] of Object.entries(shortest)) {
@@ -267,7 +329,7 @@ describe('names and parameters', () => {
 
   test('every number has bounds, a default between them and a sentence for whoever misses them', () => {
     const numbers = Object.entries(template.Parameters).filter(([, { Type }]) => Type === 'Number');
-    assert.equal(numbers.length, 5);
+    assert.equal(numbers.length, 6);
     for (const [id, { MinValue, Default, MaxValue, ConstraintDescription }] of numbers) {
       assert.ok(MinValue <= Default && Default <= MaxValue, id);
       assert.match(ConstraintDescription, /^Give /, id);
@@ -304,8 +366,11 @@ describe('the template as a whole', () => {
     assert.equal(text(consumer.properties['LoggingConfig'].LogGroup), `<${logGroupOf('consumer')}>`);
   });
 
-  test('it holds only what the local stack can create', () => {
+  test('it holds only what the local stack can create, and two things that it leaves out because nothing depends on them', () => {
     const creatable = [
+      'AWS::CloudWatch::Alarm',
+      'AWS::CloudWatch::Dashboard',
+      'AWS::Events::Archive',
       'AWS::Events::EventBus',
       'AWS::Events::Rule',
       'AWS::IAM::Policy',

@@ -40,13 +40,13 @@ export function runApp(context: Record<string, unknown>, out: string): SpawnSync
   });
 }
 
-/** One synth; call it once per test file. */
-export function synthesize(): { template: Template; printed: string } {
+/** One synth with this context; call it once per suite. */
+export function synthesize(context: Record<string, unknown> = {}): { template: Template; printed: string } {
   const zips = temporaryFolder();
   writeDummyZip(zips, 'producer');
   writeDummyZip(zips, 'consumer');
   const out = temporaryFolder();
-  const run = runApp({ functions: zips }, out);
+  const run = runApp({ functions: zips, ...context }, out);
   if (run.status !== 0) throw new Error(`the synth failed:\n${run.stderr}`);
   const template = JSON.parse(readFileSync(join(out, 'RollcallPipeline.template.json'), 'utf8')) as Template;
   return { template, printed: run.stdout + run.stderr };

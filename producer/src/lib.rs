@@ -79,6 +79,7 @@ async fn announce(
     match publishing.await.unwrap_or_else(|_| Err("publishing panicked".to_owned())) {
         Ok(road) => {
             tracing::info!(event.id = event_id, user.sub = %sub, road = road.as_str(), "published");
+            metrics.emit(&[Metric::count("UserConfirmedPublished", &1.0)]);
             Ok(())
         }
         Err(error) => {

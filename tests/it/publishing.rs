@@ -104,6 +104,7 @@ async fn every_cognito_fixture_is_echoed_byte_for_byte_and_published_as_its_read
         let run = invoke(&event, &[], |call, _| accepted(call)).await;
         assert!(run.echoed(&event), "{file}");
         assert_eq!(run.operations(), if published { vec![PUT_EVENTS] } else { vec![] }, "{file}");
+        assert_eq!(run.metrics.contains("\"UserConfirmedPublished\":1"), published, "{file}: it is counted");
         println!(
             "{file}: echoed {} bytes, {}",
             event.trim_end().len(),

@@ -31,6 +31,10 @@ BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
 
 
+# Types that LocalStack knows nothing of and that nothing else depends on: they look on, or keep copies.
+NOT_EMULATED = {"AWS::CloudWatch::Dashboard", "AWS::Events::Archive"}
+
+
 class Failure(Exception):
     """A reason that a person can act on."""
 
@@ -127,7 +131,7 @@ def problem_with(endpoint, resource):
     reason = resource.get("ResourceStatusReason") or "no reason given"
     if resource["ResourceStatus"].endswith("FAILED"):
         return f"{name}: {resource['ResourceStatus']}: {reason}"
-    if "deployed as a fallback" in reason:
+    if "deployed as a fallback" in reason and resource["ResourceType"] not in NOT_EMULATED:
         return f"{name}: LocalStack does not emulate this type and skipped it"
     if resource["ResourceType"] == "AWS::Lambda::Function":
         return problem_with_function(endpoint, resource["PhysicalResourceId"])

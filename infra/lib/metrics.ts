@@ -1,0 +1,68 @@
+import { Duration } from 'aws-cdk-lib';
+import { type IMetric, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Function } from 'aws-cdk-lib/aws-lambda';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+
+/** The namespace of the functions' own metrics, as `libs/aws-runtime` writes it. */
+const NAMESPACE = 'rollcall';
+
+const PERIOD = Duration.minutes(1);
+
+export interface Measured {
+  readonly producer: Function;
+  readonly consumer: Function;
+  readonly queue: Queue;
+  readonly deadLetters: Queue;
+  readonly undelivered: Queue;
+}
+
+/** Every figure that the alarms and the dashboard look at, named once. */
+export class Metrics {
+  readonly published: IMetric;
+  readonly unpublished: IMetric;
+  readonly inserted: IMetric;
+  readonly duplicates: IMetric;
+  readonly retried: IMetric;
+  readonly signUpToRow: IMetric[];
+  readonly queueDepth: IMetric;
+  readonly inFlight: IMetric;
+  readonly oldestMessage: IMetric;
+  readonly deadLetters: IMetric;
+  readonly undelivered: IMetric;
+  readonly producerErrors: IMetric;
+  readonly producerSlowest: IMetric;
+  readonly producerThrottles: IMetric;
+  readonly consumerErrors: IMetric;
+  readonly consumerThrottles: IMetric;
+
+  constructor({ producer, consumer, queue, deadLetters, undelivered }: Measured) {
+    const sum = { period: PERIOD, statistic: Stats.SUM };
+    const most = { period: PERIOD, statistic: Stats.MAXIMUM };
+    this.published = own('UserConfirmedPublished', producer, Stats.SUM);
+    this.unpublished = own('UserConfirmedUnpublished', producer, Stats.SUM);
+    this.inserted = own('Inserted', consumer, Stats.SUM);
+    this.duplicates = own('Duplicates', consumer, Stats.SUM);
+    this.retried = own('Retried', consumer, Stats.SUM);
+    this.signUpToRow = [own('SignUpToRowMs', consumer, 'p50'), own('SignUpToRowMs', consumer, 'p99')];
+    this.queueDepth = queue.metricApproximateNumberOfMessagesVisible(most);
+    this.inFlight = queue.metricApproximateNumberOfMessagesNotVisible(most);
+    this.oldestMessage = queue.metricApproximateAgeOfOldestMessage(most);
+    this.deadLetters = deadLetters.metricApproximateNumberOfMessagesVisible(most);
+    this.undelivered = undelivered.metricApproximateNumberOfMessagesVisible(most);
+    this.producerErrors = producer.metricErrors(sum);
+    this.producerSlowest = producer.metricDuration({ period: PERIOD, statistic: 'p99' });
+    this.producerThrottles = producer.metricThrottles(sum);
+    this.consumerErrors = consumer.metricErrors(sum);
+    this.consumerThrottles = consumer.metricThrottles(sum);
+  }
+}
+
+function own(metricName: string, lambda: Function, statistic: string): IMetric {
+  return new Metric({
+    namespace: NAMESPACE,
+    metricName,
+    dimensionsMap: { FunctionName: lambda.functionName },
+    statistic,
+    period: PERIOD,
+  });
+}

@@ -1,0 +1,89 @@
+/** What the template becomes when the context chooses something else than the default. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { synthesize, type Template, text } from './synthesized.ts';
+
+function resourcesOf(template: Template, type: string): [string, Record<string, any>][] {
+  return Object.entries(template.Resources)
+    .filter(([, { Type }]) => Type === type)
+    .map(([id, { Properties }]) => [id, Properties]);
+}
+
+function consumerOf(template: Template): Record<string, any> {
+  const found = resourcesOf(template, 'AWS::Lambda::Function').find(([id]) => id.startsWith('Consumer'));
+  assert.ok(found);
+  return found[1];
+}
+
+function permissions(template: Template, role: string): string[] {
+  return resourcesOf(template, 'AWS::IAM::Policy')
+    .filter(([id]) => id.startsWith(role))
+    .flatMap(([, policy]) => policy['PolicyDocument'].Statement)
+    .flatMap((statement: any) => [statement.Action].flat().map((action) => `${action} on ${text(statement.Resource)}`));
+}
+
+describe('a secret', () => {
+  const { template, printed } = synthesize({ database: 'secret' });
+
+  test('the consumer reads the secret itself, and may read no other', () => {
+    const { DATABASE_SECRET_ARN, DATABASE_URL } = consumerOf(template)['Environment'].Variables;
+    assert.equal(text(DATABASE_SECRET_ARN), '<DatabaseLoginArn>');
+    assert.equal(DATABASE_URL, undefined);
+    assert.ok(permissions(template, 'Consumer').includes('secretsmanager:GetSecretValue on <DatabaseLoginArn>'));
+  });
+
+  test('a secret that says where the database is needs no other parameter', () => {
+    const asked = Object.entries(template.Parameters).filter(([, { Default }]) => Default === undefined);
+    assert.deepEqual(asked.map(([id]) => id).sort(), ['DatabaseLoginArn', 'UserPoolId']);
+    assert.equal(printed, '');
+  });
+});
+
+describe('tokens', () => {
+  const { template, printed } = synthesize({ database: 'iam' });
+
+  test('the consumer may log in as the one database user, at the one database', () => {
+    const connect = 'rds-db:connect on arn:<AWS::Partition>:rds-db:<AWS::Region>:<AWS::AccountId>:dbuser:<DatabaseResourceId>/<DatabaseUser>';
+    assert.ok(permissions(template, 'Consumer').includes(connect), permissions(template, 'Consumer').join('\n'));
+    assert.equal(consumerOf(template)['Environment'].Variables['DATABASE_AUTH'], 'iam');
+    assert.equal(template.Parameters['DatabaseUrl'], undefined);
+    assert.equal(printed, '');
+  });
+});
+
+describe('a VPC', () => {
+  const { template, printed } = synthesize({ network: 'vpc' });
+
+  test('the consumer is in the subnets that were given, and the producer is not', () => {
+    const { SubnetIds, SecurityGroupIds } = consumerOf(template)['VpcConfig'];
+    assert.deepEqual([text(SubnetIds), text(SecurityGroupIds)], ['<SubnetIds>', '<SecurityGroupIds>']);
+    const others = resourcesOf(template, 'AWS::Lambda::Function').filter(([id]) => !id.startsWith('Consumer'));
+    for (const [id, lambda] of others) assert.equal(lambda['VpcConfig'], undefined, id);
+    assert.ok(permissions(template, 'Consumer').includes('ec2:CreateNetworkInterface on *'));
+    assert.ok(!permissions(template, 'Producer').some((permission) => permission.startsWith('ec2:')));
+    assert.equal(printed, '');
+  });
+});
+
+describe('a key of your own', () => {
+  const { template, printed } = synthesize({ 'queue-key': 'customer' });
+  const [[key, properties]] = resourcesOf(template, 'AWS::KMS::Key') as [[string, Record<string, any>]];
+
+  test('it encrypts every queue, and is rotated', () => {
+    for (const [id, queue] of resourcesOf(template, 'AWS::SQS::Queue')) {
+      assert.equal(text(queue['KmsMasterKeyId']), `<${key}.Arn>`, id);
+    }
+    assert.equal(properties['EnableKeyRotation'], true);
+    assert.equal(printed, '');
+  });
+
+  test("EventBridge may use it for this account's rules, and both functions for the queues", () => {
+    const statement = properties['KeyPolicy'].Statement.find(({ Sid }: any) => Sid === 'RulesMayEncrypt');
+    assert.deepEqual(statement.Principal, { Service: 'events.amazonaws.com' });
+    assert.deepEqual(statement.Action, ['kms:Decrypt', 'kms:GenerateDataKey']);
+    assert.equal(text(statement.Condition.StringEquals['aws:SourceAccount']), '<AWS::AccountId>');
+    for (const role of ['Producer', 'Consumer']) {
+      assert.ok(permissions(template, role).includes(`kms:GenerateDataKey on <${key}.Arn>`), role);
+    }
+  });
+});
