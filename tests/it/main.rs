@@ -10,10 +10,13 @@
 
 mod batches;
 mod bench_consumer;
+mod bench_replay;
 mod classification;
 mod kill_points;
 mod local_stack;
 mod outage;
 mod publishing;
+mod replay_run;
+mod replay_stop_points;
 mod sign_ups;
 mod workspace;

@@ -18,6 +18,7 @@ mod postgres;
 mod progress;
 mod run;
 pub mod scripted_http;
+pub mod sqs_model;
 mod stack;
 pub mod standing;
 pub mod tap;

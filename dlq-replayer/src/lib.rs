@@ -1,0 +1,27 @@
+//! Triage, fix and replay the messages of any SQS dead-letter queue, safe at every step (promise P5).
+pub mod address;
+pub mod advice;
+pub mod archive;
+pub mod breaker;
+pub mod bus;
+pub mod call_error;
+pub mod cause;
+pub mod delivery;
+pub mod destination;
+pub mod edit;
+pub mod exit;
+pub mod intake;
+pub mod interrupt;
+pub mod journal;
+pub mod jq;
+pub mod mask;
+pub mod message;
+pub mod outgoing;
+pub mod pace;
+pub mod past;
+pub mod queue;
+pub mod replay;
+pub mod scan;
+pub mod select;
+pub mod tally;
+pub mod transfer;
