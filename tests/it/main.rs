@@ -16,6 +16,7 @@ mod kill_points;
 mod local_stack;
 mod outage;
 mod publishing;
+mod replay_cli;
 mod replay_run;
 mod replay_stop_points;
 mod sign_ups;

@@ -16,6 +16,7 @@ pub mod people;
 mod pipeline;
 mod postgres;
 mod progress;
+pub mod replayer;
 mod run;
 pub mod scripted_http;
 pub mod sqs_model;
