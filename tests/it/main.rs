@@ -10,6 +10,7 @@
 
 mod batches;
 mod bench_consumer;
+mod bench_replay;
 mod classification;
 mod concurrency;
 mod connections;
@@ -21,5 +22,8 @@ mod local_stack;
 mod outage;
 mod polling;
 mod publishing;
+mod replay_cli;
+mod replay_run;
+mod replay_stop_points;
 mod sign_ups;
 mod workspace;

@@ -61,20 +61,26 @@ pub(crate) type Binaries = BTreeMap<String, PathBuf>;
 ///
 /// With the workspace's features: those of dependencies that members share are then the same in every other build.
 pub(crate) fn build_binaries(run: &Run) -> anyhow::Result<Binaries> {
+    let wanted: Vec<_> = FUNCTIONS.into_iter().chain([MIGRATE]).collect();
+    build(&wanted, fs::File::create(run.log("build"))?.into())
+        .map_err(|error| error.context(format!("building the functions failed; {}", run.explain("build"))))
+}
+
+/// Builds some of the workspace's binaries, with cargo's own words to `log`.
+pub(crate) fn build(wanted: &[&str], log: Stdio) -> anyhow::Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let wanted = || FUNCTIONS.into_iter().chain([MIGRATE]);
     let output = Command::new(cargo)
         .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
-        .args(wanted().flat_map(|name| ["--bin", name]))
+        .args(wanted.iter().flat_map(|name| ["--bin", name]))
         .current_dir(clone())
         .stdin(Stdio::null())
-        .stderr(fs::File::create(run.log("build"))?)
+        .stderr(log)
         .output()
         .context("could not run cargo")?;
-    ensure!(output.status.success(), "building the functions failed; {}", run.explain("build"));
+    ensure!(output.status.success(), "cargo build ended with {}", output.status);
     let binaries: Binaries = String::from_utf8_lossy(&output.stdout).lines().filter_map(built_binary).collect();
-    for name in wanted() {
-        ensure!(binaries.contains_key(name), "cargo has built no binary `{name}`");
+    for name in wanted {
+        ensure!(binaries.contains_key(*name), "cargo has built no binary `{name}`");
     }
     Ok(binaries)
 }

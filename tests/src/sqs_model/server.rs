@@ -1,0 +1,90 @@
+//! The model over HTTP on loopback, for processes of their own.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context;
+
+use super::SqsModel;
+use crate::scripted_http::{Answer, Call};
+
+/// How long a receive of an empty queue waits, in place of the seconds of a long poll.
+const SHORT_POLL: Duration = Duration::from_millis(20);
+
+/// A running server. It ends with the process.
+pub struct Server {
+    address: SocketAddr,
+}
+
+impl Server {
+    pub(super) fn start(model: SqsModel) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+        let address = listener.local_addr()?;
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let model = model.clone();
+                // A connection that breaks is its client's to notice.
+                thread::spawn(move || drop(serve(&model, &stream)));
+            }
+        });
+        Ok(Self { address })
+    }
+
+    /// For `--endpoint-url`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+/// Answers the requests of one connection, one after the other.
+fn serve(model: &SqsModel, stream: &TcpStream) -> anyhow::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream);
+    let mut writer = stream;
+    while let Some(call) = read(&mut reader)? {
+        let receive = call.operation.rsplit('.').next() == Some("ReceiveMessage");
+        match model.answer(&call) {
+            Answer::Reply(status, body) => {
+                if receive && body.get("Messages").and_then(|all| all.as_array()).is_none_or(Vec::is_empty) {
+                    thread::sleep(SHORT_POLL);
+                }
+                let body = body.to_string();
+                write!(
+                    writer,
+                    "HTTP/1.1 {status} Model\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                )?;
+            }
+            Answer::Refuse => return Ok(()),
+            Answer::Hang => loop {
+                thread::park();
+            },
+        }
+    }
+    Ok(())
+}
+
+fn read(reader: &mut impl BufRead) -> anyhow::Result<Option<Call>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let (mut operation, mut length) = (String::new(), 0);
+    loop {
+        line.clear();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "x-amz-target" => value.clone_into(&mut operation),
+            "content-length" => length = value.parse()?,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(Some(Call { operation, body: serde_json::from_slice(&body).unwrap_or_default() }))
+}
