@@ -17,6 +17,8 @@ mod local_stack;
 mod outage;
 mod publishing;
 mod replay_cli;
+mod replay_large;
+mod replay_local_stack;
 mod replay_run;
 mod replay_stop_points;
 mod sign_ups;

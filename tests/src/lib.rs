@@ -7,6 +7,7 @@
 mod cache;
 pub mod clients;
 mod cognito;
+pub mod dead_letters;
 pub mod functions;
 mod leash;
 pub mod lint_tools;
