@@ -1,6 +1,7 @@
 //! Results on standard output, as text or as one JSON document; everything else on standard error.
 
 use std::{
+    ffi::OsStr,
     io::{self, IsTerminal, Write},
     time::Duration,
 };
@@ -23,8 +24,12 @@ pub enum Style {
 impl Style {
     /// Colours on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
     pub fn of_stdout() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if io::stdout().is_terminal() && !unwanted { Self::Coloured } else { Self::Plain }
+        Self::choose(io::stdout().is_terminal(), std::env::var_os("NO_COLOR").as_deref())
+    }
+
+    fn choose(terminal: bool, no_color: Option<&OsStr>) -> Self {
+        let unwanted = no_color.is_some_and(|value| !value.is_empty());
+        if terminal && !unwanted { Self::Coloured } else { Self::Plain }
     }
 
     /// Green.
@@ -138,6 +143,15 @@ pub fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_are_colours_on_a_terminal_alone_and_not_where_they_are_unwanted() {
+        assert_eq!(Style::choose(true, None), Style::Coloured);
+        assert_eq!(Style::choose(true, Some(OsStr::new(""))), Style::Coloured);
+        assert_eq!(Style::choose(true, Some(OsStr::new("1"))), Style::Plain);
+        assert_eq!(Style::choose(false, None), Style::Plain);
+        assert_eq!((Style::Coloured.bad("x").as_str(), Style::Plain.bad("x").as_str()), ("\u{1b}[31mx\u{1b}[0m", "x"));
+    }
 
     #[test]
     fn numbers_and_times_are_written_as_people_read_them() {

@@ -88,7 +88,7 @@ impl Pace {
 
 /// How long the destination needs for what it holds, from two looks at its depth and what was sent between them.
 ///
-/// SQS tells no age of the oldest message: see `docs/decisions/0004-lag-without-cloudwatch.md`.
+/// SQS tells no age of the oldest message: see `docs/decisions/0005-lag-without-cloudwatch.md`.
 /// None while it cannot be told: nothing was taken out, and too little is there to say that nothing is taken.
 pub fn lag(before: u64, after: u64, sent: u64, between: Duration) -> Option<Duration> {
     let drained = (before + sent).saturating_sub(after);

@@ -158,6 +158,10 @@ fn judged(cause: &Cause, mut group: Group, queue: &QueueAddress) -> Group {
     group.next = match group.verdict {
         Verdict::ReplayAsIs => format!("dlq-replayer replay {name} --reason {reason}{to}"),
         Verdict::NeedsAFix if group.target.is_some() => format!("dlq-replayer replay {name} --reason {reason}{to}"),
+        // A body that is not JSON can only be mended by hand: export, mend, import.
+        Verdict::NeedsAFix if group.reason == "malformed_envelope" => {
+            format!("dlq-replayer export {name} letters.ndjson --reason {reason}")
+        }
         Verdict::NeedsAFix => format!("dlq-replayer replay {name} --reason {reason} --edit '<jq>'"),
         Verdict::DoNotReplay => format!("dlq-replayer move {name} --reason {reason} --to <quarantine>"),
     };

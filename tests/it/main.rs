@@ -23,6 +23,8 @@ mod outage;
 mod polling;
 mod publishing;
 mod replay_cli;
+mod replay_large;
+mod replay_local_stack;
 mod replay_run;
 mod replay_stop_points;
 mod sign_ups;

@@ -211,6 +211,56 @@ fn each_exit_code_means_what_the_help_says() {
 }
 
 #[test]
+fn ctrl_c_ends_a_run_well_and_a_second_one_at_once() {
+    let scene = Scene::empty();
+    (0..90).for_each(|at| drop(scene.model.put("orders-dlq", dead_letter(at, "b", &[]))));
+    let start = || {
+        let arguments = ["replay", "orders-dlq", "--execute", "--rate", "2/s", "--concurrency", "1"];
+        let mut command = scene.replayer.command(&arguments).unwrap();
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let interrupt = |child: &std::process::Child| {
+        let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    };
+    let until = |what: &dyn Fn() -> bool| {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        while !what() {
+            assert!(std::time::Instant::now() < deadline, "not within 30 s");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let child = start();
+    until(&|| scene.model.count("orders") >= 10);
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(130), "{out}");
+    assert!(out.contains("replay: interrupted"), "{out}");
+    let left = scene.model.messages("orders-dlq");
+    assert_eq!(left.len() + scene.model.count("orders"), 90);
+    assert!(left.iter().all(Stored::is_visible), "the rest was given back");
+
+    // The second one comes while a send hangs, which the first one waits for.
+    scene.model.set_faults(|call, _| match call.operation.as_str() {
+        "AmazonSQS.SendMessageBatch" => Fault::RequestHangs,
+        _ => Fault::None,
+    });
+    let mut child = start();
+    let sends = || scene.model.calls().iter().any(|call| call == "SendMessageBatch");
+    until(&sends);
+    interrupt(&child);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        interrupt(&child);
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
 fn errors_say_what_to_do() {
     let scene = Scene::new();
     insta::assert_snapshot!("no_such_queue", scene.said(&["triage", "order-dlq"]));

@@ -72,7 +72,15 @@ fn the_rule_of_the_template_matches_the_words_that_the_producer_publishes() {
 #[test]
 fn the_readme_and_the_architecture_link_to_files_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for page in ["README.md", "ARCHITECTURE.md", "infra/README.md", "tests/README.md", "docs/outage.md"] {
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "infra/README.md",
+        "tests/README.md",
+        "docs/outage.md",
+        "docs/runbook.md",
+        "docs/configuration.md",
+    ] {
         let page = root.join(page);
         let text = std::fs::read_to_string(&page).unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);

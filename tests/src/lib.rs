@@ -8,6 +8,7 @@ mod cache;
 mod certificates;
 pub mod clients;
 mod cognito;
+pub mod dead_letters;
 pub mod deadlocks;
 pub mod functions;
 mod leash;

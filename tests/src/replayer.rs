@@ -28,6 +28,13 @@ pub struct Replayer {
     state: PathBuf,
 }
 
+impl Said {
+    /// What a person sees in the terminal.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+}
+
 /// What a finished process has said.
 #[derive(Debug)]
 pub struct Said {
@@ -44,6 +51,13 @@ impl Replayer {
     pub fn new(endpoint: &str, region: &str) -> Self {
         let state = std::env::temp_dir().join(format!("rollcall-replayer-{}", Uuid::new_v4().simple()));
         Self { endpoint: endpoint.to_owned(), region: region.to_owned(), state }
+    }
+
+    /// The same person, with the same journals, at another endpoint.
+    #[must_use]
+    pub fn at(mut self, endpoint: &str) -> Self {
+        endpoint.clone_into(&mut self.endpoint);
+        self
     }
 
     /// The folder that the journals are in.

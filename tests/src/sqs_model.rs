@@ -101,6 +101,11 @@ impl SqsModel {
         self.lock().queues.get(name).map(ModelQueue::all).unwrap_or_default()
     }
 
+    /// How many messages are in a queue, hidden ones included.
+    pub fn count(&self, name: &str) -> usize {
+        self.lock().queues.get(name).map_or(0, ModelQueue::count)
+    }
+
     /// What was put on any bus.
     pub fn events(&self) -> Vec<Value> {
         self.lock().events.clone()
@@ -129,7 +134,8 @@ impl SqsModel {
     ///
     /// No port is free.
     pub fn serve(&self) -> anyhow::Result<Server> {
-        Server::start(self.clone())
+        let model = self.clone();
+        Server::answering(move |call| model.answer(call))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

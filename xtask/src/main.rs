@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo | bench | test | up | down | lint | package`.
+//! The project's commands: `cargo xtask demo | bench | runbook | test | up | down | lint | package`.
 //!
 //! No dependencies, so that it starts in seconds on a fresh clone; whatever needs more is a binary of the workspace that it builds and runs.
 
@@ -20,6 +20,7 @@ usage: cargo xtask <command>
   test                                 run every test, Rust and CDK
   up                                   start the local stack, leave it running, print its environment
   down                                 stop it
+  runbook                              play a night with 1,000 dead letters, and write it into docs/runbook.md
   lint                                 format, clippy, docs, dependencies, TypeScript, template
   package                              build the functions for deployment into target/lambda/";
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         ("demo" | "bench", rest) => run(&command, rest),
         ("test", []) => test::test(),
         ("up" | "down", []) => run("local-stack", &[command]),
+        ("runbook", []) => run("runbook", &[]),
         ("lint", []) => lint::lint(),
         ("package", []) => package::package(),
         ("help" | "--help" | "-h", _) => {

@@ -114,6 +114,10 @@ impl ModelQueue {
         self.messages.values().cloned().collect()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.messages.len()
+    }
+
     /// Stores a message. A FIFO queue answers with the first one's id to a repeated deduplication id, and stores nothing.
     pub(super) fn put(&mut self, seq: u64, message: NewMessage) -> String {
         let deduplication = message.system.get("MessageDeduplicationId").filter(|_| self.is_fifo()).cloned();

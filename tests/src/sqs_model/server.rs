@@ -1,15 +1,15 @@
-//! The model over HTTP on loopback, for processes of their own.
+//! The model, or whatever else answers calls, over HTTP on loopback, for processes of their own.
 
 use std::{
     io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
 use anyhow::Context;
 
-use super::SqsModel;
 use crate::scripted_http::{Answer, Call};
 
 /// How long a receive of an empty queue waits, in place of the seconds of a long poll.
@@ -21,14 +21,20 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn start(model: SqsModel) -> anyhow::Result<Self> {
+    /// Answers every call with `answer`, each connection on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// No port is free.
+    pub fn answering(answer: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> anyhow::Result<Self> {
+        let answer = Arc::new(answer);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
         let address = listener.local_addr()?;
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let model = model.clone();
+                let answer = Arc::clone(&answer);
                 // A connection that breaks is its client's to notice.
-                thread::spawn(move || drop(serve(&model, &stream)));
+                thread::spawn(move || drop(serve(&*answer, &stream)));
             }
         });
         Ok(Self { address })
@@ -41,13 +47,13 @@ impl Server {
 }
 
 /// Answers the requests of one connection, one after the other.
-fn serve(model: &SqsModel, stream: &TcpStream) -> anyhow::Result<()> {
+fn serve(answer: &impl Fn(&Call) -> Answer, stream: &TcpStream) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
     let mut writer = stream;
     while let Some(call) = read(&mut reader)? {
         let receive = call.operation.rsplit('.').next() == Some("ReceiveMessage");
-        match model.answer(&call) {
+        match answer(&call) {
             Answer::Reply(status, body) => {
                 if receive && body.get("Messages").and_then(|all| all.as_array()).is_none_or(Vec::is_empty) {
                     thread::sleep(SHORT_POLL);
