@@ -9,13 +9,20 @@ use anyhow::{Context, ensure};
 use aws_sdk_sqs::{
     Client,
     primitives::Blob,
-    types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
+    types::{MessageAttributeValue, QueueAttributeName},
 };
+use serde::Serialize;
 use serde_json::json;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use crate::{Stack, clients::Clients, replayer::Replayer, wait};
+use crate::{
+    Stack,
+    clients::Clients,
+    queues::{depth, send},
+    replayer::Replayer,
+    wait,
+};
 
 /// Longest wait until the consumer has dealt with what it was sent.
 const DEALT_WITH: Duration = Duration::from_mins(2);
@@ -27,7 +34,7 @@ const KINDS: usize = 5;
 const FIX: &str = r#".detail.data.first_name |= (if . == "" then null else . end)"#;
 
 /// One command of the story, or one look at the database.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Scene {
     /// What the person thinks.
     pub why: String,
@@ -83,12 +90,10 @@ impl<'a> Story<'a> {
                 body(kind, sub)
             })
             .collect();
-        for ten in bodies.chunks(10) {
-            send(&self.sqs, &self.stack.outputs.queue_url, ten, &HashMap::new()).await?;
-        }
+        send(&self.sqs, &self.stack.outputs.queue_url, &bodies).await?;
         let dlq = &self.stack.outputs.dlq_url;
         wait::until("the consumer has given up all poison", DEALT_WITH, async || {
-            Ok((depth(&self.sqs, dlq).await? >= poison).then_some(()))
+            Ok((total(&self.sqs, dlq).await? >= poison).then_some(()))
         })
         .await?;
         Ok(fixable)
@@ -112,8 +117,8 @@ impl<'a> Story<'a> {
         let first = [&unfixable[..], &["--limit", "5", "--execute"]].concat();
         self.scene("Version 9 cannot be fixed here. Does it help to send five of them again?", &first, 0)?;
         wait::until("they have come back", DEALT_WITH, async || {
-            let total = depth(&self.sqs, &self.stack.outputs.dlq_url).await?;
-            Ok((total == fixable.len() * (KINDS - 1)).then_some(()))
+            let all = total(&self.sqs, &self.stack.outputs.dlq_url).await?;
+            Ok((all == fixable.len() * (KINDS - 1)).then_some(()))
         })
         .await?;
         let second = [&unfixable[..], &["--attribute", "replay_count=1", "--execute", "--yes"]].concat();
@@ -156,8 +161,9 @@ impl<'a> Story<'a> {
         let picture = MessageAttributeValue::builder().data_type("Binary.png").binary_value(Blob::new([0, 1, 255]));
         let attributes = HashMap::from([("picture".to_owned(), picture.build()?)]);
         let bodies: Vec<_> = (0..ORDERS).map(|at| json!({ "order": at, "customer": "Ada" }).to_string()).collect();
-        for ten in bodies.chunks(10) {
-            send(&self.sqs, &url, ten, &attributes).await?;
+        for body in &bodies {
+            let message = self.sqs.send_message().queue_url(&url).message_body(body);
+            message.set_message_attributes(Some(attributes.clone())).send().await?;
         }
         wait::until("SQS has moved every order", DEALT_WITH, async || {
             // A consumer that gives every message back until SQS has had enough.
@@ -169,7 +175,7 @@ impl<'a> Story<'a> {
                 .visibility_timeout(0)
                 .send()
                 .await;
-            Ok((depth(&self.sqs, &dlq_url).await? == ORDERS).then_some(()))
+            Ok((total(&self.sqs, &dlq_url).await? == ORDERS).then_some(()))
         })
         .await?;
         let seen = self.scene("A queue that rollcall knows nothing of.", &["triage", &dlq], 0)?;
@@ -177,7 +183,7 @@ impl<'a> Story<'a> {
         let replay = ["replay", &dlq, "--where", ".body.order < 15", "--execute"];
         let seen = self.scene("Back to the source, but for the last five.", &replay, 0)?;
         ensure!(seen.contains("15 messages sent"), "15 sent: {seen}");
-        let (back, left) = (depth(&self.sqs, &url).await?, depth(&self.sqs, &dlq_url).await?);
+        let (back, left) = (total(&self.sqs, &url).await?, total(&self.sqs, &dlq_url).await?);
         ensure!((back, left) == (15, 5), "15 at the source and 5 left, not {back} and {left}");
         let answer = self.sqs.receive_message().queue_url(&url).message_attribute_names("All").send().await?;
         let kept =
@@ -249,32 +255,9 @@ fn body(kind: usize, sub: Uuid) -> String {
     }
 }
 
-async fn send(
-    sqs: &Client,
-    url: &str,
-    bodies: &[String],
-    attributes: &HashMap<String, MessageAttributeValue>,
-) -> anyhow::Result<()> {
-    let entry = |(at, body): (usize, &String)| {
-        SendMessageBatchRequestEntry::builder()
-            .id(at.to_string())
-            .message_body(body)
-            .set_message_attributes(Some(attributes.clone()))
-            .build()
-    };
-    let entries = bodies.iter().enumerate().map(entry).collect::<Result<_, _>>()?;
-    let answer = sqs.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await?;
-    ensure!(answer.failed().is_empty(), "the queue refused a message");
-    Ok(())
-}
-
 /// Messages in a queue, those that somebody holds included.
-async fn depth(sqs: &Client, url: &str) -> anyhow::Result<usize> {
-    let answer = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All).send().await?;
-    let attributes = answer.attributes.unwrap_or_default();
-    let counts =
-        [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible];
-    Ok(counts.iter().filter_map(|name| attributes.get(name)?.parse::<usize>().ok()).sum())
+async fn total(sqs: &Client, url: &str) -> anyhow::Result<usize> {
+    Ok(usize::try_from(depth(sqs, url).await?.total())?)
 }
 
 fn name_of(url: &str) -> String {

@@ -1,4 +1,5 @@
 //! `demo`: people sign up through the real Cognito API, and each becomes a row, on real parts on this machine.
+//! In the second act the consumer is given what can never become a row, and a person with the replayer puts it right.
 //!
 //! The result goes to standard output, progress to standard error; the exit code says whether every user got exactly one row.
 
@@ -14,14 +15,20 @@ use std::{
 
 use anyhow::Context;
 use clap::Parser;
-use pipeline_tests::{Options, Stack};
+use pipeline_tests::{
+    Options, Stack,
+    dead_letters::{Scene, Story},
+};
 
 use crate::{preparation::Preparation, report::Report};
 
 /// Most users of one run: above, the emulators are what is shown, and a run takes minutes.
 const MOST_USERS: i64 = 10_000;
 
-/// Signs users up on a local stack and watches each become exactly one row.
+/// Dead letters of the second act: forty of each of five kinds, enough for the replayer's breaker to judge.
+const POISON: usize = 200;
+
+/// Signs users up on a local stack and watches each become exactly one row; then gives the consumer what can never be a row, and mends it with the replayer.
 #[derive(Parser)]
 #[command(name = "cargo xtask demo")]
 struct Arguments {
@@ -53,13 +60,24 @@ fn demo(arguments: &Arguments) -> anyhow::Result<Report> {
     let stack = Stack::start(&Options::default(), &|step| preparation.show(&step))?;
     let prepared = preparation.end();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    let report = runtime.block_on(journey::sign_up(&stack, arguments.users, prepared))?;
+    let mut report = runtime.block_on(journey::sign_up(&stack, arguments.users, prepared))?;
     let mut stdout = io::stdout().lock();
+    if !arguments.json {
+        show::show(&report, &mut stdout)?;
+    }
+    let mut tell = |scene: &Scene| {
+        if !arguments.json {
+            // Nobody reads it: nothing to be done.
+            let _ = show::scene(scene, &mut stdout);
+        }
+        report.dead_letters.push(scene.clone());
+    };
+    runtime.block_on(Story::new(&stack, &mut tell)?.tell(POISON))?;
     if arguments.json {
         serde_json::to_writer(&mut stdout, &report)?;
         writeln!(stdout)?;
     } else {
-        show::show(&report, &mut stdout)?;
+        show::verdict(&report, &mut stdout)?;
     }
     if arguments.keep {
         keep(&stack)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pipeline_tests::dead_letters::Scene;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -25,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) journeys: Vec<Journey>,
     /// The table, read back.
     pub(crate) table: Vec<TableRow>,
+    /// The second act: what a person with the replayer typed and saw.
+    pub(crate) dead_letters: Vec<Scene>,
 }
 
 /// How long it took to start the stack, and its parts, which overlap.
@@ -87,6 +90,7 @@ impl Report {
             preparation,
             journeys,
             table,
+            dead_letters: Vec::new(),
         }
     }
 

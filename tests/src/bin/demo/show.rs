@@ -3,11 +3,16 @@
 use std::io::{self, Write};
 
 use comfy_table::{LineStyle, Table, TableStyle};
+use pipeline_tests::dead_letters::Scene;
 
 use crate::report::{Distribution, Journey, Report};
 
 /// Rows of the table that are shown; more than a screen helps nobody.
 const SHOWN_ROWS: usize = 20;
+
+/// Lines of a command's output that are shown, and their characters; the runbook has them whole.
+const SHOWN_LINES: usize = 12;
+const LONGEST_LINE: usize = 120;
 
 /// Bars of the histogram.
 const BARS: usize = 8;
@@ -22,7 +27,20 @@ pub(crate) fn show(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     table(report, out)?;
     histogram(report, out)?;
-    verdict(report, out)
+    writeln!(out, "\nthe second act: messages that can never become a row, and dlq-replayer")
+}
+
+/// One command of the second act and what it said, as far as it fits.
+pub(crate) fn scene(scene: &Scene, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\n{}\n\n  $ {}", scene.why, scene.command)?;
+    let lines: Vec<_> = scene.output.lines().filter(|line| !line.is_empty()).collect();
+    for line in lines.iter().take(SHOWN_LINES) {
+        writeln!(out, "  {}", shortened(line, LONGEST_LINE))?;
+    }
+    if lines.len() > SHOWN_LINES {
+        writeln!(out, "  … and {} lines more", lines.len() - SHOWN_LINES)?;
+    }
+    Ok(())
 }
 
 /// Somebody whose latency is the median: neither the first, who woke everything up, nor the unluckiest.
@@ -111,7 +129,8 @@ fn bars(times: impl Iterator<Item = f64>, least: f64, most: f64) -> Vec<(f64, us
     bars
 }
 
-fn verdict(report: &Report, out: &mut impl Write) -> io::Result<()> {
+/// Whether everybody has their row, at the very end, where it is seen.
+pub(crate) fn verdict(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mark = if report.every_user_has_exactly_one_row() { '✓' } else { '✗' };
     writeln!(out, "\n{mark} {} of {} users, each exactly one row", report.users_with_exactly_one_row, report.users)?;
     for journey in report.journeys.iter().filter(|journey| journey.rows != 1) {
