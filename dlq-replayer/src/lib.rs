@@ -8,6 +8,7 @@
 pub mod address;
 pub mod advice;
 pub mod archive;
+pub mod arguments;
 pub mod breaker;
 pub mod bus;
 pub mod call_error;

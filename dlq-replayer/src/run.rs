@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    arguments::Running,
     breaker::Breaker,
-    cli::Running,
     delivery::Delivery,
     destination::Destination,
     exit::Exit,
