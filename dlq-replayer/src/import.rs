@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     archive,
-    cli::Running,
+    arguments::Running,
     delivery::Delivery,
     destination::{Destination, Item, batches, waves},
     exit::Exit,

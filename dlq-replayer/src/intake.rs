@@ -96,7 +96,9 @@ impl<'a> Intake<'a> {
         let messages = self.queue.receive(ENTRIES, self.taking.wait, self.taking.hidden).await?;
         let (taken, nothing_new) = self.sort(messages);
         if nothing_new >= NOTHING_NEW && !self.more_is_to_come(nothing_new).await? {
-            self.state.borrow_mut().ended = true;
+            // Another worker may have found something new while this one asked.
+            let mut state = self.state.borrow_mut();
+            state.ended = state.ended || state.nothing_new >= NOTHING_NEW;
         }
         Ok(Some(taken))
     }

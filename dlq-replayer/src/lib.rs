@@ -8,6 +8,7 @@
 pub mod address;
 pub mod advice;
 pub mod archive;
+pub mod arguments;
 pub mod breaker;
 pub mod bus;
 pub mod call_error;
@@ -27,8 +28,10 @@ pub mod intake;
 pub mod interrupt;
 pub mod journal;
 pub mod jq;
+pub mod lag;
 pub mod manual;
 pub mod mask;
+pub mod memory;
 pub mod message;
 pub mod outgoing;
 pub mod output;

@@ -20,9 +20,6 @@ const DEAF: Duration = Duration::from_secs(1);
 /// Messages that may go at once after a pause.
 const BURST: f64 = 10.0;
 
-/// Lag of the destination, above which a run slows down.
-pub const MOST_LAG: Duration = Duration::from_mins(1);
-
 /// What made a run slow down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -86,23 +83,6 @@ impl Pace {
     }
 }
 
-/// How long the destination needs for what it holds, from two looks at its depth and what was sent between them.
-///
-/// SQS tells no age of the oldest message: see `docs/decisions/0005-lag-without-cloudwatch.md`.
-/// None while it cannot be told: nothing was taken out, and too little is there to say that nothing is taken.
-pub fn lag(before: u64, after: u64, sent: u64, between: Duration) -> Option<Duration> {
-    let drained = (before + sent).saturating_sub(after);
-    if after == 0 {
-        return Some(Duration::ZERO);
-    }
-    if drained == 0 {
-        return (after >= sent.max(1)).then_some(Duration::MAX);
-    }
-    #[expect(clippy::cast_precision_loss, reason = "depths are far below 2^52")]
-    let seconds = after as f64 / (drained as f64 / between.as_secs_f64().max(0.001));
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,13 +127,5 @@ mod tests {
         assert!((pace.rate() - SLOWEST).abs() < 1e-9);
         pace.reserve(s(10_000.0), 1);
         assert!((pace.rate() - FASTEST).abs() < 1e-9);
-    }
-
-    #[test]
-    fn lag_is_depth_by_drain_rate() {
-        assert_eq!(lag(100, 100, 50, s(5.0)), Some(s(10.0)), "100 there, 10 a second go");
-        assert_eq!(lag(0, 0, 50, s(5.0)), Some(Duration::ZERO));
-        assert_eq!(lag(0, 50, 50, s(5.0)), Some(Duration::MAX), "nobody takes anything");
-        assert_eq!(lag(10, 10, 0, s(5.0)), Some(Duration::MAX));
     }
 }

@@ -11,14 +11,15 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    arguments::Running,
     breaker::Breaker,
-    cli::Running,
     delivery::Delivery,
     destination::Destination,
     exit::Exit,
     intake::{Intake, Taking},
     interrupt::Interrupt,
     journal::{Begin, End, Journal, new_run},
+    memory::Memory,
     output::{messages, say},
     pace::Pace,
     past::{Resumed, past_runs, resolve, resumed},
@@ -28,7 +29,7 @@ use crate::{
     select::Selection,
     summary::{Refused, RunReport, outcome},
     tally::Tally,
-    transfer::{Memory, Transfer},
+    transfer::Transfer,
 };
 
 /// Messages above which a run asks before it begins.

@@ -2,26 +2,22 @@
 //!
 //! Every command that moves messages is this one run with another treatment or destination.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashSet,
-    time::Duration,
-};
+use std::cell::RefCell;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use serde::Deserialize;
-use tokio::time::sleep;
 
 use crate::{
     breaker::Breaker,
     delivery::Delivery,
-    destination::{Destination, Item, batches, waves},
+    destination::{Item, batches, waves},
     exit::Exit,
     intake::{Intake, Taken},
     journal::Record,
+    lag,
+    memory::Memory,
     message::{Message, MessageKey},
-    pace::{MOST_LAG, Trouble, lag},
+    pace::Trouble,
     queue::{ENTRIES, Queue},
     replay::{Decision, Refusal, Route, Treatment, decide},
     select::Selection,
@@ -29,12 +25,6 @@ use crate::{
 
 /// Deletes of a message that has arrived.
 const DELETES: u32 = 3;
-
-/// Time between two looks at the destination's depth: its figures are approximate and some seconds old.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// Refusals that are kept to be shown.
-const SHOWN_REFUSALS: usize = 20;
 
 /// One run.
 pub struct Transfer<'a> {
@@ -58,25 +48,13 @@ pub struct Transfer<'a> {
     pub memory: Memory,
 }
 
-/// What a run remembers.
-#[derive(Default)]
-pub struct Memory {
-    /// Ids at the destination, to know what comes back.
-    sent: RefCell<HashSet<MessageKey>>,
-    /// Groups of a FIFO queue that go no further.
-    stopped_groups: RefCell<HashSet<String>>,
-    chosen: Cell<u64>,
-    fault: RefCell<Option<anyhow::Error>>,
-    refusals: RefCell<Vec<(String, Refusal)>>,
-}
-
 impl Transfer<'_> {
     /// Runs to the end of the queue, or until something stops it, and gives back what was not used.
     pub async fn run(&self) {
         let work = join_all((0..self.workers).map(|_| self.work()));
         tokio::select! {
             _ = work => {}
-            () = self.watch_lag() => {}
+            () = lag::watch(&self.delivery) => {}
         }
         self.intake.give_back().await;
     }
@@ -159,7 +137,7 @@ impl Transfer<'_> {
     fn choose(&self, message: &Message) -> Option<(Route, crate::outgoing::Outgoing)> {
         let mut tally = self.delivery.tally.borrow_mut();
         tally.looked_at += 1;
-        if let Some(key) = self.bounced(message) {
+        if let Some(key) = self.memory.bounced(message, self.delivery.destination) {
             tally.bounced += 1;
             self.breaker.borrow_mut().bounced(key);
             let now = self.delivery.began.elapsed();
@@ -180,10 +158,7 @@ impl Transfer<'_> {
             Decision::Refused(refusal) => {
                 *tally.refused.entry(refusal.word().to_owned()).or_default() += 1;
                 self.stop_group(message.group());
-                let mut refusals = self.memory.refusals.borrow_mut();
-                if refusals.len() < SHOWN_REFUSALS {
-                    refusals.push((message.id.clone(), refusal));
-                }
+                self.memory.refused(&message.id, refusal);
                 None
             }
             Decision::Send(route, outgoing) => {
@@ -191,25 +166,6 @@ impl Transfer<'_> {
                 Some((route, outgoing))
             }
         }
-    }
-
-    /// The id under which this run has sent a message that is now back.
-    fn bounced(&self, message: &Message) -> Option<MessageKey> {
-        /// What EventBridge puts around an event that went over a bus.
-        #[derive(Deserialize)]
-        struct Event<'a> {
-            id: &'a str,
-        }
-        let sent = self.memory.sent.borrow();
-        if sent.is_empty() {
-            return None;
-        }
-        let source = message.text("source_message_id").map(MessageKey::of);
-        let event = || match self.delivery.destination {
-            Destination::Bus(_) => serde_json::from_str::<Event<'_>>(&message.body).ok().map(|e| MessageKey::of(e.id)),
-            _ => None,
-        };
-        [Some(message.key()), source, event()].into_iter().flatten().find(|key| sent.contains(key))
     }
 
     async fn send_in_order(&self, route: Route, items: Vec<Item>) {
@@ -316,23 +272,6 @@ impl Transfer<'_> {
         let ordered = self.queue.address.is_fifo() || self.delivery.destination.is_fifo();
         if let Some(group) = group.filter(|_| ordered) {
             self.memory.stopped_groups.borrow_mut().insert(group.to_owned());
-        }
-    }
-
-    /// Looks at the destination from time to time, and slows the run down when it falls behind. Never returns.
-    async fn watch_lag(&self) {
-        let Destination::Queue(destination) = self.delivery.destination else { return std::future::pending().await };
-        let (mut depth, mut sent) = (None, 0);
-        loop {
-            sleep(LOOK_EVERY).await;
-            // Who may send need not be allowed to look.
-            let Ok(facts) = destination.facts().await else { return std::future::pending().await };
-            let sent_now = self.delivery.tally.borrow().sent;
-            let behind = depth.and_then(|before| lag(before, facts.depth.total(), sent_now - sent, LOOK_EVERY));
-            if behind.is_some_and(|lag| lag > MOST_LAG) {
-                self.delivery.pace.borrow_mut().trouble(self.delivery.began.elapsed(), Trouble::Lag);
-            }
-            (depth, sent) = (Some(facts.depth.total()), sent_now);
         }
     }
 }

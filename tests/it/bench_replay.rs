@@ -12,6 +12,7 @@ use dlq_replayer::{
     intake::{Intake, Taking},
     interrupt::Interrupt,
     journal::{Begin, Journal, new_run},
+    memory::Memory,
     outgoing::FailureAttributes,
     pace::Pace,
     past::{Resumed, resumed},
@@ -19,7 +20,7 @@ use dlq_replayer::{
     replay::{Carries, MAX_REPLAYS, Repeaters, Replay, Treatment, Validation},
     select::Selection,
     tally::Tally,
-    transfer::{Memory, Transfer},
+    transfer::Transfer,
 };
 use jiff::Timestamp;
 use pipeline_tests::sqs_model::{NewMessage, SqsModel};

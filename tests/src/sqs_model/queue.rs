@@ -216,11 +216,12 @@ impl ModelQueue {
     pub(super) fn hide(&mut self, receipt: &str, seconds: u64) {
         let until = Instant::now() + Duration::from_secs(seconds);
         let Some(message) = self.by_receipt(receipt) else { return };
-        let (seq, hidden) = (message.seq, message.hidden_until.replace(until));
-        if let Some(before) = hidden {
-            self.hidden.remove(&(before, seq));
-            self.hidden.insert((until, seq));
-        }
+        // Who is not in flight cannot be hidden.
+        let Some(before) = message.hidden_until else { return };
+        message.hidden_until = Some(until);
+        let seq = message.seq;
+        self.hidden.remove(&(before, seq));
+        self.hidden.insert((until, seq));
         self.unhide();
     }
 
