@@ -1,5 +1,6 @@
 """The classes LocalStack loads by name. They import the rest only when they are chosen, so resolving them is cheap."""
 from localstack.runtime.server.core import RuntimeServerPlugin
+from localstack.services.cloudformation.resource_provider import CloudFormationResourceProviderPlugin
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 
 
@@ -23,3 +24,14 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
         from .loopback_server import LoopbackServer
 
         return LoopbackServer()
+
+
+class CustomResourcePlugin(CloudFormationResourceProviderPlugin):
+    """`AWS::CloudFormation::CustomResource` and `Custom::*`"""
+
+    name = "AWS::CloudFormation::CustomResource"
+
+    def load(self):
+        from .custom_resource import CustomResource
+
+        self.factory = CustomResource
