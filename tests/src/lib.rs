@@ -13,6 +13,8 @@ mod leash;
 pub mod lint_tools;
 mod localstack;
 mod loopback;
+pub mod mailbox;
+pub mod moto;
 pub mod people;
 mod pgbouncer;
 mod pipeline;

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::body::SdkBody;
 use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::request::PoolId;
@@ -68,14 +68,15 @@ impl Addressee {
             Ok(reason) => ("SUCCESS", reason),
             Err(reason) => ("FAILED", reason),
         };
-        let mut body = json!({ "Status": status, "PhysicalResourceId": self.physical_id, "NoEcho": false });
-        for (name, value) in &self.echoed {
-            body[*name] = value.as_str().into();
-        }
+        let echoed = self.echoed.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
+        let mut body: Map<String, Value> = echoed.collect();
+        body.insert("Status".to_owned(), status.into());
+        body.insert("PhysicalResourceId".to_owned(), self.physical_id.as_str().into());
+        body.insert("NoEcho".to_owned(), false.into());
         let mut end = reason.floor_char_boundary(MAX_BYTES);
         loop {
-            body["Reason"] = reason.get(..end).unwrap_or_default().into();
-            let text = body.to_string();
+            body.insert("Reason".to_owned(), reason.get(..end).unwrap_or_default().into());
+            let text = Value::Object(body.clone()).to_string();
             if text.len() <= MAX_BYTES || end == 0 {
                 return text;
             }
@@ -140,6 +141,8 @@ fn put_request(url: &str, body: &str) -> Option<HttpRequest> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn event(more: &Value) -> Value {

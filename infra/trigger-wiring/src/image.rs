@@ -2,7 +2,7 @@
 //!
 //! UpdateUserPool resets whatever it is not sent, so the request must hold every setting of the pool, those included that are newer than this code.
 //! That is why the way is a deny-list over plain JSON: a typed client, or a list of what to copy, silently resets what it does not know.
-//! Source: "`UpdateUserPool`" in the Amazon Cognito user pools API reference.
+//! Source: "UpdateUserPool" in the Amazon Cognito user pools API reference.
 
 use serde_json::{Map, Value};
 
@@ -33,6 +33,9 @@ const KEPT_UNSENT: &str = "DcrConfiguration";
 
 /// The entry that holds the triggers.
 const LAMBDA_CONFIG: &str = "LambdaConfig";
+
+/// The entry that holds the tags.
+const TAGS: &str = "UserPoolTags";
 
 /// Tags that belong to AWS; nobody else may send them.
 const AWS_TAG: &str = "aws:";
@@ -66,24 +69,24 @@ impl Image {
         let (Some(id), Some(name)) = (text(&description, "Id"), text(&description, "Name")) else {
             return Err(NotAPool);
         };
-        let kept = description.remove(KEPT_UNSENT);
+        let unsent = description.remove(KEPT_UNSENT);
         description.retain(|setting, _| !DESCRIBED_ONLY.contains(&setting.as_str()));
         let lambda_config = description.remove(LAMBDA_CONFIG);
-        let tags = description.remove("UserPoolTags");
+        let tags = description.remove(TAGS);
         drop_superseded_validity(&mut description);
         prune(&mut description);
         // An empty tag is a tag, and the objects of LambdaConfig are not ours: neither is pruned.
-        if let Some(Value::Object(tags)) = tags {
-            let tags: Map<_, _> = tags.into_iter().filter(|(tag, _)| !tag.starts_with(AWS_TAG)).collect();
+        if let Some(Value::Object(mut tags)) = tags {
+            tags.retain(|name, _| !name.starts_with(AWS_TAG));
             if !tags.is_empty() {
-                description.insert("UserPoolTags".to_owned(), tags.into());
+                description.insert(TAGS.to_owned(), tags.into());
             }
         }
         let lambda_config = lambda_config.filter(Value::is_object).unwrap_or_else(|| Map::new().into());
         description.insert(LAMBDA_CONFIG.to_owned(), lambda_config);
         description.insert("UserPoolId".to_owned(), id);
         description.insert("PoolName".to_owned(), name);
-        Ok(Self { request: description, kept })
+        Ok(Self { request: description, kept: unsent })
     }
 
     /// The UpdateUserPool request.
@@ -106,9 +109,9 @@ impl Image {
     pub fn with(&self, changes: &Changes) -> Self {
         let mut lambda_config = self.lambda_config();
         changes.apply(&mut lambda_config);
-        let mut changed = self.clone();
-        changed.request.insert(LAMBDA_CONFIG.to_owned(), lambda_config.into());
-        changed
+        let mut other = self.clone();
+        other.request.insert(LAMBDA_CONFIG.to_owned(), lambda_config.into());
+        other
     }
 
     /// Whether the pool says its feature plan. UpdateUserPool takes a missing one for `ESSENTIALS`.

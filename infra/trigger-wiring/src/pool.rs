@@ -28,7 +28,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Error codes that another attempt may cure, besides those of a server that failed.
 /// `AccessDeniedException` is among them because a role that a stack has just made is not known everywhere at once.
-/// Source: "Common Error Types" and `UpdateUserPool` in the Amazon Cognito user pools API reference; "Changes that I make are not always immediately visible" in the IAM user guide.
+/// Source: "Common Error Types" and "UpdateUserPool" in the Amazon Cognito user pools API reference; "Changes that I make are not always immediately visible" in the IAM user guide.
 const TRANSIENT_CODES: [&str; 7] = [
     "AccessDeniedException",
     "ConcurrentModificationException",
