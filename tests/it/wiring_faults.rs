@@ -1,7 +1,7 @@
 //! The custom resource against a Cognito that misbehaves, played by a script: what no emulator does.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -147,7 +147,8 @@ async fn invoke(
     let pool = Arc::new(Mutex::new(Pool { description, mfa }));
     let played = Arc::clone(&pool);
     let http = ScriptedHttp::new(move |call, before| {
-        let mut pool = played.lock().unwrap();
+        // A script that panics is one of the faults.
+        let mut pool = played.lock().unwrap_or_else(PoisonError::into_inner);
         fault(call, before, &mut pool).unwrap_or_else(|| pool.answer(call))
     });
     let cognito = Cognito::new(&http.sdk_config(), http.connector());
@@ -156,10 +157,7 @@ async fn invoke(
     context.deadline = u64::try_from((now + Duration::from_secs(seconds)).as_millis()).unwrap();
     let start = Instant::now();
     let answered = handle(LambdaEvent::new(event, context), &cognito).await;
-    let description = match pool.lock() {
-        Ok(pool) => pool.description.clone(),
-        Err(panicked) => panicked.into_inner().description.clone(),
-    };
+    let description = pool.lock().unwrap_or_else(PoisonError::into_inner).description.clone();
     Run { answered, calls: http.calls(), pool: description, took: start.elapsed() }
 }
 
