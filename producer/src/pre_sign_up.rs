@@ -94,7 +94,7 @@ impl From<SignUpRefused> for Diagnostic {
 /// # Errors
 ///
 /// [`SignUpRefused`] for a sign-up that could never become a row; never for an event that is odd.
-pub async fn handle(event: LambdaEvent<Box<RawValue>>, metrics: &Metrics) -> Result<Box<RawValue>, SignUpRefused> {
+pub fn handle(event: LambdaEvent<Box<RawValue>>, metrics: &Metrics) -> Result<Box<RawValue>, SignUpRefused> {
     match judge(&event.payload) {
         Ok(()) => Ok(event.payload),
         Err(refused) => {

@@ -11,6 +11,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use pipeline_tests::{
     mailbox::{Letter, Mailbox},
     moto::{Moto, user_pool_model},
+    runtime_api,
 };
 use rollcall_aws_runtime::{
     environment::Environment,
@@ -89,6 +90,17 @@ fn every_setting() -> Value {
     })
 }
 
+/// The function's environment.
+fn variables() -> [(&'static str, &'static str); 5] {
+    [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+        ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", moto().endpoint()),
+    ]
+}
+
 /// A pool in moto, and its description at this moment.
 struct Pool(String);
 
@@ -132,9 +144,7 @@ impl Pool {
         properties
     }
 
-    /// Has the custom resource carry out a request, and gives back CloudFormation's letter.
-    async fn request(&self, kind: &str, properties: &Value, old: Option<&Value>) -> Letter {
-        let mailbox = Mailbox::open().await.unwrap();
+    fn event(&self, kind: &str, properties: &Value, old: Option<&Value>, mailbox: &Mailbox) -> Value {
         let mut event = json!({
             "RequestType": kind,
             "ResponseURL": mailbox.url(),
@@ -150,17 +160,18 @@ impl Pool {
         if let Some(old) = old {
             event["OldResourceProperties"] = self.properties(old);
         }
-        let environment = Environment::from_iter([
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-            ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", moto().endpoint()),
-        ]);
+        event
+    }
+
+    /// Has the custom resource carry out a request, and gives back CloudFormation's letter.
+    async fn request(&self, kind: &str, properties: &Value, old: Option<&Value>) -> Letter {
+        let mailbox = Mailbox::open().await.unwrap();
+        let event = self.event(kind, properties, old, &mailbox);
+        let environment = Environment::from_iter(variables());
         let cognito = Cognito::new(&sdk_config(&environment).unwrap(), connector(Roots::Amazon).unwrap());
         let mut context = Context::default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        context.deadline = u64::try_from((now + Duration::from_secs(60)).as_millis()).unwrap();
+        context.deadline = u64::try_from((now + Duration::from_mins(1)).as_millis()).unwrap();
         handle(LambdaEvent::new(event, context), &cognito).await.unwrap();
         let letters = mailbox.letters();
         assert_eq!(letters.len(), 1, "one answer, and no more");
@@ -334,6 +345,20 @@ async fn the_answer_is_put_to_the_signed_url_as_cloudformation_wants_it() {
         "NoEcho": false,
     });
     assert_eq!(letter.body, wanted);
+}
+
+#[tokio::test]
+async fn the_function_attaches_and_answers_in_a_process_of_its_own() {
+    let function = runtime_api::binary("trigger-wiring").unwrap();
+    let (pool, mailbox) = (Pool::new(&every_setting()), Mailbox::open().await.unwrap());
+    let event = pool.event("Create", &json!({ "PostConfirmation": PRODUCER }), None, &mailbox).to_string();
+    let invocation = runtime_api::invoke(&function, &variables(), &event).await.unwrap();
+    assert_eq!(invocation.answer.unwrap(), "null");
+    assert_eq!(mailbox.letters()[0].body["Status"], "SUCCESS");
+    assert_eq!(pool.triggers(), with_ours(&[("PostConfirmation", PRODUCER)]));
+
+    let invocation = runtime_api::invoke(&function, &variables(), "{}").await.unwrap();
+    assert!(invocation.answer.unwrap_err()["errorMessage"].as_str().unwrap().contains("no `ResponseURL`"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use futures_util::future::join_all;
 use lambda_runtime::{Context, LambdaEvent};
 use pipeline_tests::scripted_http::{Answer, Call, ScriptedHttp};
 use serde_json::{Value, json};
@@ -214,13 +215,14 @@ async fn what_another_attempt_can_cure_is_tried_again() {
         refusal(500, "InternalErrorException"),
         Answer::Refuse,
     ] {
-        for operation in [DESCRIBE, MFA, UPDATE] {
+        let cured = [DESCRIBE, MFA, UPDATE].map(async |operation| {
             let bad = answer.clone();
             let run =
                 create(move |call, before, _| (call.operation == operation && before == 0).then(|| bad.clone())).await;
             assert_eq!(run.success(), "PostConfirmation set", "{operation}: {answer:?}");
             assert_eq!(run.pool, attached());
-        }
+        });
+        join_all(cured).await;
     }
 }
 
@@ -361,7 +363,7 @@ async fn an_answer_that_is_not_taken_is_sent_again_and_its_url_is_never_told() {
     assert_eq!((run.success(), run.count(PUT)), ("PostConfirmation set", 3));
     assert!(run.calls.iter().filter(|call| call.operation == PUT).all(|call| call.url == URL && call.method == "PUT"));
 
-    let expired = create(|call, _, _| (call.operation == PUT).then(|| Answer::Reply(403, json!(null)))).await;
+    let expired = create(|call, _, _| (call.operation == PUT).then_some(Answer::Reply(403, json!(null)))).await;
     let error = expired.answered.as_ref().unwrap_err().to_string();
     assert_eq!((error.as_str(), expired.count(PUT)), ("CloudFormation did not take the answer (HTTP 403)", 1));
 

@@ -6,7 +6,7 @@ use pipeline_tests::Stack;
 use serde_json::Value;
 
 /// The crates that run; the libraries are what they share.
-const RUNNING: [&str; 4] = ["producer", "consumer", "pipeline-tests", "xtask"];
+const RUNNING: [&str; 5] = ["producer", "consumer", "trigger-wiring", "pipeline-tests", "xtask"];
 
 /// The dependencies of one member that go into what it builds, tests' own left out.
 fn dependencies(member: &str) -> BTreeSet<String> {
@@ -31,8 +31,10 @@ fn the_arrows_between_the_crates_point_one_way() {
         let known = dependencies(library);
         assert!(RUNNING.iter().all(|running| !known.contains(*running)), "{library} knows what runs");
     }
-    assert!(!dependencies("producer").contains("consumer"));
-    assert!(!dependencies("consumer").contains("producer"));
+    for function in ["producer", "consumer", "trigger-wiring"] {
+        let known = dependencies(function);
+        assert!(RUNNING.iter().all(|running| !known.contains(*running)), "{function} knows another thing that runs");
+    }
     assert!(dependencies("xtask").is_empty(), "xtask must start in seconds");
 }
 
@@ -45,10 +47,18 @@ fn the_contract_knows_no_aws_no_runtime_and_no_database() {
 }
 
 #[test]
+fn the_wiring_knows_no_typed_client_and_nothing_of_the_pipeline() {
+    let known = dependencies("trigger-wiring");
+    // A typed client drops settings that are newer than itself, and UpdateUserPool resets what it is not sent.
+    assert!(known.iter().all(|dependency| !dependency.starts_with("aws-sdk-")), "{known:?}");
+    assert!(!known.contains("rollcall-events"), "a pool's settings are not the contract's business");
+}
+
+#[test]
 fn sqlx_and_backoff_are_only_where_they_belong() {
     let users = |dependency: &str| -> Vec<&str> {
-        let members = ["rollcall-events", "rollcall-aws-runtime", "producer", "consumer", "pipeline-tests", "xtask"];
-        members.into_iter().filter(|member| dependencies(member).contains(dependency)).collect()
+        let libraries = ["rollcall-events", "rollcall-aws-runtime"];
+        libraries.into_iter().chain(RUNNING).filter(|member| dependencies(member).contains(dependency)).collect()
     };
     assert_eq!(users("sqlx"), ["consumer", "pipeline-tests"]);
     assert_eq!(users("backoff"), ["rollcall-aws-runtime"]);

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, ensure};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+use crate::http_request::HttpRequest;
+
+/// What a sender is told; it has to open another connection for another letter.
+const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -40,12 +44,12 @@ impl Mailbox {
         let letters = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&letters);
         let accepting = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = BufReader::new(stream);
                 // A request that cannot be read stays unanswered, which its sender then reports.
                 if let Ok(letter) = take(&mut stream).await {
                     kept.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
-                    let _ =
-                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                    let _ = stream.get_mut().write_all(TAKEN).await;
                 }
             }
         });
@@ -69,25 +73,7 @@ impl Drop for Mailbox {
     }
 }
 
-async fn take(stream: &mut TcpStream) -> anyhow::Result<Letter> {
-    let mut reader = BufReader::new(stream);
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        ensure!(reader.read_line(&mut line).await? > 0, "the request ends early");
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
-    let (first_line, rest) = lines.split_first().context("the request has no first line")?;
-    let headers: BTreeMap<String, String> = rest
-        .iter()
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
-    let length = headers.get("content-length").context("the request has no length")?.parse()?;
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).await?;
-    Ok(Letter { first_line: first_line.clone(), headers, body: serde_json::from_slice(&body)? })
+async fn take(stream: &mut BufReader<TcpStream>) -> anyhow::Result<Letter> {
+    let HttpRequest { first_line, headers, body } = HttpRequest::read(stream).await?;
+    Ok(Letter { first_line, headers, body: serde_json::from_slice(&body)? })
 }

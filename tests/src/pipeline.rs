@@ -58,14 +58,19 @@ pub struct Outputs {
 pub(crate) type Binaries = BTreeMap<String, PathBuf>;
 
 /// Builds the functions and `migrate` and says where they are.
+pub(crate) fn build_binaries(run: &Run) -> anyhow::Result<Binaries> {
+    let wanted: Vec<_> = FUNCTIONS.into_iter().chain([MIGRATE]).collect();
+    build(run, &wanted)
+}
+
+/// Builds binaries of the workspace and says where they are.
 ///
 /// With the workspace's features: those of dependencies that members share are then the same in every other build.
-pub(crate) fn build_binaries(run: &Run) -> anyhow::Result<Binaries> {
+pub(crate) fn build(run: &Run, wanted: &[&str]) -> anyhow::Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let wanted = || FUNCTIONS.into_iter().chain([MIGRATE]);
     let output = Command::new(cargo)
         .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
-        .args(wanted().flat_map(|name| ["--bin", name]))
+        .args(wanted.iter().flat_map(|name| ["--bin", name]))
         .current_dir(clone())
         .stdin(Stdio::null())
         .stderr(fs::File::create(run.log("build"))?)
@@ -73,8 +78,8 @@ pub(crate) fn build_binaries(run: &Run) -> anyhow::Result<Binaries> {
         .context("could not run cargo")?;
     ensure!(output.status.success(), "building the functions failed; {}", run.explain("build"));
     let binaries: Binaries = String::from_utf8_lossy(&output.stdout).lines().filter_map(built_binary).collect();
-    for name in wanted() {
-        ensure!(binaries.contains_key(name), "cargo has built no binary `{name}`");
+    for name in wanted {
+        ensure!(binaries.contains_key(*name), "cargo has built no binary `{name}`");
     }
     Ok(binaries)
 }

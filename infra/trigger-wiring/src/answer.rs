@@ -62,6 +62,11 @@ impl Addressee {
         Ok(Self { url, echoed, physical_id: physical_id(event) })
     }
 
+    /// The resource's id, which names the pool.
+    pub fn physical_id(&self) -> &str {
+        &self.physical_id
+    }
+
     /// The answer, not longer than CloudFormation reads: what is too long is the end of the reason.
     pub fn body(&self, outcome: Result<&str, &str>) -> String {
         let (status, reason) = match outcome {

@@ -113,16 +113,17 @@ impl From<NotAnswered> for Diagnostic {
 pub async fn handle(event: LambdaEvent<Value>, cognito: &Cognito) -> Result<(), NotAnswered> {
     let LambdaEvent { payload, context } = event;
     let addressee = Addressee::read(&payload)?;
+    let resource = addressee.physical_id();
     let end = end_of(&context);
     let reserve = ANSWER_RESERVE.min(end.saturating_duration_since(Instant::now()) / ANSWER_SHARE);
     let outcome = outcome_of(&payload, cognito, end - reserve).await;
     let outcome = match &outcome {
         Ok(outcome) => {
-            tracing::info!(%outcome, "carried out");
+            tracing::info!(resource, %outcome, "carried out");
             Ok(outcome.to_string())
         }
         Err(reason) => {
-            tracing::error!(reason, "not carried out");
+            tracing::error!(resource, reason, "not carried out");
             Err(reason.clone())
         }
     };

@@ -9,5 +9,5 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logging::init(&environment);
     let metrics = Metrics::of_function(&environment);
-    run(service_fn(|event| handle(event, &metrics))).await
+    run(service_fn(async |event| handle(event, &metrics))).await
 }
