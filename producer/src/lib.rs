@@ -1,10 +1,15 @@
-//! The PostConfirmation trigger: tells EventBridge that a user is confirmed, and answers Cognito with the very event it was given.
+//! The triggers of a user pool.
+//!
+//! The PostConfirmation trigger, [`handle`], tells EventBridge that a user is confirmed, and answers Cognito with the very event it was given.
+//! The optional PreSignUp trigger, [`pre_sign_up`], refuses a sign-up that could never become a row.
 //!
 //! Cognito waits 5 seconds, calls up to three times, and shows the person whatever goes wrong.
-//! So nothing behind this function may fail a sign-up (promise P6), and everything it does has a deadline.
+//! So nothing behind the producer may fail a sign-up (promise P6), and everything it does has a deadline.
 //! Source: "Post confirmation Lambda trigger" in the Amazon Cognito developer guide.
 
 pub mod config;
+mod event;
+pub mod pre_sign_up;
 pub mod publish;
 pub mod trigger;
 

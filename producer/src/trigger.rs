@@ -1,13 +1,9 @@
-//! The lenient reading of the trigger's event: only what is needed, and nothing that is odd is an error.
-//!
-//! The typed event of `aws_lambda_events` is closed: an unknown `triggerSource` would fail a sign-up, and unknown fields would be missing from the echo.
-//! AWS adds and moves fields, and warns against strict validation.
-//! Source: "Customizing user pool workflows with Lambda triggers" in the Amazon Cognito developer guide.
-
-use std::{borrow::Cow, collections::HashMap};
+//! What a PostConfirmation event means: whether a user was confirmed, and who.
 
 use rollcall_events::{CognitoSub, DetailData};
 use serde_json::value::RawValue;
+
+use crate::event::{object, text};
 
 /// The one trigger source that means "a user has just been confirmed".
 /// `PostConfirmation_ConfirmForgotPassword` comes to the same function and means something else.
@@ -22,9 +18,6 @@ pub enum Meaning<'a> {
     /// A user was confirmed, and the event does not say who in a way that a row could be keyed by.
     Unusable(&'static str),
 }
-
-/// A JSON object whose values have not been read yet. Of two equal keys the last one counts, as in every JSON parser people use.
-type Object<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
 
 /// Reads an event. Never fails: whatever is odd is [`Meaning::Unusable`].
 pub fn meaning_of(event: &RawValue) -> Meaning<'_> {
@@ -55,24 +48,6 @@ pub fn meaning_of(event: &RawValue) -> Meaning<'_> {
             last_name: text(attributes.get("family_name")),
         },
     )
-}
-
-fn object(value: Option<&RawValue>) -> Option<Object<'_>> {
-    serde_json::from_str(value?.get()).ok()
-}
-
-/// A value as text: a string's content, or a number or boolean as it is written. Empty, null and structured values count as absent.
-fn text<'a>(value: Option<&&'a RawValue>) -> Option<Cow<'a, str>> {
-    let json = value?.get();
-    let text: Cow<'a, str> = match json.bytes().next()? {
-        b'"' => match serde_json::from_str::<&str>(json) {
-            Ok(plain) => plain.into(),
-            Err(_) => serde_json::from_str::<String>(json).ok()?.into(),
-        },
-        b'{' | b'[' | b'n' => return None,
-        _ => json.into(),
-    };
-    Some(text).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use pipeline_tests::Stack;
 use serde_json::Value;
 
 /// The crates that run; the libraries are what they share.
-const RUNNING: [&str; 5] = ["producer", "consumer", "dlq-replayer", "pipeline-tests", "xtask"];
+const RUNNING: [&str; 6] = ["producer", "consumer", "dlq-replayer", "trigger-wiring", "pipeline-tests", "xtask"];
 
 /// The dependencies of one member that go into what it builds, tests' own left out.
 fn dependencies(member: &str) -> BTreeSet<String> {
@@ -31,7 +31,7 @@ fn the_arrows_between_the_crates_point_one_way() {
         let known = dependencies(library);
         assert!(RUNNING.iter().all(|running| !known.contains(*running)), "{library} knows what runs");
     }
-    for running in ["producer", "consumer", "dlq-replayer"] {
+    for running in ["producer", "consumer", "dlq-replayer", "trigger-wiring"] {
         let known = dependencies(running);
         assert!(RUNNING.iter().all(|other| !known.contains(*other)), "{running} knows another one that runs");
     }
@@ -44,6 +44,14 @@ fn the_contract_knows_no_aws_no_runtime_and_no_database() {
         let foreign = ["aws", "tokio", "sqlx", "lambda", "hyper"].iter().any(|word| dependency.contains(word));
         assert!(!foreign, "{dependency}");
     }
+}
+
+#[test]
+fn the_wiring_knows_no_typed_client_and_nothing_of_the_pipeline() {
+    let known = dependencies("trigger-wiring");
+    // A typed client drops settings that are newer than itself, and UpdateUserPool resets what it is not sent.
+    assert!(known.iter().all(|dependency| !dependency.starts_with("aws-sdk-")), "{known:?}");
+    assert!(!known.contains("rollcall-events"), "a pool's settings are not the contract's business");
 }
 
 #[test]

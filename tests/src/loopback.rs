@@ -49,7 +49,7 @@ pub(crate) fn get(url: &str) -> anyhow::Result<String> {
     Ok(body)
 }
 
-/// Calls an operation of an AWS service that speaks JSON 1.1, without a signature.
+/// Calls an operation of an AWS service that speaks JSON 1.1, without a signature. An answer without a body is null.
 pub(crate) fn call_json(
     endpoint: &str,
     operation: &str,
@@ -64,6 +64,9 @@ pub(crate) fn call_json(
     let body = response.body_mut().read_to_string()?;
     if !response.status().is_success() {
         bail!("{operation}: {} {body}", response.status());
+    }
+    if body.is_empty() {
+        return Ok(serde_json::Value::Null);
     }
     serde_json::from_str(&body).with_context(|| format!("{operation} answered no JSON: {body}"))
 }

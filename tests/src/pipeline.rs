@@ -58,15 +58,20 @@ pub struct Outputs {
 pub(crate) type Binaries = BTreeMap<String, PathBuf>;
 
 /// Builds the functions and `migrate` and says where they are.
-///
-/// With the workspace's features: those of dependencies that members share are then the same in every other build.
 pub(crate) fn build_binaries(run: &Run) -> anyhow::Result<Binaries> {
     let wanted: Vec<_> = FUNCTIONS.into_iter().chain([MIGRATE]).collect();
     build(&wanted, fs::File::create(run.log("build"))?.into())
         .map_err(|error| error.context(format!("building the functions failed; {}", run.explain("build"))))
 }
 
-/// Builds some of the workspace's binaries, with cargo's own words to `log`.
+/// Builds one of the workspace's binaries and says where it is.
+pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    build(&[name], Stdio::inherit())?.remove(name).with_context(|| format!("cargo has built no binary `{name}`"))
+}
+
+/// Builds some of the workspace's binaries, with cargo's own words to `log`, and says where they are.
+///
+/// With the workspace's features: those of dependencies that members share are then the same in every other build.
 pub(crate) fn build(wanted: &[&str], log: Stdio) -> anyhow::Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

@@ -14,10 +14,7 @@ use crate::{CREDENTIAL, pipeline};
 /// Where the binary is, built by the first that asks.
 fn binary() -> anyhow::Result<&'static PathBuf> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let build = || {
-        let mut built = pipeline::build(&["dlq-replayer"], Stdio::inherit()).map_err(|error| format!("{error:#}"))?;
-        built.remove("dlq-replayer").ok_or_else(|| "cargo has built no dlq-replayer".to_owned())
-    };
+    let build = || pipeline::binary("dlq-replayer").map_err(|error| format!("{error:#}"));
     BINARY.get_or_init(build).as_ref().map_err(|why| anyhow!("{why}"))
 }
 

@@ -1,6 +1,7 @@
 //! An HTTP client for the SDK that answers from a script: the wire is where a service's misbehaviour is made.
 
 use std::{
+    collections::BTreeMap,
     fmt, io,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -25,6 +26,12 @@ use serde_json::Value;
 pub struct Call {
     /// The operation, such as `AWSEvents.PutEvents` or `AmazonSQS.SendMessage` (the header `X-Amz-Target`).
     pub operation: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The whole address.
+    pub url: String,
+    /// The headers, by their names in small letters.
+    pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Value,
 }
@@ -74,6 +81,11 @@ impl ScriptedHttp {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// For code that makes its requests itself.
+    pub fn connector(&self) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+
     /// A configuration whose clients talk to this script.
     pub fn sdk_config(&self) -> SdkConfig {
         SdkConfig::builder()
@@ -86,7 +98,13 @@ impl ScriptedHttp {
 
     fn answer(&self, request: &HttpRequest) -> Answer {
         let body = request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
-        let call = Call { operation: request.headers().get("x-amz-target").unwrap_or_default().to_owned(), body };
+        let call = Call {
+            operation: request.headers().get("x-amz-target").unwrap_or_default().to_owned(),
+            method: request.method().to_owned(),
+            url: request.uri().to_owned(),
+            headers: request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            body,
+        };
         if self.memory == Memory::Nothing {
             return (self.script)(&call, 0);
         }
@@ -106,7 +124,7 @@ impl fmt::Debug for ScriptedHttp {
 
 impl HttpClient for ScriptedHttp {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
+        self.connector()
     }
 }
 

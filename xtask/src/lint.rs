@@ -42,7 +42,7 @@ fn template(tools: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(&functions)
         .map_err(|error| Failure::new(format!("cannot create {}: {error}", functions.display())))?;
     // The template does not depend on what is in them.
-    for function in crate::package::FUNCTIONS {
+    for (function, _) in crate::package::FUNCTIONS {
         let zip = functions.join(format!("{function}.zip"));
         std::fs::write(&zip, "").map_err(|error| Failure::new(format!("cannot write {}: {error}", zip.display())))?;
     }

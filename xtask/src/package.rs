@@ -4,8 +4,13 @@ use std::process::Command;
 
 use crate::step::{Failure, cargo, root, say, step};
 
-/// The functions that the template deploys.
-pub(crate) const FUNCTIONS: [&str; 2] = ["producer", "consumer"];
+/// The functions, each with the package that it is a binary of.
+pub(crate) const FUNCTIONS: [(&str, &str); 4] = [
+    ("producer", "producer"),
+    ("pre-sign-up", "producer"),
+    ("consumer", "consumer"),
+    ("trigger-wiring", "trigger-wiring"),
+];
 
 /// Builds with the release profile for this machine's architecture, one package at a time, so that no function carries another one's features.
 pub(crate) fn package() -> Result<(), Failure> {
@@ -13,10 +18,10 @@ pub(crate) fn package() -> Result<(), Failure> {
     let folder = root.join("target/lambda");
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))?;
-    for function in FUNCTIONS {
+    for (function, package) in FUNCTIONS {
         step(
             &format!("building {function} for release"),
-            cargo().args(["build", "--release", "--package", function, "--bin", function, "--target-dir", "target"]),
+            cargo().args(["build", "--release", "--package", package, "--bin", function, "--target-dir", "target"]),
         )?;
         step(
             &format!("packing {function}"),

@@ -8,10 +8,13 @@ use std::fmt;
 
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::{
-    Builder,
+    Builder, Connector,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, http::SharedHttpClient};
+use aws_smithy_runtime_api::client::{
+    behavior_version::BehaviorVersion,
+    http::{SharedHttpClient, SharedHttpConnector},
+};
 use aws_types::{
     SdkConfig,
     region::Region,
@@ -98,15 +101,27 @@ impl fmt::Debug for Variables {
 ///
 /// [`VariableError`] when the file that `AWS_CA_BUNDLE` names cannot be used.
 pub fn http_client(roots: Roots<'_>) -> Result<SharedHttpClient, VariableError> {
+    Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls_context(roots)?).build_https())
+}
+
+/// The same client for requests that no SDK client makes: it sends what it is given, and has no time-outs of its own.
+///
+/// # Errors
+///
+/// As [`http_client`].
+pub fn connector(roots: Roots<'_>) -> Result<SharedHttpConnector, VariableError> {
+    let builder = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    Ok(SharedHttpConnector::new(builder.tls_context(tls_context(roots)?).build()))
+}
+
+fn tls_context(roots: Roots<'_>) -> Result<TlsContext, VariableError> {
     let trust = match roots {
         Roots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
         Roots::Native => TrustStore::empty().with_native_roots(true),
         Roots::File(path) => TrustStore::empty()
             .with_pem_certificate(std::fs::read(path).map_err(|error| unusable_bundle(error.to_string()))?),
     };
-    let context =
-        TlsContext::builder().with_trust_store(trust).build().map_err(|error| unusable_bundle(error.to_string()))?;
-    Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https())
+    TlsContext::builder().with_trust_store(trust).build().map_err(|error| unusable_bundle(error.to_string()))
 }
 
 fn unusable_bundle(why: String) -> VariableError {

@@ -1,6 +1,7 @@
 //! The model, or whatever else answers calls, over HTTP on loopback, for processes of their own.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::Arc,
@@ -79,18 +80,17 @@ fn read(reader: &mut impl BufRead) -> anyhow::Result<Option<Call>> {
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
     }
-    let (mut operation, mut length) = (String::new(), 0);
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (method, url) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut headers = BTreeMap::new();
     loop {
         line.clear();
         reader.read_line(&mut line)?;
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "x-amz-target" => value.clone_into(&mut operation),
-            "content-length" => length = value.parse()?,
-            _ => {}
-        }
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
-    let mut body = vec![0; length];
+    let mut body = vec![0; headers.get("content-length").map_or(Ok(0), |length| length.parse())?];
     reader.read_exact(&mut body)?;
-    Ok(Some(Call { operation, body: serde_json::from_slice(&body).unwrap_or_default() }))
+    let operation = headers.get("x-amz-target").cloned().unwrap_or_default();
+    Ok(Some(Call { operation, method, url, headers, body: serde_json::from_slice(&body).unwrap_or_default() }))
 }
