@@ -170,3 +170,40 @@ fn apply(got: &mut HashMap<MessageKey, Got>, record: Record) {
         Record::Begin(_) | Record::End(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(run: &str, resumes: &str) -> String {
+        format!(
+            r#"{{"step":"begin","run":"{run}","at":"2026-11-22T21:00:00Z","command":"replay","queue":"q","destination":"d"{resumes}}}"#
+        )
+    }
+
+    #[test]
+    fn a_resumed_run_knows_what_every_run_before_it_has_left() {
+        let folder = std::env::temp_dir().join(format!("past-{}", uuid::Uuid::new_v4()));
+        fs::create_dir(&folder).unwrap();
+        let first = [
+            begin("1", ""),
+            r#"{"step":"sending","ids":["a","b","c","d"]}"#.into(),
+            r#"{"step":"sent","ids":[["a","x"],["b","y"]]}"#.into(),
+            r#"{"step":"not_sent","ids":["d"]}"#.into(),
+            r#"{"step":"deleted","ids":["a"]}"#.into(),
+        ];
+        // Killed, resumed, and killed again while it wrote a line.
+        let second =
+            [begin("2", r#","resumes":"1""#), r#"{"step":"sending","ids":["e"]}"#.into(), r#"{"step":"se"#.into()];
+        fs::write(file_of(&folder, "1"), first.join("\n")).unwrap();
+        fs::write(file_of(&folder, "2"), second.join("\n")).unwrap();
+        let Resumed { sent, unknown } = resumed(&folder, "2").unwrap();
+        assert_eq!(sent, HashSet::from([MessageKey::of("b")]));
+        assert_eq!(unknown, HashSet::from([MessageKey::of("c"), MessageKey::of("e")]));
+        let run = past_run(&file_of(&folder, "1")).unwrap();
+        assert_eq!((run.sent, run.deleted, run.unknown, run.end), (2, 1, 1, None));
+        assert_eq!(resolve(&folder, "last", "q").unwrap(), "2");
+        assert!(resolve(&folder, "last", "another").is_err() && resolve(&folder, "1", "another").is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

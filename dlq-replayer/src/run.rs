@@ -162,7 +162,7 @@ pub(crate) async fn show(progress: &Progress, delivery: &Delivery<'_>) {
 fn tell_of_unfinished_run(journals: &Path, arn: &str) -> anyhow::Result<()> {
     let last = past_runs(journals)?.into_iter().find(|run| run.begin.queue == arn);
     if let Some(last) = last.filter(|run| run.end.is_none() && (run.sent > run.deleted || run.unknown > 0)) {
-        let (run, left) = (&last.begin.run, messages(last.sent - last.deleted + last.unknown));
+        let (run, left) = (&last.begin.run, messages(last.sent.saturating_sub(last.deleted) + last.unknown));
         say(&format!(
             "note: the run {run} was killed with {left} sent and perhaps not deleted; `--resume {run}` would not send them twice"
         ));

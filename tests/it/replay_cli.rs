@@ -265,6 +265,7 @@ fn errors_say_what_to_do() {
     let scene = Scene::new();
     insta::assert_snapshot!("no_such_queue", scene.said(&["triage", "order-dlq"]));
     insta::assert_snapshot!("no_source", scene.said(&["replay", "quarantine"]));
+    insta::assert_snapshot!("itself", scene.said(&["move", "orders-dlq", "--to", "orders-dlq", "--execute"]));
     insta::assert_snapshot!("not_jq", scene.said(&["replay", "orders-dlq", "--edit", ".a ="]));
     scene.model.set_faults(|call, _| match call.operation.as_str() {
         "AmazonSQS.SendMessageBatch" => Fault::Refused(403, "AccessDenied"),

@@ -46,6 +46,9 @@ impl Session<'_> {
             Some(name) => Some(Destination::Queue(self.aws.queue(name).await?)),
             None => None,
         };
+        for there in [Some(&destination), quarantine.as_ref()].into_iter().flatten() {
+            elsewhere(queue, there)?;
+        }
         let treatment = Treatment::Replay(Box::new(treatment(arguments)?));
         let work =
             Work { command: "replay", filters: &arguments.filters, running: &arguments.running, treatment: &treatment };
@@ -57,6 +60,7 @@ impl Session<'_> {
 
     pub(super) async fn move_to(&self, queue: &Queue, arguments: &arguments::Move) -> anyhow::Result<Exit> {
         let destination = Destination::Queue(self.aws.queue(&arguments.to).await?);
+        elsewhere(queue, &destination)?;
         let work = Work {
             command: "move",
             filters: &arguments.filters,
@@ -146,6 +150,13 @@ impl Session<'_> {
         print(&report, self.global.json)?;
         fault.map_or(Ok(exit), Err)
     }
+}
+
+/// A queue that is sent to itself never ends.
+fn elsewhere(queue: &Queue, destination: &Destination) -> anyhow::Result<()> {
+    let name = &queue.address.name;
+    anyhow::ensure!(destination.name() != queue.address.arn, "`{name}` cannot be sent to itself: choose another queue");
+    Ok(())
 }
 
 fn treatment(arguments: &arguments::Replay) -> anyhow::Result<Replay> {
