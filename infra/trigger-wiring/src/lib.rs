@@ -54,6 +54,7 @@
 //! Each function named by a trigger must let Cognito call it: `lambda:InvokeFunction` for `cognito-idp.amazonaws.com`, with the pool's ARN as `SourceArn` and the account as `SourceAccount`.
 
 pub mod answer;
+pub mod call_error;
 pub mod image;
 pub mod merge;
 pub mod pool;

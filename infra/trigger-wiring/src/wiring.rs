@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::{
+    call_error::CallError,
     image::{Image, NotAPool},
     merge::{Changes, Taken, attach, detach},
-    pool::{CallError, Cognito},
+    pool::Cognito,
     request::{PoolId, Request, Wiring},
     triggers::{Trigger, Triggers},
     verify::{differences, differences_below},
