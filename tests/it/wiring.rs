@@ -207,6 +207,15 @@ fn members(shape: &Value) -> BTreeSet<&str> {
     shape["members"].as_object().unwrap().keys().map(String::as_str).collect()
 }
 
+/// The triggers that came and went, or changed.
+fn entries(before: &Value, after: &Value) -> String {
+    let (before, after) = (before.as_object().unwrap(), after.as_object().unwrap());
+    let new =
+        after.iter().filter(|(name, value)| before.get(*name) != Some(*value)).map(|(name, _)| format!("+ {name}"));
+    let lost = before.keys().filter(|name| !after.contains_key(*name)).map(|name| format!("LOST {name}"));
+    new.chain(lost).collect::<Vec<_>>().join(" ")
+}
+
 /// Each setting with its value before, and whether it is the same after every step.
 fn table(steps: &[(&str, Map<String, Value>)]) -> Table {
     let mut table = Table::new();
@@ -220,15 +229,7 @@ fn table(steps: &[(&str, Map<String, Value>)]) -> Table {
             None => "—".to_owned(),
             Some(value) if step == 0 => short(value),
             Some(value) if before.get(name) == Some(value) => "same".to_owned(),
-            Some(Value::Object(after)) if name == "LambdaConfig" => {
-                let before = before[name].as_object().unwrap();
-                let ours: Vec<_> = after
-                    .iter()
-                    .filter(|(key, value)| before.get(*key) != Some(*value))
-                    .map(|(key, _)| format!("+ {key}"))
-                    .collect();
-                ours.join(" ")
-            }
+            Some(after) if name == "LambdaConfig" => entries(&before[name], after),
             Some(value) => format!("CHANGED to {}", short(value)),
         });
         table.add_row(std::iter::once(name.clone()).chain(cells));

@@ -1,7 +1,7 @@
 //! The pipeline itself: the functions' binaries, their zips, the CDK app's template, and its deployment to LocalStack.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -74,7 +74,11 @@ pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
 /// With the workspace's features: those of dependencies that members share are then the same in every other build.
 pub(crate) fn build(wanted: &[&str], log: Stdio) -> anyhow::Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_package(name)) {
+        command.env_remove(name);
+    }
+    let output = command
         .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
         .args(wanted.iter().flat_map(|name| ["--bin", name]))
         .current_dir(clone())
@@ -88,6 +92,13 @@ pub(crate) fn build(wanted: &[&str], log: Stdio) -> anyhow::Result<Binaries> {
         ensure!(binaries.contains_key(*name), "cargo has built no binary `{name}`");
     }
     Ok(binaries)
+}
+
+/// Whether cargo has set a variable to tell a program that it runs about its own package.
+///
+/// The build scripts of `ring` look at them: passed on, they would build it, and all that stands on it, anew each time.
+fn is_about_this_package(name: &OsStr) -> bool {
+    ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|start| name.to_string_lossy().starts_with(start))
 }
 
 /// The name and path of a binary, if that is what one line of cargo's messages is about.

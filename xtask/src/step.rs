@@ -101,10 +101,17 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us, without what it has told us about our own package.
+///
+/// The build scripts of `ring` look at those variables: passed on, they would build it, and all that stands on it, anew each time.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    let about_us =
+        |name: &OsStr| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|start| name.to_string_lossy().starts_with(start));
+    for (name, _) in env::vars_os().filter(|(name, _)| about_us(name)) {
+        command.env_remove(name);
+    }
     command
 }
 
