@@ -12,7 +12,15 @@ export class InputError extends Error {}
 export interface FunctionZips {
   readonly producer: string;
   readonly consumer: string;
+  readonly triggerWiring: string;
+  readonly preSignUp: string;
 }
+
+/** How the pool comes to call the functions: a custom resource attaches them, or somebody else does. */
+export type TriggersMode = 'attach' | 'none';
+
+/** Whether sign-ups that could never become a row are refused. */
+export type PreSignUp = 'no' | 'yes';
 
 /** How the consumer logs in to the database. */
 export type DatabaseLogin = 'url' | 'secret' | 'iam';
@@ -30,6 +38,8 @@ export interface SynthContext {
   readonly database: DatabaseLogin;
   readonly network: Network;
   readonly queueKey: QueueKey;
+  readonly triggers: TriggersMode;
+  readonly preSignUp: PreSignUp;
 }
 
 const INFRA_FOLDER = fileURLToPath(new URL('..', import.meta.url));
@@ -47,6 +57,8 @@ export function readContext(node: Node): SynthContext {
     database: oneOf(node, 'database', ['url', 'secret', 'iam'], 'however the consumer logs in'),
     network: oneOf(node, 'network', ['lambda', 'vpc'], 'wherever the database can be reached from'),
     queueKey: oneOf(node, 'queue-key', ['sqs', 'customer'], 'whose key encrypts the queues'),
+    triggers: oneOf(node, 'triggers', ['attach', 'none'], 'whether this stack attaches them to the pool'),
+    preSignUp: oneOf(node, 'pre-sign-up', ['no', 'yes'], 'whether sign-ups that could never become a row are refused'),
   };
 }
 
@@ -64,11 +76,16 @@ function oneOf<T extends string>(node: Node, key: string, values: readonly [T, .
 function findZips(given: unknown): FunctionZips {
   if (typeof given !== 'string' || given === '') {
     throw new InputError(
-      `the context value \`functions\` is ${JSON.stringify(given)}: give the folder that holds producer.zip and consumer.zip`,
+      `the context value \`functions\` is ${JSON.stringify(given)}: give the folder that holds the zips of \`cargo xtask package\``,
     );
   }
   const folder = resolve(INFRA_FOLDER, given);
-  const zips = { producer: resolve(folder, 'producer.zip'), consumer: resolve(folder, 'consumer.zip') };
+  const zips = {
+    producer: resolve(folder, 'producer.zip'),
+    consumer: resolve(folder, 'consumer.zip'),
+    triggerWiring: resolve(folder, 'trigger-wiring.zip'),
+    preSignUp: resolve(folder, 'pre-sign-up.zip'),
+  };
   const missing = Object.values(zips).filter((zip) => !existsSync(zip));
   if (missing.length > 0) {
     throw new InputError(

@@ -26,6 +26,22 @@ export const CONSUMER = {
   memoryMiB: 256,
 } as const;
 
+export const WIRING = {
+  /** An update of a pool that meets another one waits for it, and a role that was just made takes seconds to be known. */
+  timeoutSeconds: 120,
+  /** What CloudFormation waits beyond that, should the function not even start. */
+  graceSeconds: 60,
+  /** A starting value, not a measurement; it runs once a deployment. */
+  memoryMiB: 128,
+} as const;
+
+export const PRE_SIGN_UP = {
+  /** Cognito's own limit, as for the producer. */
+  timeout: Duration.seconds(5),
+  /** It calls nobody: all it does is reading one event. */
+  memoryMiB: 128,
+} as const;
+
 /**
  * Seconds that a received message stays hidden.
  * AWS asks for six times the function's time-out, so that Lambda can retry a throttled batch before it shows again.

@@ -1,6 +1,5 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { CfnArchive, EventBus, type IEventBus } from 'aws-cdk-lib/aws-events';
-import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
@@ -8,14 +7,16 @@ import { Alarms } from './alarms.ts';
 import { PipelineDashboard } from './dashboard.ts';
 import { databaseAccess } from './database-access.ts';
 import type { SynthContext } from './input.ts';
-import { CONSUMER, PRODUCER } from './limits.ts';
+import { CONSUMER, PRE_SIGN_UP, PRODUCER } from './limits.ts';
 import { Metrics } from './metrics.ts';
 import { networkAccess } from './network-access.ts';
 import { declareParameters, type Parameters } from './parameters.ts';
 import { QueueWithDeadLetters } from './queues.ts';
+import { PoolPermissions } from './pool-permissions.ts';
 import { mayUse, queueKey } from './queue-key.ts';
 import { RuleToQueue } from './rule-to-queue.ts';
 import { type Permission, RustFunction } from './rust-function.ts';
+import { TriggerWiring } from './trigger-wiring.ts';
 
 /** What the producer publishes; the names are those of the contract in `libs/events`. */
 const USER_CONFIRMED = { source: ['rollcall'], detailType: ['UserConfirmed'] };
@@ -53,6 +54,8 @@ export class PipelineStack extends Stack {
     });
     const producer = this.producer(bus, users.queue, mayUse(key));
     const consumer = this.consumer(users, mayUse(key));
+    const preSignUp = this.context.preSignUp === 'yes' ? this.preSignUp() : undefined;
+    this.connectPool(producer, preSignUp);
 
     const metrics = new Metrics({
       producer: producer.lambda,
@@ -77,7 +80,7 @@ export class PipelineStack extends Stack {
     this.output('DlqUrl', users.deadLetters.queueUrl, 'Messages that the consumer could not turn into a row.');
     this.output('RuleDlqUrl', rule.undelivered.queueUrl, 'Events that EventBridge could not deliver to the queue.');
     this.output('ProducerFunctionName', producer.lambda.functionName, 'The function behind the trigger.');
-    this.output('ProducerFunctionArn', producer.lambda.functionArn, 'What to attach to the user pool as its PostConfirmation trigger.');
+    this.output('ProducerFunctionArn', producer.lambda.functionArn, 'What the user pool calls as its PostConfirmation trigger.');
     this.output('ConsumerFunctionName', consumer.lambda.functionName, 'The function that writes the rows.');
   }
 
@@ -96,16 +99,6 @@ export class PipelineStack extends Stack {
         { actions: ['sqs:SendMessage'], on: fallback.queueArn },
         ...mayUseKey,
       ],
-    });
-    // The permission is here and the attaching is not: a pool's own stack decides about its triggers.
-    producer.lambda.addPermission('UserPool', {
-      principal: new ServicePrincipal('cognito-idp.amazonaws.com'),
-      sourceArn: this.formatArn({
-        service: 'cognito-idp',
-        resource: 'userpool',
-        resourceName: this.parameters.userPoolId,
-      }),
-      sourceAccount: this.account,
     });
     return producer;
   }
@@ -146,6 +139,38 @@ export class PipelineStack extends Stack {
       reportBatchItemFailures: true,
     });
     return consumer;
+  }
+
+  /** Cognito's PreSignUp trigger: refuses who could never become a row, and lets everybody else pass. */
+  private preSignUp(): RustFunction {
+    return new RustFunction(this, 'PreSignUp', {
+      name: this.named('pre-sign-up'),
+      description: 'Refuses sign-ups that could never become a row.',
+      zip: this.context.zips.preSignUp,
+      architecture: this.context.architecture,
+      timeout: PRE_SIGN_UP.timeout,
+      memoryMiB: PRE_SIGN_UP.memoryMiB,
+      environment: {},
+      may: [],
+    });
+  }
+
+  /** Lets the pool call the functions, and attaches them to it unless somebody else does. */
+  private connectPool(producer: RustFunction, preSignUp: RustFunction | undefined): void {
+    const { userPoolId } = this.parameters;
+    const triggers = { PostConfirmation: producer.lambda, PreSignUp: preSignUp?.lambda };
+    const permissions = new PoolPermissions(this, 'UserPool', { userPoolId, triggers });
+    if (this.context.triggers === 'none') return;
+    const wiring = new TriggerWiring(this, 'TriggerWiring', {
+      name: this.named('trigger-wiring'),
+      zip: this.context.zips.triggerWiring,
+      architecture: this.context.architecture,
+      poolArn: permissions.poolArn,
+      userPoolId,
+      triggers,
+    });
+    // Cognito may call each function before it is attached, and until it is detached.
+    wiring.resource.node.addDependency(permissions);
   }
 
   private named(part: string): string {

@@ -87,3 +87,32 @@ describe('a key of your own', () => {
     }
   });
 });
+
+describe('triggers that somebody else attaches', () => {
+  const { template, printed } = synthesize({ triggers: 'none' });
+
+  test('nothing calls UpdateUserPool, and the pool may call the producer all the same', () => {
+    assert.deepEqual(resourcesOf(template, 'Custom::CognitoTriggers'), []);
+    assert.ok(!JSON.stringify(template).includes('cognito-idp:UpdateUserPool'));
+    assert.equal(resourcesOf(template, 'AWS::Lambda::Permission').length, 1);
+    assert.equal(printed, '');
+  });
+});
+
+describe('the PreSignUp trigger', () => {
+  const { template, printed } = synthesize({ 'pre-sign-up': 'yes' });
+
+  test('it is attached with the other one, and may do nothing but log', () => {
+    const [[, triggers]] = resourcesOf(template, 'Custom::CognitoTriggers') as [[string, Record<string, any>]];
+    assert.match(text(triggers['PreSignUp']), /^<PreSignUp/);
+    assert.equal(resourcesOf(template, 'AWS::Lambda::Permission').length, 2);
+    const actions = permissions(template, 'PreSignUp').map((permission) => permission.split(' on ')[0]);
+    assert.deepEqual(actions.sort(), [
+      'logs:CreateLogStream',
+      'logs:PutLogEvents',
+      'xray:PutTelemetryRecords',
+      'xray:PutTraceSegments',
+    ]);
+    assert.equal(printed, '');
+  });
+});

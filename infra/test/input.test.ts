@@ -2,16 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { App } from 'aws-cdk-lib';
 import { InputError, readContext, targetEnvironment } from '../lib/input.ts';
-import { runApp, temporaryFolder, writeDummyZip } from './synthesized.ts';
+import { FUNCTIONS, runApp, temporaryFolder, writeDummyZip } from './synthesized.ts';
 
 function contextOf(context: Record<string, unknown>) {
   return readContext(new App({ context, autoSynth: false }).node);
 }
 
-function bothZips(): string {
+function allZips(): string {
   const folder = temporaryFolder();
-  writeDummyZip(folder, 'producer');
-  writeDummyZip(folder, 'consumer');
+  for (const name of FUNCTIONS) writeDummyZip(folder, name);
   return folder;
 }
 
@@ -30,7 +29,7 @@ describe('the zips', () => {
     const folder = temporaryFolder();
     writeDummyZip(folder, 'producer');
     const message = refusal({ functions: folder });
-    assert.match(message, /consumer\.zip: run `cargo xtask package`/);
+    assert.match(message, /consumer\.zip and .*: run `cargo xtask package`/);
     assert.doesNotMatch(message, /producer\.zip/);
   });
 
@@ -38,7 +37,7 @@ describe('the zips', () => {
     const run = runApp({ functions: temporaryFolder() }, temporaryFolder());
     assert.equal(run.status, 1);
     assert.equal(run.stdout, '');
-    assert.match(run.stderr, /^cannot find \S+producer\.zip and \S+consumer\.zip: run `cargo xtask package`.*\n$/);
+    assert.match(run.stderr, /^cannot find \S+producer\.zip and \S+consumer\.zip and .*: run `cargo xtask package`.*\n$/);
   });
 
   test('a folder that is not text is refused', () => {
@@ -48,13 +47,13 @@ describe('the zips', () => {
 
 describe('the architecture', () => {
   test('is x86_64 unless the context says arm64', () => {
-    const functions = bothZips();
+    const functions = allZips();
     assert.equal(contextOf({ functions }).architecture.name, 'x86_64');
     assert.equal(contextOf({ functions, architecture: 'arm64' }).architecture.name, 'arm64');
   });
 
   test('is refused when it is anything else', () => {
-    const functions = bothZips();
+    const functions = allZips();
     for (const architecture of ['aarch64', 'ARM64', '', 64]) {
       assert.match(refusal({ functions, architecture }), /give `x86_64` or `arm64`/);
     }

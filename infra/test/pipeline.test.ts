@@ -219,6 +219,45 @@ describe('who may do what', () => {
   });
 });
 
+describe('the triggers', () => {
+  const wiring = named('AWS::Lambda::Function', 'FunctionName', 'trigger-wiring');
+  const triggers = only('Custom::CognitoTriggers');
+  const poolArn = 'arn:<AWS::Partition>:cognito-idp:<AWS::Region>:<AWS::AccountId>:userpool/<UserPoolId>';
+
+  test('the custom resource attaches the producer to the pool, and no other trigger', () => {
+    const { ServiceToken, ServiceTimeout, ...properties } = triggers;
+    assert.equal(text(ServiceToken), `<${wiring.id}.Arn>`);
+    assert.ok(ServiceTimeout > wiring.properties['Timeout'], 'a function that does not start fails in minutes');
+    assert.deepEqual(Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, text(value)])), {
+      UserPoolId: '<UserPoolId>',
+      PoolDefinition: '<PoolDefinition>',
+      Force: '<ForceTriggers>',
+      PostConfirmation: `<${producer.id}.Arn>`,
+    });
+  });
+
+  test('Cognito may call a function before it is attached, and until it is detached', () => {
+    const [id, resource] = resources.find(([, { Type }]) => Type === 'Custom::CognitoTriggers')!;
+    const permissions = resources.filter(([, { Type }]) => Type === 'AWS::Lambda::Permission').map(([name]) => name);
+    assert.deepEqual([resource.DependsOn].flat().sort(), permissions.sort(), id);
+  });
+
+  test("the wiring may describe and update the one pool, and name again what the pool's update names", () => {
+    const logs = logGroupOf('trigger-wiring');
+    const granted = permissionsOf(wiring).map((permission) => permission.replace(/ on \{.*/, ' on a parameter'));
+    assert.deepEqual(granted, [
+      `cognito-idp:DescribeUserPool on ${poolArn}`,
+      `cognito-idp:GetUserPoolMfaConfig on ${poolArn}`,
+      `cognito-idp:UpdateUserPool on ${poolArn}`,
+      'iam:PassRole on a parameter',
+      'kms:CreateGrant on a parameter',
+      `logs:CreateLogStream on <${logs}.Arn>`,
+      `logs:PutLogEvents on <${logs}.Arn>`,
+      ...TRACES,
+    ]);
+  });
+});
+
 describe('being seen', () => {
   const alarms = ofType('AWS::CloudWatch::Alarm');
   const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
@@ -381,6 +420,7 @@ describe('the template as a whole', () => {
       'AWS::Logs::LogGroup',
       'AWS::SQS::Queue',
       'AWS::SQS::QueuePolicy',
+      'Custom::CognitoTriggers',
     ];
     const used = new Set(resources.map(([, resource]: [string, Resource]) => resource.Type));
     assert.deepEqual([...used].filter((type) => !creatable.includes(type)), []);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 export interface Resource {
   readonly Type: string;
+  readonly DependsOn?: string | string[];
   // `any`: what a property holds is whatever CloudFormation allows there.
   readonly Properties: Record<string, any>;
 }
@@ -24,8 +25,11 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/** The zips that the app looks for. */
+export const FUNCTIONS = ['producer', 'consumer', 'trigger-wiring', 'pre-sign-up'];
+
 /** The smallest file that is a zip: the end of an empty directory. Two of them differ by their comment. */
-export function writeDummyZip(folder: string, name: 'producer' | 'consumer'): void {
+export function writeDummyZip(folder: string, name: string): void {
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);
   end.writeUInt16LE(name.length, 20);
@@ -43,8 +47,7 @@ export function runApp(context: Record<string, unknown>, out: string): SpawnSync
 /** One synth with this context; call it once per suite. */
 export function synthesize(context: Record<string, unknown> = {}): { template: Template; printed: string } {
   const zips = temporaryFolder();
-  writeDummyZip(zips, 'producer');
-  writeDummyZip(zips, 'consumer');
+  for (const name of FUNCTIONS) writeDummyZip(zips, name);
   const out = temporaryFolder();
   const run = runApp({ functions: zips, ...context }, out);
   if (run.status !== 0) throw new Error(`the synth failed:\n${run.stderr}`);

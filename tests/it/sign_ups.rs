@@ -234,6 +234,18 @@ fn readme_subs(folder: &Path) -> HashSet<CognitoSub> {
 }
 
 #[tokio::test]
+async fn the_stack_attaches_its_trigger_to_the_pool_and_leaves_the_pools_other_settings() {
+    let stack = Stack::shared().unwrap();
+    let cognito = Clients::of(stack).unwrap().cognito;
+    let pool = cognito.describe_user_pool().user_pool_id(&stack.user_pool_id).send().await.unwrap().user_pool.unwrap();
+    let attached = pool.lambda_config().and_then(|config| config.post_confirmation());
+    assert_eq!(attached, Some(stack.outputs.producer_function_arn.as_str()));
+    // This Cognito, too, resets what an update does not send.
+    assert!(!pool.auto_verified_attributes().is_empty());
+    assert!(pool.policies().is_some());
+}
+
+#[tokio::test]
 async fn nothing_personal_reaches_a_log() {
     let stack = Stack::shared().unwrap();
     let clients = Clients::of(stack).unwrap();

@@ -15,8 +15,8 @@ use crate::run::Run;
 use crate::toolbox::{Node, Python, succeed};
 use crate::{REGION, assets, cache, clone};
 
-/// The binaries that are deployed, by crate name.
-const FUNCTIONS: [&str; 2] = ["producer", "consumer"];
+/// The binaries that the CDK app may deploy.
+const FUNCTIONS: [&str; 4] = ["producer", "pre-sign-up", "consumer", "trigger-wiring"];
 
 /// The binary that brings the database to the schema the consumer expects.
 const MIGRATE: &str = "migrate";
@@ -109,10 +109,34 @@ fn built_binary(line: &str) -> Option<(String, PathBuf)> {
     Some((name.to_owned(), PathBuf::from(path)))
 }
 
+/// Who attaches the triggers to the pool: the context `triggers` of the CDK app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Triggers {
+    /// The stack's custom resource, as in a deployment to AWS.
+    Attach,
+    /// Nobody: the functions of a LocalStack that was running already do not know this run's Cognito.
+    None,
+}
+
+impl Triggers {
+    fn context(self) -> &'static str {
+        match self {
+            Self::Attach => "attach",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Puts the synthesized CDK app, functions included, into a folder of the run, and returns that folder.
 ///
 /// Synthesizing takes seconds, so the last result is kept beside the binaries and used while nothing it depends on changes.
-pub(crate) fn synthesize(run: &Run, python: &Python, node: &Node, binaries: &Binaries) -> anyhow::Result<PathBuf> {
+pub(crate) fn synthesize(
+    run: &Run,
+    python: &Python,
+    node: &Node,
+    binaries: &Binaries,
+    triggers: Triggers,
+) -> anyhow::Result<PathBuf> {
     let kept = kept_folder(binaries)?;
     let _lock = cache::named_lock(&format!("synthesize-{}", cache::fingerprint(&[&kept.to_string_lossy()])))?;
     let functions = kept.join("functions");
@@ -121,8 +145,8 @@ pub(crate) fn synthesize(run: &Run, python: &Python, node: &Node, binaries: &Bin
         let binary = binaries.get(name).with_context(|| format!("there is no binary `{name}`"))?;
         zip_function(python, binary, &functions.join(format!("{name}.zip")))?;
     }
-    let assembly = kept.join("cdk.out");
-    let key_file = kept.join("cdk.key");
+    let assembly = kept.join(format!("cdk.out-{}", triggers.context()));
+    let key_file = kept.join(format!("cdk.key-{}", triggers.context()));
     let key = synthesis_key(node, &functions)?;
     if fs::read_to_string(&key_file).ok().as_ref() != Some(&key) {
         // A failure leaves neither half of the pair behind.
@@ -130,7 +154,7 @@ pub(crate) fn synthesize(run: &Run, python: &Python, node: &Node, binaries: &Bin
             remove(stale)?;
         }
         install_cdk(node)?;
-        run_cdk(node, &functions, &assembly)?;
+        run_cdk(node, &functions, &assembly, triggers)?;
         fs::write(&key_file, &key)?;
     }
     let copy = run.subfolder("cdk.out")?;
@@ -200,8 +224,8 @@ pub(crate) fn install_cdk(node: &Node) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_cdk(node: &Node, functions: &Path, assembly: &Path) -> anyhow::Result<()> {
-    let context = serde_json::json!({ "functions": functions }).to_string();
+fn run_cdk(node: &Node, functions: &Path, assembly: &Path, triggers: Triggers) -> anyhow::Result<()> {
+    let context = serde_json::json!({ "functions": functions, "triggers": triggers.context() }).to_string();
     let mut command = Command::new(&node.executable);
     command
         .args(["--import", "tsx", "bin/rollcall.ts"])

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use crate::cognito::{self, CONFIRMATION_CODE, Cognito};
 use crate::localstack::{self, LocalStack};
 use crate::loopback::free_port;
-use crate::pipeline::{self, Binaries, Deployment, Outputs};
+use crate::pipeline::{self, Binaries, Deployment, Outputs, Triggers};
 use crate::postgres::{self, Postgres};
 use crate::progress::{Progress, step};
 use crate::run::Run;
@@ -258,6 +258,7 @@ impl Parts<'_> {
         progress: Progress<'_>,
     ) -> anyhow::Result<Started> {
         let localstack_port = free_port()?;
+        let triggers = if found.is_some() { Triggers::None } else { Triggers::Attach };
         let functions = found
             .as_ref()
             .map_or_else(|| format!("http://127.0.0.1:{localstack_port}"), |found| found.endpoint().to_owned());
@@ -265,7 +266,7 @@ impl Parts<'_> {
             let postgres = threads.spawn(|| self.postgres(progress));
             let localstack = threads.spawn(|| self.localstack(options, found, localstack_port, progress));
             let cognito = threads.spawn(|| self.cognito(&functions, progress));
-            let assembly = threads.spawn(|| self.assembly(progress));
+            let assembly = threads.spawn(|| self.assembly(triggers, progress));
             // Every thread is waited for, whichever fails.
             let (postgres, localstack, cognito, assembly) =
                 (joined(postgres), joined(localstack), joined(cognito), joined(assembly));
@@ -311,10 +312,10 @@ impl Parts<'_> {
         })
     }
 
-    fn assembly(&self, progress: Progress<'_>) -> anyhow::Result<(Binaries, PathBuf)> {
+    fn assembly(&self, triggers: Triggers, progress: Progress<'_>) -> anyhow::Result<(Binaries, PathBuf)> {
         let binaries = step(progress, "build the functions", || pipeline::build_binaries(self.run))?;
         let assembly = step(progress, "synthesize the CDK app", || {
-            pipeline::synthesize(self.run, self.python, self.node, &binaries)
+            pipeline::synthesize(self.run, self.python, self.node, &binaries, triggers)
         })?;
         Ok((binaries, assembly))
     }

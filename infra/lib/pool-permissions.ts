@@ -1,0 +1,34 @@
+import { Stack } from 'aws-cdk-lib';
+import { CfnPermission, type Function } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+
+/** The functions that a pool calls, by the names that Cognito gives its triggers. */
+export interface Triggers {
+  readonly PostConfirmation: Function;
+  readonly PreSignUp: Function | undefined;
+}
+
+/** Only this pool, of this account, may call the functions. */
+export class PoolPermissions extends Construct {
+  readonly poolArn: string;
+
+  constructor(scope: Construct, id: string, props: { readonly userPoolId: string; readonly triggers: Triggers }) {
+    super(scope, id);
+    const { account } = Stack.of(this);
+    this.poolArn = Stack.of(this).formatArn({
+      service: 'cognito-idp',
+      resource: 'userpool',
+      resourceName: props.userPoolId,
+    });
+    for (const [trigger, lambda] of Object.entries(props.triggers)) {
+      if (lambda === undefined) continue;
+      new CfnPermission(this, trigger, {
+        action: 'lambda:InvokeFunction',
+        functionName: lambda.functionArn,
+        principal: 'cognito-idp.amazonaws.com',
+        sourceArn: this.poolArn,
+        sourceAccount: account,
+      });
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { CfnCondition, CfnParameter, CustomResource, Duration, Fn, Stack } from 'aws-cdk-lib';
+import type { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import { WIRING } from './limits.ts';
+import type { Triggers } from './pool-permissions.ts';
+import { type Permission, RustFunction } from './rust-function.ts';
+
+export interface TriggerWiringProps {
+  /** The custom resource's own function. */
+  readonly name: string;
+  readonly zip: string;
+  readonly architecture: Architecture;
+  readonly poolArn: string;
+  readonly userPoolId: string;
+  readonly triggers: Triggers;
+}
+
+/**
+ * Attaches triggers to a pool that another stack or team owns, and changes nothing else in it.
+ * The custom resource is `infra/trigger-wiring`; what its properties mean stands in the documentation of that crate.
+ */
+export class TriggerWiring extends Construct {
+  readonly resource: CustomResource;
+
+  constructor(scope: Construct, id: string, props: TriggerWiringProps) {
+    super(scope, id);
+    const wiring = new RustFunction(this, 'Wiring', {
+      name: props.name,
+      description: "Attaches rollcall's triggers to the user pool.",
+      zip: props.zip,
+      architecture: props.architecture,
+      timeout: Duration.seconds(WIRING.timeoutSeconds),
+      memoryMiB: WIRING.memoryMiB,
+      environment: {},
+      may: [
+        {
+          actions: ['cognito-idp:DescribeUserPool', 'cognito-idp:GetUserPoolMfaConfig', 'cognito-idp:UpdateUserPool'],
+          on: props.poolArn,
+        },
+        namedAgain(this, 'PoolSmsRoleArn', 'iam:PassRole', "The pool's role for text messages, if it has one.", props.poolArn),
+        namedAgain(this, 'PoolSenderKeyArn', 'kms:CreateGrant', "The key of the pool's custom senders, if it has any.", props.poolArn),
+      ],
+    });
+    this.resource = new CustomResource(this, 'Triggers', {
+      resourceType: 'Custom::CognitoTriggers',
+      serviceToken: wiring.lambda.functionArn,
+      // Longer than the function may run, so that a function that does not even start fails the deployment in minutes.
+      serviceTimeout: Duration.seconds(WIRING.timeoutSeconds + WIRING.graceSeconds),
+      properties: {
+        UserPoolId: props.userPoolId,
+        PoolDefinition: poolDefinition(Stack.of(this)),
+        Force: force(Stack.of(this)),
+        PostConfirmation: props.triggers.PostConfirmation.functionArn,
+        ...(props.triggers.PreSignUp ? { PreSignUp: props.triggers.PreSignUp.functionArn } : {}),
+      },
+    });
+  }
+}
+
+const NONE = 'none';
+
+/**
+ * An update of a pool names its role and its key again, and Cognito asks whether the caller may.
+ * Without one the permission is on the pool, where it permits nothing.
+ */
+function namedAgain(scope: Construct, parameter: string, action: string, what: string, otherwise: string): Permission {
+  const arn = new CfnParameter(Stack.of(scope), parameter, {
+    type: 'String',
+    default: NONE,
+    description: `${what} The wiring needs ${action} on it.`,
+    allowedPattern: `${NONE}|arn:[\\w-]+:(iam|kms):.+`,
+    constraintDescription: `Give an ARN, or \`${NONE}\`.`,
+  }).valueAsString;
+  const isGiven = new CfnCondition(Stack.of(scope), `${parameter}IsGiven`, {
+    expression: Fn.conditionNot(Fn.conditionEquals(arn, NONE)),
+  });
+  return { actions: [action], on: Fn.conditionIf(isGiven.logicalId, arn, otherwise).toString() };
+}
+
+/** CloudFormation runs a custom resource again only when one of its properties has changed. */
+function poolDefinition(stack: Stack): string {
+  return new CfnParameter(stack, 'PoolDefinition', {
+    type: 'String',
+    default: '1',
+    description:
+      "Any text: change it after the pool's own stack was deployed, which may clear triggers attached from outside, and they are attached again.",
+  }).valueAsString;
+}
+
+function force(stack: Stack): string {
+  return new CfnParameter(stack, 'ForceTriggers', {
+    type: 'String',
+    default: 'false',
+    allowedValues: ['false', 'true'],
+    description: "Whether a trigger of the pool that calls somebody else's function is replaced; otherwise it is refused with its name.",
+  }).valueAsString;
+}
