@@ -1,4 +1,5 @@
-import { App } from 'aws-cdk-lib';
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
 import { InputError, readContext, targetEnvironment } from '../lib/input.ts';
 import { PipelineStack } from '../lib/pipeline-stack.ts';
 
@@ -14,6 +15,8 @@ try {
     ...readContext(app.node),
     ...targetEnvironment(process.env),
   });
+  // Takes as long as the synth itself, so a test and the linter ask for it, and the local stack does not.
+  if (app.node.tryGetContext('nag')) Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
 } catch (error) {
   if (!(error instanceof InputError)) throw error;

@@ -1,8 +1,10 @@
+import { Validations } from 'aws-cdk-lib';
 import { type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { ACKNOWLEDGED } from './acknowledged.ts';
 import { RULE_DELIVERY } from './limits.ts';
 import { DeadLetterQueue } from './queues.ts';
 
@@ -23,6 +25,7 @@ export class RuleToQueue extends Construct {
   constructor(scope: Construct, id: string, props: RuleToQueueProps) {
     super(scope, id);
     this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: props.deadLetterQueueName, key: props.key });
+    Validations.of(this.undelivered).acknowledge(ACKNOWLEDGED.queueWithoutDeadLetters);
     const rule = new Rule(this, 'Rule', {
       eventBus: props.bus,
       ruleName: props.ruleName,

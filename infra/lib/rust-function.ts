@@ -1,9 +1,9 @@
-import type { Duration } from 'aws-cdk-lib';
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type Architecture, type CfnFunction, Code, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { ACKNOWLEDGED } from './acknowledged.ts';
 import { LOG_RETENTION } from './limits.ts';
 import type { Subnets } from './network-access.ts';
 
@@ -51,6 +51,7 @@ export class RustFunction extends Construct {
       role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [on] }));
     }
 
+    Validations.of(role).acknowledge(ACKNOWLEDGED.everyResource);
     this.lambda = new Function(this, 'Function', {
       functionName: props.name,
       description: props.description,

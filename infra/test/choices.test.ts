@@ -61,6 +61,17 @@ describe('a VPC', () => {
     for (const [id, lambda] of others) assert.equal(lambda['VpcConfig'], undefined, id);
     assert.ok(permissions(template, 'Consumer').includes('ec2:CreateNetworkInterface on *'));
     assert.ok(!permissions(template, 'Producer').some((permission) => permission.startsWith('ec2:')));
+    const everywhere = permissions(template, 'Consumer').filter((permission) => permission.endsWith(' on *'));
+    assert.deepEqual(everywhere.map((permission) => permission.split(' ')[0]).sort(), [
+      'ec2:AssignPrivateIpAddresses',
+      'ec2:CreateNetworkInterface',
+      'ec2:DeleteNetworkInterface',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeSubnets',
+      'ec2:UnassignPrivateIpAddresses',
+      'xray:PutTelemetryRecords',
+      'xray:PutTraceSegments',
+    ]);
     assert.equal(printed, '');
   });
 });
