@@ -81,7 +81,7 @@ pub async fn import(
     } else {
         Exit::Partly
     };
-    end(&journal, exit, &tally).await?;
+    let (exit, fault) = end(&journal, &tally, exit, fault).await;
     let report = RunReport {
         run: name,
         command: "import".to_owned(),

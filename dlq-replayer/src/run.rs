@@ -107,9 +107,8 @@ pub async fn run(
         () = show(&progress, &transfer.delivery) => {}
     }
     drop(progress);
-    let exit = transfer.exit();
     let tally = transfer.delivery.tally.borrow().clone();
-    end(&journal, exit, &tally).await?;
+    let (exit, fault) = end(&journal, &tally, transfer.exit(), transfer.take_fault()).await;
     let refusals = transfer.refusals().into_iter().map(|(id, why)| Refused { id, why: why.to_string() }).collect();
     let report = RunReport {
         run: name,
@@ -122,7 +121,7 @@ pub async fn run(
         refusals,
         journal: journal.path().display().to_string(),
     };
-    Ok((report, exit, transfer.take_fault()))
+    Ok((report, exit, fault))
 }
 
 /// The first line of a journal.
@@ -137,8 +136,13 @@ pub(crate) fn begin(command: &str, run: &str, queue: &str, destination: &str, re
     }
 }
 
-/// Writes the last line of a journal.
-pub(crate) async fn end(journal: &Journal, exit: Exit, tally: &Tally) -> anyhow::Result<()> {
+/// Writes the last line of a journal. What was done is told even if it cannot be written down: then that is the fault, unless there was one.
+pub(crate) async fn end(
+    journal: &Journal,
+    tally: &Tally,
+    exit: Exit,
+    fault: Option<anyhow::Error>,
+) -> (Exit, Option<anyhow::Error>) {
     let end = End {
         at: Timestamp::now(),
         outcome: outcome(exit).to_owned(),
@@ -146,7 +150,10 @@ pub(crate) async fn end(journal: &Journal, exit: Exit, tally: &Tally) -> anyhow:
         not_sent: tally.not_sent(),
         bounced: tally.bounced,
     };
-    journal.write(&crate::journal::Record::End(end)).await
+    match journal.write(&crate::journal::Record::End(end)).await {
+        Ok(()) => (exit, fault),
+        Err(error) => (Exit::Error, fault.or(Some(error))),
+    }
 }
 
 /// Shows how far it is, from time to time. Never returns.

@@ -392,3 +392,27 @@ fn the_help_teaches() {
     insta::assert_snapshot!("help", scene.said(&["--help"]));
     insta::assert_snapshot!("help_replay", scene.said(&["replay", "--help"]));
 }
+
+#[test]
+fn a_disk_that_fills_in_mid_run_stops_it_and_it_tells_what_was_done_and_loses_nothing() {
+    const MESSAGES: usize = 500;
+    let scene = Scene::empty();
+    for at in 0..MESSAGES {
+        scene.model.put("orders-dlq", dead_letter(u32::try_from(at).unwrap(), "{}", &[]));
+    }
+    let replay = scene.replayer.command(&["replay", "orders-dlq", "--execute", "--yes", "--rate", "100000/s"]).unwrap();
+    // No file may grow beyond some kilobytes, and the signal that says so is not heard: writing fails, as on a full disk.
+    let mut limited = std::process::Command::new("/bin/sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\""]).arg(replay.get_program());
+    limited.args(replay.get_args()).env_clear();
+    limited.envs(replay.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = limited.output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(1), "{out}{err}");
+    assert!(err.contains("cannot write the journal"), "{err}");
+    let sent = scene.model.count("orders");
+    assert!(0 < sent && sent < MESSAGES, "it stopped in the middle: {sent}");
+    assert!(out.contains(&format!("{sent} messages sent")), "{sent} were sent: {out}");
+    // Whatever was sent and not deleted is in both queues, and nothing is in neither.
+    assert!(sent + scene.model.count("orders-dlq") >= MESSAGES);
+}
