@@ -1,6 +1,6 @@
 //! `cargo xtask lint`: everything that can be said about the code without running it.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeSet, path::Path, process::Command};
 
 use crate::step::{Failure, build, cargo, in_infra, output_of, program, root, say, step};
 
@@ -9,11 +9,24 @@ pub(crate) fn lint() -> Result<(), Failure> {
     step("rustfmt", cargo().args(["fmt", "--all", "--check"]))?;
     step("clippy", cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     step("rustdoc", cargo().env("RUSTDOCFLAGS", "--deny warnings").args(["doc", "--workspace", "--no-deps"]))?;
+    alone()?;
     build()?;
     let tools = output_of(&mut program("toolbox")?)?;
     dependencies(Path::new(&tools))?;
     step("TypeScript", in_infra("npm").args(["run", "--silent", "typecheck"]))?;
     template(Path::new(&tools))
+}
+
+/// A package that is built by itself has its own features only; in the workspace it also has those that others ask of a dependency, which hides what it forgot.
+fn alone() -> Result<(), Failure> {
+    let packages: BTreeSet<_> = crate::package::FUNCTIONS.iter().map(|(_, package)| *package).collect();
+    for package in packages.into_iter().chain(["dlq-replayer"]) {
+        step(
+            &format!("{package} by itself"),
+            cargo().args(["check", "--quiet", "--package", package, "--target-dir", "target/alone"]),
+        )?;
+    }
+    Ok(())
 }
 
 /// Licences, bans and sources always; advisories where their database can be had.
