@@ -239,7 +239,9 @@ async fn the_stack_attaches_its_trigger_to_the_pool_and_leaves_the_pools_other_s
     let cognito = Clients::of(stack).unwrap().cognito;
     let pool = cognito.describe_user_pool().user_pool_id(&stack.user_pool_id).send().await.unwrap().user_pool.unwrap();
     let attached = pool.lambda_config().and_then(|config| config.post_confirmation());
-    assert_eq!(attached, Some(stack.outputs.producer_function_arn.as_str()));
+    // The functions of a LocalStack that was running already do not know this Cognito, and the stack is made without the wiring.
+    let own_localstack = std::env::var_os("AWS_ENDPOINT_URL").is_none();
+    assert_eq!(attached, own_localstack.then_some(stack.outputs.producer_function_arn.as_str()));
     // This Cognito, too, resets what an update does not send.
     assert!(!pool.auto_verified_attributes().is_empty());
     assert!(pool.policies().is_some());
