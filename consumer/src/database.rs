@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_types::SdkConfig;
 use rollcall_aws_runtime::environment::{Environment, VariableError};
 use sqlx::{
-    PgPool, Postgres,
+    Connection, PgConnection, PgPool, Postgres,
     error::DatabaseError,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -22,7 +22,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest time for one statement, enforced by the server, so that a lost client does not leave it running.
 /// An insert of a thousand rows takes some 10 ms; whatever takes longer than this waits for a lock.
-const STATEMENT_TIMEOUT: &str = "5s";
+pub(crate) const STATEMENT_TIMEOUT: &str = "5s";
 
 /// What stands between the consumer and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,15 @@ impl Database {
         }
     }
 
+    /// A connection outside the pool, for work that is done once: its error is the server's own, and not that of a wait for the pool.
+    ///
+    /// # Errors
+    ///
+    /// The database refuses us, or there is nothing to log in with ([`sqlx::Error::Configuration`]).
+    pub async fn connect(&self, now: SystemTime) -> Result<PgConnection, sqlx::Error> {
+        PgConnection::connect_with(&self.options(now).await?).await
+    }
+
     /// Whether consecutive statements may meet different server connections.
     pub fn is_behind_a_transaction_pooler(&self) -> bool {
         self.pooler == Pooler::Transaction
@@ -109,22 +118,21 @@ impl Database {
     async fn renew_unless(&self, now: SystemTime, is_good: impl Fn(SystemTime) -> bool) -> Result<(), sqlx::Error> {
         let mut renewed = self.renewed.lock().await;
         if !renewed.is_some_and(is_good) {
-            // Boxed, because it happens seldom and the SDK's futures are large and deep.
-            let options =
-                Box::pin(self.login.options(now)).await.map_err(|error| sqlx::Error::Configuration(error.into()))?;
-            self.pool.set_connect_options(self.settle(options));
+            self.pool.set_connect_options(self.options(now).await?);
             *renewed = Some(now);
         }
         Ok(())
     }
 
-    /// What every connection has, whichever way it logs in.
-    fn settle(&self, options: PgConnectOptions) -> PgConnectOptions {
-        let options = options.application_name("rollcall");
-        match self.pooler {
+    /// What to connect with: what logs in, made or looked up now, and what every connection has.
+    async fn options(&self, now: SystemTime) -> Result<PgConnectOptions, sqlx::Error> {
+        // Boxed, because it happens seldom and the SDK's futures are large and deep.
+        let login = Box::pin(self.login.options(now)).await;
+        let options = login.map_err(|error| sqlx::Error::Configuration(error.into()))?.application_name("rollcall");
+        Ok(match self.pooler {
             Pooler::None => options.options([("statement_timeout", STATEMENT_TIMEOUT)]),
             Pooler::Transaction => options.extra_float_digits(None),
-        }
+        })
     }
 }
 

@@ -3,19 +3,18 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use aws_types::SdkConfig;
 use consumer::{Consumer, database::Database, handle, poll::poll, queues::Queues, stop::Stop};
-use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rollcall_aws_runtime::{
     cli_sdk::{self, CliOptions},
     environment::{Environment, VariableError},
+    lambda_clock::end_of_invocation,
     lambda_sdk, logging,
     metrics::Metrics,
 };
-use tokio::time::Instant;
 
 const USAGE: &str = "\
 usage: consumer [--poll]
@@ -53,7 +52,10 @@ async fn main() -> ExitCode {
 async fn lambda(environment: &Environment) -> Result<(), Error> {
     logging::init(environment);
     let consumer = consumer(environment, &lambda_sdk::sdk_config(environment)?)?;
-    run(service_fn(|event: LambdaEvent<_>| Box::pin(handle(event.payload, deadline(&event.context), &consumer)))).await
+    run(service_fn(|LambdaEvent { payload, context }| {
+        Box::pin(handle(payload, end_of_invocation(context.deadline), &consumer))
+    }))
+    .await
 }
 
 async fn worker(environment: &Environment) -> Result<(), Error> {
@@ -70,10 +72,4 @@ fn consumer(environment: &Environment, aws: &SdkConfig) -> Result<Consumer, Vari
         queues: Queues::read(environment)?,
         metrics: Metrics::of_function(environment),
     })
-}
-
-/// When Lambda ends this invocation, on the clock that time-outs use.
-fn deadline(context: &Context) -> Instant {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now)
 }

@@ -17,14 +17,18 @@ pub enum Migrated {
 }
 
 /// Every migration in order. The SQL is compiled in, so the binary needs no files beside it.
+///
+/// Steps of a later version are no error: a deployment that is rolled back runs an older `migrate` after a newer one, and steps only add.
 pub fn migrator() -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
+    let mut migrator = Migrator::with_migrations(vec![Migration::new(
         1,
         "users".into(),
         MigrationType::Simple,
         include_str!("../migrations/0001_users.sql").into_sql_str(),
         false,
-    )])
+    )]);
+    migrator.set_ignore_missing(true);
+    migrator
 }
 
 /// Brings the database to the schema that the consumer writes to. A table `users` that rollcall has not made is looked at and left alone.

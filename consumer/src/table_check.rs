@@ -2,6 +2,8 @@
 //!
 //! Reads the catalogues and changes nothing. Source: "System Catalogs" (`pg_attribute`, `pg_index`) in the PostgreSQL documentation.
 
+use std::fmt;
+
 use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 
 /// The columns that the insert names, and the types that the migration gives them.
@@ -38,6 +40,16 @@ pub enum Weight {
     Missing,
     /// Some users do not become rows: they go to the dead letters with the reason.
     Note,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let weight = match self.weight {
+            Weight::Missing => "missing",
+            Weight::Note => "note",
+        };
+        write!(f, "{weight}: {}\n    {}", self.what, self.sql)
+    }
 }
 
 /// The table as the catalogues have it.

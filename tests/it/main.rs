@@ -28,6 +28,7 @@ mod replay_large;
 mod replay_local_stack;
 mod replay_run;
 mod replay_stop_points;
+mod schema;
 mod sign_ups;
 mod wiring;
 mod wiring_faults;

@@ -8,8 +8,9 @@ use std::{
 use futures_util::future::join_all;
 use lambda_runtime::{Context, LambdaEvent};
 use pipeline_tests::scripted_http::{Answer, Call, ScriptedHttp};
+use rollcall_custom_resource::NotAnswered;
 use serde_json::{Value, json};
-use trigger_wiring::{NotAnswered, handle, image::DESCRIBED_ONLY, pool::Cognito};
+use trigger_wiring::{handle, image::DESCRIBED_ONLY, pool::Cognito};
 
 const PRODUCER: &str = "arn:aws:lambda:eu-west-1:123456789012:function:rollcall-producer";
 const URL: &str =

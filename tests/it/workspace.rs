@@ -8,6 +8,8 @@ use serde_json::Value;
 /// The crates that run; the libraries are what they share.
 const RUNNING: [&str; 6] = ["producer", "consumer", "dlq-replayer", "trigger-wiring", "pipeline-tests", "xtask"];
 
+const LIBRARIES: [&str; 3] = ["rollcall-events", "rollcall-aws-runtime", "rollcall-custom-resource"];
+
 /// The dependencies of one member that go into what it builds, tests' own left out.
 fn dependencies(member: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
@@ -27,7 +29,7 @@ fn dependencies(member: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_arrows_between_the_crates_point_one_way() {
-    for library in ["rollcall-events", "rollcall-aws-runtime"] {
+    for library in LIBRARIES {
         let known = dependencies(library);
         assert!(RUNNING.iter().all(|running| !known.contains(*running)), "{library} knows what runs");
     }
@@ -55,10 +57,16 @@ fn the_wiring_knows_no_typed_client_and_nothing_of_the_pipeline() {
 }
 
 #[test]
+fn the_custom_resource_does_not_know_what_the_resource_is() {
+    let known = dependencies("rollcall-custom-resource");
+    assert!(known.iter().all(|dependency| !dependency.starts_with("aws-sdk-")), "{known:?}");
+    assert!(!known.contains("rollcall-events"), "{known:?}");
+}
+
+#[test]
 fn sqlx_and_backoff_are_only_where_they_belong() {
     let users = |dependency: &str| -> Vec<&str> {
-        let libraries = ["rollcall-events", "rollcall-aws-runtime"];
-        libraries.into_iter().chain(RUNNING).filter(|member| dependencies(member).contains(dependency)).collect()
+        LIBRARIES.into_iter().chain(RUNNING).filter(|member| dependencies(member).contains(dependency)).collect()
     };
     assert_eq!(users("sqlx"), ["consumer", "pipeline-tests"]);
     assert_eq!(users("backoff"), ["rollcall-aws-runtime"]);

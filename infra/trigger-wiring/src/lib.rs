@@ -53,7 +53,6 @@
 //!
 //! Each function named by a trigger must let Cognito call it: `lambda:InvokeFunction` for `cognito-idp.amazonaws.com`, with the pool's ARN as `SourceArn` and the account as `SourceAccount`.
 
-pub mod answer;
 pub mod call_error;
 pub mod image;
 pub mod merge;
@@ -63,48 +62,16 @@ pub mod triggers;
 pub mod verify;
 pub mod wiring;
 
-use std::{
-    panic::AssertUnwindSafe,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
-
-use futures_util::FutureExt;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use lambda_runtime::LambdaEvent;
+use rollcall_aws_runtime::lambda_clock::end_of_invocation;
+use rollcall_custom_resource::{NotAnswered, respond};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    answer::{Addressee, NotAddressed, Undelivered},
     pool::Cognito,
-    request::Request,
-    wiring::{Outcome, carry_out},
+    request::{Request, physical_id},
+    wiring::carry_out,
 };
-
-/// The most that is kept back from the invocation for the answer: three attempts at it.
-const ANSWER_RESERVE: Duration = Duration::from_secs(10);
-
-/// The share of the invocation that is kept back when it is short.
-const ANSWER_SHARE: u32 = 3;
-
-/// Kept back from the answer's own time, so that Lambda does not end the function between two attempts.
-const MARGIN: Duration = Duration::from_millis(200);
-
-/// CloudFormation was not answered. Lambda then calls the function again, twice at most, and the triggers are found as they should be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAnswered {
-    /// There was nobody to answer.
-    #[error(transparent)]
-    NotAddressed(#[from] NotAddressed),
-    /// The answer was not taken.
-    #[error(transparent)]
-    Undelivered(#[from] Undelivered),
-}
-
-impl From<NotAnswered> for Diagnostic {
-    fn from(error: NotAnswered) -> Self {
-        Self { error_type: "NotAnswered".to_owned(), error_message: error.to_string() }
-    }
-}
 
 /// Handles one invocation: carries out CloudFormation's request and answers it, whatever becomes of it.
 ///
@@ -113,41 +80,11 @@ impl From<NotAnswered> for Diagnostic {
 /// [`NotAnswered`], and nothing else: a request that fails is answered with its reason.
 pub async fn handle(event: LambdaEvent<Value>, cognito: &Cognito) -> Result<(), NotAnswered> {
     let LambdaEvent { payload, context } = event;
-    let addressee = Addressee::read(&payload)?;
-    let resource = addressee.physical_id();
-    let end = end_of(&context);
-    let reserve = ANSWER_RESERVE.min(end.saturating_duration_since(Instant::now()) / ANSWER_SHARE);
-    let outcome = outcome_of(&payload, cognito, end - reserve).await;
-    let outcome = match &outcome {
-        Ok(outcome) => {
-            tracing::info!(resource, %outcome, "carried out");
-            Ok(outcome.to_string())
-        }
-        Err(reason) => {
-            tracing::error!(resource, reason, "not carried out");
-            Err(reason.clone())
-        }
-    };
-    let outcome = outcome.as_deref().map_err(String::as_str);
-    addressee.answer(outcome, cognito.connector(), end - MARGIN.min(reserve)).await?;
-    Ok(())
-}
-
-/// What became of the request; the error is the reason for whoever deploys.
-async fn outcome_of(event: &Value, cognito: &Cognito, deadline: Instant) -> Result<Outcome, String> {
-    let work = async {
-        let request = Request::read(event).map_err(|error| error.to_string())?;
-        carry_out(&request, cognito, deadline).await.map_err(|failure| failure.to_string())
-    };
-    match timeout_at(deadline, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err("trigger-wiring panicked, which is a flaw in it; its log says where".to_owned()),
-        Err(_) => Err("trigger-wiring had no time left; its log says what it did".to_owned()),
-    }
-}
-
-/// When Lambda ends this invocation, on the clock that time-outs use.
-fn end_of(context: &Context) -> Instant {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now)
+    let end = end_of_invocation(context.deadline);
+    respond(&payload, physical_id(&payload), end, cognito.connector(), async |deadline| {
+        let request = Request::read(&payload).map_err(|error| error.to_string())?;
+        let outcome = carry_out(&request, cognito, deadline).await;
+        outcome.map(|outcome| outcome.to_string()).map_err(|failure| failure.to_string())
+    })
+    .await
 }

@@ -123,6 +123,17 @@ impl Request {
     }
 }
 
+/// The resource's id. It follows from the pool: one that changed without need would make CloudFormation delete the old resource, and with it our triggers.
+pub fn physical_id(event: &Value) -> String {
+    let given = event.get("PhysicalResourceId").and_then(Value::as_str);
+    let pool = event.pointer("/ResourceProperties/UserPoolId").and_then(Value::as_str).and_then(PoolId::parse);
+    match (event.get("RequestType").and_then(Value::as_str), given, pool) {
+        (Some("Delete"), Some(given), _) | (_, Some(given), None) => given.to_owned(),
+        (_, _, Some(pool)) => format!("cognito-triggers:{pool}"),
+        (_, None, None) => "cognito-triggers:unknown".to_owned(),
+    }
+}
+
 impl Wiring {
     fn read(properties: &Map<String, Value>) -> Result<Self, RequestError> {
         let known = |name: &str| {
@@ -256,6 +267,19 @@ mod tests {
         let later = delete(properties(&[("CustomMessage", json!(PRODUCER)), ("Force", json!("maybe"))])).unwrap();
         let Request::Delete(Some(wiring)) = later else { panic!() };
         assert_eq!(wiring.triggers.len(), 1);
+    }
+
+    #[test]
+    fn the_physical_id_is_that_of_the_pool_and_a_delete_gets_its_own_back() {
+        let id = |kind: &str, given: Option<&str>, properties: Value| {
+            physical_id(&json!({ "RequestType": kind, "PhysicalResourceId": given, "ResourceProperties": properties }))
+        };
+        assert_eq!(id("Create", None, properties(&[])), "cognito-triggers:eu-west-1_Ab12Cd34E");
+        let other_pool = id("Update", Some("cognito-triggers:eu-west-1_Old"), properties(&[]));
+        assert_eq!(other_pool, "cognito-triggers:eu-west-1_Ab12Cd34E");
+        assert_eq!(id("Delete", Some("2026/11/23/[1]abc"), properties(&[])), "2026/11/23/[1]abc");
+        assert_eq!(id("Update", Some("given"), json!({})), "given");
+        assert_eq!(id("Create", None, json!({})), "cognito-triggers:unknown");
     }
 
     #[test]

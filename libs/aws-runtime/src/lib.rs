@@ -5,6 +5,7 @@
 #[cfg(feature = "cli")]
 pub mod cli_sdk;
 pub mod environment;
+pub mod lambda_clock;
 pub mod lambda_sdk;
 pub mod logging;
 pub mod metrics;

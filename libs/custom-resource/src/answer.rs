@@ -13,8 +13,6 @@ use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use crate::request::PoolId;
-
 /// How attempts to deliver the answer follow each other. It goes to a bucket, which takes milliseconds.
 const PACE: Pace = Pace {
     first_wait: Duration::from_millis(100),
@@ -47,22 +45,22 @@ pub struct NotAddressed;
 pub struct Undelivered(String);
 
 impl Addressee {
-    /// Finds the addressee in an event, however little of the rest can be read.
+    /// Finds the addressee in an event about the resource `physical_id`, however little of the rest can be read.
     ///
     /// # Errors
     ///
     /// [`NotAddressed`].
-    pub fn read(event: &Value) -> Result<Self, NotAddressed> {
+    pub fn read(event: &Value, physical_id: String) -> Result<Self, NotAddressed> {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let url = text("ResponseURL");
         if url.is_empty() {
             return Err(NotAddressed);
         }
         let echoed = ["StackId", "RequestId", "LogicalResourceId"].map(|name| (name, text(name)));
-        Ok(Self { url, echoed, physical_id: physical_id(event) })
+        Ok(Self { url, echoed, physical_id })
     }
 
-    /// The resource's id, which names the pool.
+    /// The resource's id.
     pub fn physical_id(&self) -> &str {
         &self.physical_id
     }
@@ -110,17 +108,6 @@ impl Addressee {
     }
 }
 
-/// The id follows from the pool: one that changed without need would make CloudFormation delete the old resource, and with it our triggers.
-fn physical_id(event: &Value) -> String {
-    let given = event.get("PhysicalResourceId").and_then(Value::as_str);
-    let pool = event.pointer("/ResourceProperties/UserPoolId").and_then(Value::as_str).and_then(PoolId::parse);
-    match (event.get("RequestType").and_then(Value::as_str), given, pool) {
-        (Some("Delete"), Some(given), _) | (_, Some(given), None) => given.to_owned(),
-        (_, _, Some(pool)) => format!("cognito-triggers:{pool}"),
-        (_, None, None) => "cognito-triggers:unknown".to_owned(),
-    }
-}
-
 async fn put(url: &str, body: &str, connector: &SharedHttpConnector) -> Result<(), Refusal<String>> {
     let request = put_request(url, body).ok_or_else(|| Refusal::Permanent("its URL is none".to_owned()))?;
     let response = connector.call(request).await;
@@ -150,21 +137,20 @@ mod tests {
 
     use super::*;
 
-    fn event(more: &Value) -> Value {
-        let mut event = json!({
+    fn addressee() -> Addressee {
+        let event = json!({
             "RequestType": "Create",
             "ResponseURL": "https://example.com/?signature=secret",
             "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/backend/1",
             "RequestId": "request-1",
             "LogicalResourceId": "Triggers",
-            "ResourceProperties": { "UserPoolId": "eu-west-1_Ab12Cd34E" },
+            "ResourceProperties": {},
         });
-        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        event
+        Addressee::read(&event, "the-resource".to_owned()).unwrap()
     }
 
-    fn answered(event: &Value, outcome: Result<&str, &str>) -> Value {
-        serde_json::from_str(&Addressee::read(event).unwrap().body(outcome)).unwrap()
+    fn answered(outcome: Result<&str, &str>) -> Value {
+        serde_json::from_str(&addressee().body(outcome)).unwrap()
     }
 
     #[test]
@@ -172,35 +158,20 @@ mod tests {
         let wanted = json!({
             "Status": "FAILED",
             "Reason": "no",
-            "PhysicalResourceId": "cognito-triggers:eu-west-1_Ab12Cd34E",
+            "PhysicalResourceId": "the-resource",
             "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/backend/1",
             "RequestId": "request-1",
             "LogicalResourceId": "Triggers",
             "NoEcho": false,
         });
-        assert_eq!(answered(&event(&json!({})), Err("no")), wanted);
-        assert_eq!(answered(&event(&json!({})), Ok("yes"))["Status"], "SUCCESS");
-    }
-
-    #[test]
-    fn the_physical_id_is_that_of_the_pool_and_a_delete_gets_its_own_back() {
-        let id = |more: Value| answered(&event(&more), Ok(""))["PhysicalResourceId"].clone();
-        let update = json!({ "RequestType": "Update", "PhysicalResourceId": "cognito-triggers:eu-west-1_Old" });
-        assert_eq!(id(update), "cognito-triggers:eu-west-1_Ab12Cd34E");
-        assert_eq!(
-            id(json!({ "RequestType": "Delete", "PhysicalResourceId": "2026/11/23/[1]abc" })),
-            "2026/11/23/[1]abc"
-        );
-        let unreadable = json!({ "PhysicalResourceId": "given", "ResourceProperties": {} });
-        assert_eq!(id(unreadable), "given");
-        assert_eq!(id(json!({ "ResourceProperties": {} })), "cognito-triggers:unknown");
+        assert_eq!(answered(Err("no")), wanted);
+        assert_eq!(answered(Ok("yes"))["Status"], "SUCCESS");
     }
 
     #[test]
     fn a_long_reason_is_cut_between_characters_until_the_answer_fits() {
         for reason in ["ä\"\\\n".repeat(4000), "x".repeat(5000), "👩‍💻".repeat(3000)] {
-            let addressee = Addressee::read(&event(&json!({}))).unwrap();
-            let body = addressee.body(Err(&reason));
+            let body = addressee().body(Err(&reason));
             assert!(body.len() <= MAX_BYTES && body.len() > MAX_BYTES / 2, "{}", body.len());
             let answer: Value = serde_json::from_str(&body).unwrap();
             assert!(reason.starts_with(answer["Reason"].as_str().unwrap()));
@@ -209,7 +180,8 @@ mod tests {
 
     #[test]
     fn an_event_without_a_url_is_not_cloudformations() {
-        assert!(Addressee::read(&json!({ "RequestType": "Create" })).is_err());
-        assert!(Addressee::read(&json!("text")).is_err());
+        let read = |event| Addressee::read(&event, String::new());
+        assert!(read(json!({ "RequestType": "Create" })).is_err());
+        assert!(read(json!("text")).is_err());
     }
 }

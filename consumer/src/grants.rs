@@ -1,0 +1,101 @@
+//! What the consumer's own database role may do: put users into the table, and nothing else.
+
+use std::fmt;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+/// What the insert and its `returning` need.
+/// Source: "INSERT" in the PostgreSQL documentation, on the privileges that `on conflict` and `returning` ask for.
+const INSERTS: &str = "cognito_sub, email, first_name, last_name, is_active";
+const READS: &str = "cognito_sub";
+
+/// The role that RDS lets log in with IAM tokens whoever is a member of it.
+/// Source: "Creating a database account using IAM authentication" in the Amazon RDS user guide.
+const RDS_IAM: &str = "rds_iam";
+
+/// Longest identifier of Postgres, in bytes; what is longer is cut, and would name another role.
+const LONGEST_NAME: usize = 63;
+
+/// A database role in small letters, digits and underscores, so that it needs no quoting anywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role(String);
+
+/// What became of the role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granted {
+    /// There was none.
+    Made,
+    /// It was there, and has been given what it needs.
+    Found,
+}
+
+impl Role {
+    /// What a role's name must be, for errors.
+    pub const HOLDS: &str = "a database role: small letters, digits and underscores, beginning with a letter";
+
+    /// Takes a name that needs no quoting, and no other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let well_formed = text.len() <= LONGEST_NAME
+            && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+            && text.bytes().all(word);
+        well_formed.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Makes the role unless there is one, and lets it insert into the table `users` of the search path.
+///
+/// A role that it makes has no password: on RDS it logs in with IAM tokens, elsewhere somebody gives it a password.
+/// Its statements end after the consumer's own time-out, which a transaction pooler would not let a connection set.
+///
+/// # Errors
+///
+/// Whatever the database says: the login may not make roles, or does not own the table.
+pub async fn grant(
+    connection: &mut PgConnection,
+    role: &Role,
+    statement_timeout: &str,
+) -> Result<Granted, sqlx::Error> {
+    let granted = if exists(connection, &role.0).await? { Granted::Found } else { Granted::Made };
+    let mut statements = Vec::new();
+    if granted == Granted::Made {
+        statements.push(format!("create role {role} login"));
+        statements.push(format!("alter role {role} set statement_timeout = '{statement_timeout}'"));
+        if exists(connection, RDS_IAM).await? {
+            statements.push(format!("grant {RDS_IAM} to {role}"));
+        }
+    }
+    statements.push(format!("grant insert ({INSERTS}), select ({READS}) on users to {role}"));
+    // One message, which the server takes as one transaction: a role without its rights would stay behind otherwise.
+    sqlx::raw_sql(AssertSqlSafe(statements.join("; "))).execute(connection).await?;
+    Ok(granted)
+}
+
+async fn exists(connection: &mut PgConnection, role: &str) -> Result<bool, sqlx::Error> {
+    let found: (bool,) = sqlx::query_as("select exists (select from pg_roles where rolname = $1)")
+        .bind(role)
+        .fetch_one(connection)
+        .await?;
+    Ok(found.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_a_name_that_needs_no_quoting() {
+        for good in ["rollcall", "app_2", &"a".repeat(63)] {
+            assert!(Role::parse(good).is_some(), "{good}");
+        }
+        for bad in ["", "Rollcall", "1app", "_app", "a-b", "a\"; drop table users; --", "ä", &"a".repeat(64)] {
+            assert!(Role::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

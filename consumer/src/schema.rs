@@ -1,0 +1,154 @@
+//! Bringing the database to what the consumer needs: the table, or proof that somebody else's fits, and the rights of the consumer's own role.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use aws_types::SdkConfig;
+use rollcall_aws_runtime::environment::{Environment, VariableError};
+use sqlx::{error::DatabaseError, migrate::MigrateError};
+use tokio::time::timeout;
+
+use crate::{
+    classify::{Verdict, classify},
+    database::{Database, STATEMENT_TIMEOUT},
+    grants::{Granted, Role, grant},
+    migrations::{Migrated, fits, migrate},
+    table_check::Finding,
+};
+
+/// Longest wait for a connection. A host that is not there for us, because of a security group or a route, does not answer at all.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+const POOLER_HOLDS: &str = "nothing when migrations run: they hold a lock that belongs to a connection, so name the database itself and not the pooler";
+
+/// What a migration works with.
+pub struct Schema {
+    /// The database.
+    pub database: Database,
+    /// The consumer's own role, when it has one that is to be given its rights (`DATABASE_GRANT_TO`).
+    pub grant_to: Option<Role>,
+}
+
+/// What the database has become.
+#[derive(Debug)]
+pub struct Brought {
+    /// The table.
+    pub migrated: Migrated,
+    /// The consumer's role.
+    pub granted: Option<(Role, Granted)>,
+}
+
+/// Why the database is not what the consumer needs.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// It did not answer.
+    #[error(
+        "the database did not answer within {} s; may this network reach it, and does its security group let it in?",
+        CONNECT_LIMIT.as_secs()
+    )]
+    NoAnswer,
+    /// There is no connection.
+    #[error("cannot connect to the database")]
+    Connect(#[source] sqlx::Error),
+    /// A step failed.
+    #[error("the migration failed")]
+    Migrate(#[source] MigrateError),
+    /// The table is somebody else's and lacks something.
+    #[error("there is a table `users` that rollcall did not make, and the consumer cannot work with it until what is missing is there\n{}", lines(.0))]
+    Unfit(Vec<Finding>),
+    /// The role could not be given its rights.
+    #[error("the role `{role}` cannot be given what the consumer needs")]
+    Grant {
+        /// Which.
+        role: Role,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+impl Schema {
+    /// Reads the `DATABASE_*` variables: see `docs/configuration.md`.
+    ///
+    /// # Errors
+    ///
+    /// [`VariableError`], for a pooler in between too.
+    pub fn read(environment: &Environment, aws: &SdkConfig) -> Result<Self, VariableError> {
+        let unreadable = |name, holds, why: &str| VariableError::Unreadable { name, holds, why: why.to_owned() };
+        let database = Database::read(environment, aws)?;
+        if database.is_behind_a_transaction_pooler() {
+            return Err(unreadable("DATABASE_POOLER", POOLER_HOLDS, "it names a pooler"));
+        }
+        let role = environment.optional("DATABASE_GRANT_TO").map(|name| {
+            Role::parse(name).ok_or_else(|| unreadable("DATABASE_GRANT_TO", Role::HOLDS, "it is something else"))
+        });
+        Ok(Self { database, grant_to: role.transpose()? })
+    }
+
+    /// Makes the table, or checks somebody else's, and gives the consumer's role its rights. Safe to run twice, and at the same time as another one.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemaError`]. A table that somebody else made is as it was.
+    pub async fn bring(&self) -> Result<Brought, SchemaError> {
+        let connected = timeout(CONNECT_LIMIT, self.database.connect(SystemTime::now())).await;
+        let mut connection = connected.map_err(|_| SchemaError::NoAnswer)?.map_err(SchemaError::Connect)?;
+        let migrated = match migrate(&mut connection).await.map_err(SchemaError::Migrate)? {
+            Migrated::Theirs(findings) if !fits(&findings) => return Err(SchemaError::Unfit(findings)),
+            migrated => migrated,
+        };
+        let Some(role) = self.grant_to.clone() else { return Ok(Brought { migrated, granted: None }) };
+        match grant(&mut connection, &role, STATEMENT_TIMEOUT).await {
+            Ok(granted) => Ok(Brought { migrated, granted: Some((role, granted)) }),
+            Err(source) => Err(SchemaError::Grant { role, source }),
+        }
+    }
+}
+
+impl SchemaError {
+    /// Whether another attempt may succeed: the database starts, a role is not known everywhere yet, somebody holds a lock.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NoAnswer => true,
+            Self::Connect(error) => !says_no_for_good(error),
+            Self::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
+            | Self::Grant { source: error, .. } => classify(error) == Verdict::Transient,
+            Self::Migrate(_) | Self::Unfit(_) => false,
+        }
+    }
+}
+
+/// A wrong password, and a database that does not exist. Anything else may be a matter of time, a token that is refused among it: IAM takes a while to know a new role.
+fn says_no_for_good(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "28P01" || code == "3D000")
+}
+
+impl fmt::Display for Brought {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.migrated {
+            Migrated::Ours(steps) => {
+                let applied: Vec<_> = steps.iter().map(|step| format!("{step}: applied")).collect();
+                f.write_str(&applied.join("\n"))?;
+            }
+            Migrated::Theirs(findings) => {
+                f.write_str("there is a table `users` that rollcall did not make; it is left as it is\n")?;
+                if !findings.is_empty() {
+                    writeln!(f, "{}", lines(findings))?;
+                }
+                f.write_str("the consumer can work with the table `users`")?;
+            }
+        }
+        match &self.granted {
+            None => Ok(()),
+            Some((role, Granted::Made)) => write!(f, "\nthe role `{role}` was made, and may insert users"),
+            Some((role, Granted::Found)) => write!(f, "\nthe role `{role}` was there, and may insert users"),
+        }
+    }
+}
+
+fn lines(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
