@@ -9,4 +9,12 @@ export const ACKNOWLEDGED = {
     id: 'AwsSolutions::AwsSolutions-SQS3',
     reason: "It is a dead-letter queue itself: that of the rule's target, which the check does not see.",
   },
+  optionalMfa: {
+    id: 'AwsSolutions::AwsSolutions-COG2',
+    reason: 'The example pool offers a second factor and leaves it to each person; requiring one is a decision about your users.',
+  },
+  essentialsPlan: {
+    id: 'AwsSolutions::AwsSolutions-COG8',
+    reason: 'Threat protection comes with the Plus plan, which costs several times as much for each user; the example pool has the default plan.',
+  },
 } as const;

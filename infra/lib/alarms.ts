@@ -4,7 +4,7 @@ import { Construct } from 'constructs';
 import type { Metrics } from './metrics.ts';
 
 /** Only what a person must act on; each names the section of `docs/runbook.md` that says how. */
-interface Watch {
+export interface Watch {
   readonly id: string;
   readonly metric: IMetric;
   readonly above: number;
@@ -20,10 +20,13 @@ export interface AlarmTopic {
   readonly isGiven: CfnCondition;
 }
 
-export interface AlarmsProps {
-  readonly metrics: Metrics;
+export interface AlarmNaming {
   readonly topic: AlarmTopic;
   named(part: string): string;
+}
+
+export interface AlarmsProps extends AlarmNaming {
+  readonly metrics: Metrics;
 }
 
 /**
@@ -38,26 +41,28 @@ const SLOW_PRODUCER_MS = 4_000;
 export class Alarms extends Construct {
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
-    for (const watch of watches(props.metrics)) this.alarm(watch, props);
+    for (const watch of watches(props.metrics)) alarm(this, watch, props);
   }
+}
 
-  private alarm({ id, metric, above, periods: [bad, of], what, section }: Watch, { topic, named }: AlarmsProps): void {
-    const alarm = new Alarm(this, id, {
-      alarmName: named(section),
-      alarmDescription: `${what} See docs/runbook.md#${section}.`,
-      metric,
-      threshold: above,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      datapointsToAlarm: bad,
-      evaluationPeriods: of,
-      // No data is no sign-ups, and nothing to get up for.
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
-    const actions = [Fn.conditionIf(topic.isGiven.logicalId, topic.arn, { Ref: 'AWS::NoValue' }).toString()];
-    const resource = alarm.node.defaultChild as CfnAlarm;
-    resource.alarmActions = actions;
-    resource.okActions = actions;
-  }
+/** Makes one alarm, which goes to the topic if there is one. */
+export function alarm(scope: Construct, { id, metric, above, periods: [bad, of], what, section }: Watch, { topic, named }: AlarmNaming): CfnAlarm {
+  const made = new Alarm(scope, id, {
+    alarmName: named(section),
+    alarmDescription: `${what} See docs/runbook.md#${section}.`,
+    metric,
+    threshold: above,
+    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+    datapointsToAlarm: bad,
+    evaluationPeriods: of,
+    // No data is no sign-ups, and nothing to get up for.
+    treatMissingData: TreatMissingData.NOT_BREACHING,
+  });
+  const actions = [Fn.conditionIf(topic.isGiven.logicalId, topic.arn, { Ref: 'AWS::NoValue' }).toString()];
+  const resource = made.node.defaultChild as CfnAlarm;
+  resource.alarmActions = actions;
+  resource.okActions = actions;
+  return resource;
 }
 
 function watches(metrics: Metrics): Watch[] {

@@ -35,6 +35,15 @@ export const WIRING = {
   memoryMiB: 128,
 } as const;
 
+export const MIGRATE = {
+  /** A database that was asleep takes some 15 seconds to wake, and a role that was just made some seconds to be known; a step itself takes less than one. */
+  timeoutSeconds: 120,
+  /** As for the wiring. */
+  graceSeconds: 60,
+  /** A starting value, not a measurement; it runs once a deployment. */
+  memoryMiB: 256,
+} as const;
+
 export const PRE_SIGN_UP = {
   /** Cognito's own limit, as for the producer. */
   timeout: Duration.seconds(5),
@@ -88,6 +97,15 @@ export const ARCHIVE_DAYS: Range = { default: 14, min: 1, max: 365 };
 export const RULE_DELIVERY = {
   maxEventAge: Duration.hours(24),
   retryAttempts: 185,
+} as const;
+
+/**
+ * When the trigger is called silent: this many people have signed up within the period, and nobody of them or of those before has confirmed.
+ * Fewer could be chance, as some people never confirm; the period is what a pool may be without its trigger before somebody is told.
+ */
+export const SILENCE = {
+  signUps: 10,
+  period: Duration.hours(1),
 } as const;
 
 /** Long enough to look into last month's incident. */

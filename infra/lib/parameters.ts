@@ -16,7 +16,6 @@ import {
  */
 export interface Parameters {
   readonly namePrefix: string;
-  readonly userPoolId: string;
   readonly visibilityTimeoutSeconds: number;
   readonly maxReceiveCount: number;
   readonly batchSize: number;
@@ -32,7 +31,6 @@ const NO_TOPIC = 'none';
 export function declareParameters(stack: Stack): Parameters {
   return {
     namePrefix: namePrefix(stack),
-    userPoolId: userPoolId(stack),
     visibilityTimeoutSeconds: numberParameter(stack, 'VisibilityTimeoutSeconds', {
       range: VISIBILITY_TIMEOUT_SECONDS,
       description: 'Seconds that a received message stays hidden; AWS wants six times the time-out of the consumer and refuses less than one.',
@@ -61,7 +59,8 @@ export function declareParameters(stack: Stack): Parameters {
   };
 }
 
-function namePrefix(stack: Stack): string {
+/** What every physical name of a stack begins with. */
+export function namePrefix(stack: Stack): string {
   return new CfnParameter(stack, 'NamePrefix', {
     type: 'String',
     default: 'rollcall',
@@ -72,7 +71,8 @@ function namePrefix(stack: Stack): string {
   }).valueAsString;
 }
 
-function userPoolId(stack: Stack): string {
+/** The pool that another stack or team owns. */
+export function userPoolId(stack: Stack): string {
   return new CfnParameter(stack, 'UserPoolId', {
     type: 'String',
     description: 'The only Cognito user pool that may call the producer, in the account and Region of this stack.',
@@ -82,7 +82,8 @@ function userPoolId(stack: Stack): string {
   }).valueAsString;
 }
 
-function alarmTopic(stack: Stack): AlarmTopic {
+/** Where the alarms of a stack go. */
+export function alarmTopic(stack: Stack): AlarmTopic {
   const arn = new CfnParameter(stack, 'AlarmTopicArn', {
     type: 'String',
     // A word rather than nothing, because an alarm's action may not be empty.

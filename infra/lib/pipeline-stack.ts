@@ -1,42 +1,54 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { CfnArchive, EventBus, type IEventBus } from 'aws-cdk-lib/aws-events';
-import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
-import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { EventSourceMapping, type Function } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { Alarms } from './alarms.ts';
 import { PipelineDashboard } from './dashboard.ts';
-import { databaseAccess } from './database-access.ts';
+import { type DatabaseAccesses, databaseAccess } from './database-access.ts';
+import { encryptionKey, mayUse } from './encryption-key.ts';
 import type { SynthContext } from './input.ts';
 import { CONSUMER, PRE_SIGN_UP, PRODUCER } from './limits.ts';
 import { Metrics } from './metrics.ts';
-import { networkAccess } from './network-access.ts';
-import { declareParameters, type Parameters } from './parameters.ts';
+import { networkAccess, type Subnets } from './network-access.ts';
+import { declareParameters, type Parameters, userPoolId } from './parameters.ts';
+import { PoolConnection } from './pool-connection.ts';
+import type { Triggers } from './pool-permissions.ts';
 import { QueueWithDeadLetters } from './queues.ts';
-import { PoolPermissions } from './pool-permissions.ts';
-import { mayUse, queueKey } from './queue-key.ts';
 import { RuleToQueue } from './rule-to-queue.ts';
-import { type Permission, RustFunction } from './rust-function.ts';
-import { TriggerWiring } from './trigger-wiring.ts';
+import { RustFunction } from './rust-function.ts';
+import { Schema } from './schema.ts';
+import { clientOfGivenPool } from './silence-alarm.ts';
+import { definitionOfGivenPool } from './trigger-wiring.ts';
 
 /** What the producer publishes; the names are those of the contract in `libs/events`. */
 const USER_CONFIRMED = { source: ['rollcall'], detailType: ['UserConfirmed'] };
 
-export interface PipelineStackProps extends StackProps, SynthContext {}
+/** A database, and the subnets that it can be reached from, if not every network. */
+export interface ReachableDatabase extends DatabaseAccesses {
+  readonly subnets: Subnets | undefined;
+}
 
-/**
- * From Cognito's trigger to the row: producer, bus, rule, queue, consumer.
- * The user pool and the database belong to others and come in as parameters.
- */
+export interface PipelineStackProps extends StackProps {
+  readonly context: SynthContext;
+  /** The database that another stack of the app makes; without one, parameters say where yours is. */
+  readonly data: ReachableDatabase | undefined;
+}
+
+/** From Cognito's trigger to the row: producer, bus, rule, queue, consumer. */
 export class PipelineStack extends Stack {
+  /** What a pool calls. */
+  readonly triggers: Triggers;
   private readonly context: SynthContext;
   private readonly parameters: Parameters;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     super(scope, id, props);
-    this.context = props;
+    this.context = props.context;
+    const givenPool = this.context.pool === 'given' ? userPoolId(this) : undefined;
     this.parameters = declareParameters(this);
 
-    const key = queueKey(this, this.context.queueKey);
+    const key = encryptionKey(this, this.context.key);
     const bus = new EventBus(this, 'Bus', { eventBusName: this.named('events') });
     const users = new QueueWithDeadLetters(this, 'Users', {
       name: this.named('users'),
@@ -52,18 +64,15 @@ export class PipelineStack extends Stack {
       deadLetterQueueName: this.named('rule-dlq'),
       key,
     });
-    const producer = this.producer(bus, users.queue, mayUse(key));
-    const consumer = this.consumer(users, mayUse(key));
-    const preSignUp = this.context.preSignUp === 'yes' ? this.preSignUp() : undefined;
-    this.connectPool(producer, preSignUp);
+    const producer = this.producer(bus, users, key);
+    const database = props.data ?? this.databaseOfYours();
+    const consumer = this.consumer(users, database, key);
+    if (this.context.migrate === 'yes') this.migrateBefore(consumer, database, key);
+    this.read(users, consumer);
+    this.triggers = { PostConfirmation: producer, PreSignUp: this.context.preSignUp === 'yes' ? this.preSignUp() : undefined };
+    if (givenPool !== undefined) this.connect(givenPool);
 
-    const metrics = new Metrics({
-      producer: producer.lambda,
-      consumer: consumer.lambda,
-      queue: users.queue,
-      deadLetters: users.deadLetters,
-      undelivered: rule.undelivered,
-    });
+    const metrics = new Metrics({ producer, consumer, queue: users.queue, deadLetters: users.deadLetters, undelivered: rule.undelivered });
     new Alarms(this, 'Alarms', { metrics, topic: this.parameters.alarmTopic, named: (part) => this.named(part) });
     new PipelineDashboard(this, 'Seen', { name: this.named('pipeline'), metrics });
     new CfnArchive(this, 'Archive', {
@@ -79,58 +88,83 @@ export class PipelineStack extends Stack {
     this.output('QueueArn', users.queue.queueArn, 'The same queue, for policies of other stacks.');
     this.output('DlqUrl', users.deadLetters.queueUrl, 'Messages that the consumer could not turn into a row.');
     this.output('RuleDlqUrl', rule.undelivered.queueUrl, 'Events that EventBridge could not deliver to the queue.');
-    this.output('ProducerFunctionName', producer.lambda.functionName, 'The function behind the trigger.');
-    this.output('ProducerFunctionArn', producer.lambda.functionArn, 'What the user pool calls as its PostConfirmation trigger.');
-    this.output('ConsumerFunctionName', consumer.lambda.functionName, 'The function that writes the rows.');
+    this.output('ProducerFunctionName', producer.functionName, 'The function behind the trigger.');
+    this.output('ProducerFunctionArn', producer.functionArn, 'What the user pool calls as its PostConfirmation trigger.');
+    this.output('ConsumerFunctionName', consumer.functionName, 'The function that writes the rows.');
+    if (this.triggers.PreSignUp) {
+      this.output('PreSignUpFunctionArn', this.triggers.PreSignUp.functionArn, 'What the user pool calls as its PreSignUp trigger.');
+    }
   }
 
   /** Cognito's PostConfirmation trigger: publishes to the bus and, when that is down, sends straight to the queue. */
-  private producer(bus: IEventBus, fallback: Queue, mayUseKey: Permission[]): RustFunction {
-    const producer = new RustFunction(this, 'Producer', {
+  private producer(bus: IEventBus, { queue }: QueueWithDeadLetters, key: IKey | undefined): Function {
+    return new RustFunction(this, 'Producer', {
       name: this.named('producer'),
       description: 'Tells the bus that a user was confirmed.',
-      zip: this.context.zips.producer,
-      architecture: this.context.architecture,
+      packages: this.context.packages,
+      code: 'producer',
       timeout: PRODUCER.timeout,
       memoryMiB: PRODUCER.memoryMiB,
-      environment: { EVENT_BUS_NAME: bus.eventBusName, FALLBACK_QUEUE_URL: fallback.queueUrl },
+      environment: { EVENT_BUS_NAME: bus.eventBusName, FALLBACK_QUEUE_URL: queue.queueUrl },
       may: [
         { actions: ['events:PutEvents'], on: bus.eventBusArn },
-        { actions: ['sqs:SendMessage'], on: fallback.queueArn },
-        ...mayUseKey,
+        { actions: ['sqs:SendMessage'], on: queue.queueArn },
+        ...mayUse(key),
       ],
-    });
-    return producer;
+    }).lambda;
   }
 
-  /** Reads the queue in batches and inserts each batch with one statement. */
-  private consumer({ queue, deadLetters }: QueueWithDeadLetters, mayUseKey: Permission[]): RustFunction {
-    const database = databaseAccess(this, this.context.database);
-    const consumer = new RustFunction(this, 'Consumer', {
+  /** Where it is and how to log in are parameters. */
+  private databaseOfYours(): ReachableDatabase {
+    const { database, migrate, network } = this.context;
+    if (database === 'aurora') throw new Error('the stack that makes the database was not given');
+    return { ...databaseAccess(this, database, migrate), subnets: networkAccess(this, network) };
+  }
+
+  /** Inserts each batch of users with one statement. */
+  private consumer({ queue, deadLetters }: QueueWithDeadLetters, database: ReachableDatabase, key: IKey | undefined): Function {
+    return new RustFunction(this, 'Consumer', {
       name: this.named('consumer'),
       description: 'Turns confirmed users into rows.',
-      zip: this.context.zips.consumer,
-      architecture: this.context.architecture,
+      packages: this.context.packages,
+      code: 'consumer',
       timeout: Duration.seconds(CONSUMER.timeoutSeconds),
       memoryMiB: CONSUMER.memoryMiB,
       environment: {
-        ...database.environment,
+        ...database.consumer.environment,
         QUEUE_URL: queue.queueUrl,
         DLQ_URL: deadLetters.queueUrl,
       },
+      environmentKey: key,
       may: [
         // What the event source mapping does in the function's name.
         { actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], on: queue.queueArn },
         // What it does itself: holding messages back while the database is down, and burying poison.
         { actions: ['sqs:ChangeMessageVisibility'], on: queue.queueArn },
         { actions: ['sqs:SendMessage'], on: deadLetters.queueArn },
-        ...mayUseKey,
-        ...database.may,
+        ...mayUse(key),
+        ...database.consumer.may,
       ],
-      subnets: networkAccess(this, this.context.network),
+      subnets: database.subnets,
+    }).lambda;
+  }
+
+  /** Brings the table before the consumer: a new one, and every new version of it, meets a table that fits. */
+  private migrateBefore(consumer: Function, database: ReachableDatabase, key: IKey | undefined): void {
+    const schema = new Schema(this, 'Schema', {
+      name: this.named('migrate'),
+      packages: this.context.packages,
+      database: database.migrate,
+      subnets: database.subnets,
+      key,
     });
+    consumer.node.addDependency(schema.resource);
+  }
+
+  /** Hands batches of the queue to the consumer; it needs the function, and so comes after the migration as well. */
+  private read({ queue }: QueueWithDeadLetters, consumer: Function): void {
     new EventSourceMapping(this, 'UsersToConsumer', {
-      target: consumer.lambda,
+      target: consumer,
       eventSourceArn: queue.queueArn,
       batchSize: this.parameters.batchSize,
       maxBatchingWindow: Duration.seconds(this.parameters.batchWindowSeconds),
@@ -138,39 +172,34 @@ export class PipelineStack extends Stack {
       // One message that fails must not bring the others of its batch back.
       reportBatchItemFailures: true,
     });
-    return consumer;
   }
 
   /** Cognito's PreSignUp trigger: refuses who could never become a row, and lets everybody else pass. */
-  private preSignUp(): RustFunction {
+  private preSignUp(): Function {
     return new RustFunction(this, 'PreSignUp', {
       name: this.named('pre-sign-up'),
       description: 'Refuses sign-ups that could never become a row.',
-      zip: this.context.zips.preSignUp,
-      architecture: this.context.architecture,
+      packages: this.context.packages,
+      code: 'pre-sign-up',
       timeout: PRE_SIGN_UP.timeout,
       memoryMiB: PRE_SIGN_UP.memoryMiB,
       environment: {},
       may: [],
-    });
+    }).lambda;
   }
 
-  /** Lets the pool call the functions, and attaches them to it unless somebody else does. */
-  private connectPool(producer: RustFunction, preSignUp: RustFunction | undefined): void {
-    const { userPoolId } = this.parameters;
-    const triggers = { PostConfirmation: producer.lambda, PreSignUp: preSignUp?.lambda };
-    const permissions = new PoolPermissions(this, 'UserPool', { userPoolId, triggers });
-    if (this.context.triggers === 'none') return;
-    const wiring = new TriggerWiring(this, 'TriggerWiring', {
-      name: this.named('trigger-wiring'),
-      zip: this.context.zips.triggerWiring,
-      architecture: this.context.architecture,
-      poolArn: permissions.poolArn,
+  /** A pool that is given is connected here, so that there is one stack to deploy. */
+  private connect(userPoolId: string): void {
+    const { triggers, packages } = this.context;
+    const attachment = triggers === 'attach' ? { packages, poolDefinition: definitionOfGivenPool(this) } : undefined;
+    new PoolConnection(this, 'Pool', {
       userPoolId,
-      triggers,
+      client: clientOfGivenPool(this),
+      triggers: this.triggers,
+      attachment,
+      topic: this.parameters.alarmTopic,
+      named: (part) => this.named(part),
     });
-    // Cognito may call each function before it is attached, and until it is detached.
-    wiring.resource.node.addDependency(permissions);
   }
 
   private named(part: string): string {

@@ -1,11 +1,13 @@
 import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { type Architecture, type CfnFunction, Code, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { type CfnFunction, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { ACKNOWLEDGED } from './acknowledged.ts';
 import { LOG_RETENTION } from './limits.ts';
 import type { Subnets } from './network-access.ts';
+import { codeOf, type FunctionName, type Packages } from './packages.ts';
 
 /** One thing that a function may do, and to what. */
 export interface Permission {
@@ -16,12 +18,14 @@ export interface Permission {
 export interface RustFunctionProps {
   readonly name: string;
   readonly description: string;
-  /** A zip with an executable `bootstrap` inside, already built for `architecture`. */
-  readonly zip: string;
-  readonly architecture: Architecture;
+  readonly packages: Packages;
+  /** Which of the packages it is. */
+  readonly code: FunctionName;
   readonly timeout: Duration;
   readonly memoryMiB: number;
   readonly environment: Record<string, string>;
+  /** A key of yours for the environment; without one, AWS's own encrypts it. */
+  readonly environmentKey?: IKey | undefined;
   /** All that the function may do, besides writing to its own log group and its traces. */
   readonly may: Permission[];
   /** Subnets to put the function into, if any. */
@@ -56,12 +60,14 @@ export class RustFunction extends Construct {
       functionName: props.name,
       description: props.description,
       runtime: Runtime.PROVIDED_AL2023,
-      architecture: props.architecture,
+      architecture: props.packages.architecture,
       handler: 'bootstrap',
-      code: Code.fromAsset(props.zip),
+      code: codeOf(this, props.packages, props.code),
       timeout: props.timeout,
       memorySize: props.memoryMiB,
       environment: props.environment,
+      // Lets the role decrypt, too.
+      ...(props.environmentKey ? { environmentEncryption: props.environmentKey } : {}),
       role,
       logGroup,
       // Adds its two permissions to the role; X-Ray knows no resources to limit them to.

@@ -1,17 +1,18 @@
 import { CfnCondition, CfnParameter, CustomResource, Duration, Fn, Stack } from 'aws-cdk-lib';
-import type { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { WIRING } from './limits.ts';
+import type { Packages } from './packages.ts';
 import type { Triggers } from './pool-permissions.ts';
 import { type Permission, RustFunction } from './rust-function.ts';
 
 export interface TriggerWiringProps {
   /** The custom resource's own function. */
   readonly name: string;
-  readonly zip: string;
-  readonly architecture: Architecture;
+  readonly packages: Packages;
   readonly poolArn: string;
   readonly userPoolId: string;
+  /** Changes when the pool's own template does, which may clear triggers that it does not know. */
+  readonly poolDefinition: string;
   readonly triggers: Triggers;
 }
 
@@ -27,8 +28,8 @@ export class TriggerWiring extends Construct {
     const wiring = new RustFunction(this, 'Wiring', {
       name: props.name,
       description: "Attaches rollcall's triggers to the user pool.",
-      zip: props.zip,
-      architecture: props.architecture,
+      packages: props.packages,
+      code: 'trigger-wiring',
       timeout: Duration.seconds(WIRING.timeoutSeconds),
       memoryMiB: WIRING.memoryMiB,
       environment: {},
@@ -48,7 +49,7 @@ export class TriggerWiring extends Construct {
       serviceTimeout: Duration.seconds(WIRING.timeoutSeconds + WIRING.graceSeconds),
       properties: {
         UserPoolId: props.userPoolId,
-        PoolDefinition: poolDefinition(Stack.of(this)),
+        PoolDefinition: props.poolDefinition,
         Force: force(Stack.of(this)),
         PostConfirmation: props.triggers.PostConfirmation.functionArn,
         ...(props.triggers.PreSignUp ? { PreSignUp: props.triggers.PreSignUp.functionArn } : {}),
@@ -77,8 +78,8 @@ function namedAgain(scope: Construct, parameter: string, action: string, what: s
   return { actions: [action], on: Fn.conditionIf(isGiven.logicalId, arn, otherwise).toString() };
 }
 
-/** CloudFormation runs a custom resource again only when one of its properties has changed. */
-function poolDefinition(stack: Stack): string {
+/** For a pool whose template is not ours. CloudFormation runs a custom resource again only when one of its properties has changed. */
+export function definitionOfGivenPool(stack: Stack): string {
   return new CfnParameter(stack, 'PoolDefinition', {
     type: 'String',
     default: '1',

@@ -1,13 +1,7 @@
 /** What the template becomes when the context chooses something else than the default. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { synthesize, type Template, text } from './synthesized.ts';
-
-function resourcesOf(template: Template, type: string): [string, Record<string, any>][] {
-  return Object.entries(template.Resources)
-    .filter(([, { Type }]) => Type === type)
-    .map(([id, { Properties }]) => [id, Properties]);
-}
+import { resourcesOf, synthesize, type Template, text } from './synthesized.ts';
 
 function consumerOf(template: Template): Record<string, any> {
   const found = resourcesOf(template, 'AWS::Lambda::Function').find(([id]) => id.startsWith('Consumer'));
@@ -39,6 +33,29 @@ describe('a secret', () => {
   });
 });
 
+describe('a database of its own for the migration', () => {
+  test('the migration logs in with what is given for it, and otherwise as the consumer does', () => {
+    const { template } = synthesize({ database: 'secret' });
+    const migrate = resourcesOf(template, 'AWS::Lambda::Function').find(([id]) => id.startsWith('SchemaMigrate'))![1];
+    const { DATABASE_SECRET_ARN, DATABASE_HOST, DATABASE_POOLER, DATABASE_GRANT_TO } = migrate['Environment'].Variables;
+    assert.deepEqual(DATABASE_SECRET_ARN, { 'Fn::If': ['MigrationLoginArnIsGiven', { Ref: 'MigrationLoginArn' }, { Ref: 'DatabaseLoginArn' }] });
+    assert.deepEqual(DATABASE_HOST, { 'Fn::If': ['MigrationHostIsGiven', { Ref: 'MigrationHost' }, { Ref: 'DatabaseHost' }] });
+    assert.equal(DATABASE_POOLER, undefined, 'a migration never goes through a pooler');
+    assert.equal(text(DATABASE_GRANT_TO), '<DatabaseRole>');
+  });
+});
+
+describe('no migration', () => {
+  const { template, printed } = synthesize({ migrate: 'no' });
+
+  test('nothing asks for a login that may make tables, and the mapping waits for nobody', () => {
+    assert.deepEqual(resourcesOf(template, 'Custom::UsersTable'), []);
+    assert.ok(Object.keys(template.Parameters).every((id) => !id.startsWith('Migration')));
+    assert.equal(resourcesOf(template, 'AWS::Lambda::EventSourceMapping').length, 1);
+    assert.equal(printed, '');
+  });
+});
+
 describe('tokens', () => {
   const { template, printed } = synthesize({ database: 'iam' });
 
@@ -54,11 +71,15 @@ describe('tokens', () => {
 describe('a VPC', () => {
   const { template, printed } = synthesize({ network: 'vpc' });
 
-  test('the consumer is in the subnets that were given, and the producer is not', () => {
-    const { SubnetIds, SecurityGroupIds } = consumerOf(template)['VpcConfig'];
-    assert.deepEqual([text(SubnetIds), text(SecurityGroupIds)], ['<SubnetIds>', '<SecurityGroupIds>']);
-    const others = resourcesOf(template, 'AWS::Lambda::Function').filter(([id]) => !id.startsWith('Consumer'));
-    for (const [id, lambda] of others) assert.equal(lambda['VpcConfig'], undefined, id);
+  test('what needs the database is in the subnets that were given, and nothing else is', () => {
+    for (const [id, lambda] of resourcesOf(template, 'AWS::Lambda::Function')) {
+      if (!/^(Consumer|SchemaMigrate)/.test(id)) {
+        assert.equal(lambda['VpcConfig'], undefined, id);
+        continue;
+      }
+      const { SubnetIds, SecurityGroupIds } = lambda['VpcConfig'];
+      assert.deepEqual([text(SubnetIds), text(SecurityGroupIds)], ['<SubnetIds>', '<SecurityGroupIds>'], id);
+    }
     assert.ok(permissions(template, 'Consumer').includes('ec2:CreateNetworkInterface on *'));
     assert.ok(!permissions(template, 'Producer').some((permission) => permission.startsWith('ec2:')));
     const everywhere = permissions(template, 'Consumer').filter((permission) => permission.endsWith(' on *'));
@@ -77,7 +98,7 @@ describe('a VPC', () => {
 });
 
 describe('a key of your own', () => {
-  const { template, printed } = synthesize({ 'queue-key': 'customer' });
+  const { template, printed } = synthesize({ key: 'customer' });
   const [[key, properties]] = resourcesOf(template, 'AWS::KMS::Key') as [[string, Record<string, any>]];
 
   test('it encrypts every queue, and is rotated', () => {
@@ -95,6 +116,13 @@ describe('a key of your own', () => {
     assert.equal(text(statement.Condition.StringEquals['aws:SourceAccount']), '<AWS::AccountId>');
     for (const role of ['Producer', 'Consumer']) {
       assert.ok(permissions(template, role).includes(`kms:GenerateDataKey on <${key}.Arn>`), role);
+    }
+  });
+
+  test('it encrypts the variables that name a secret or hold one, and no others', () => {
+    for (const [id, lambda] of resourcesOf(template, 'AWS::Lambda::Function')) {
+      const knowsTheDatabase = 'DATABASE_URL' in (lambda['Environment']?.Variables ?? {});
+      assert.equal(text(lambda['KmsKeyArn']), knowsTheDatabase ? `<${key}.Arn>` : 'undefined', id);
     }
   });
 });
@@ -117,6 +145,7 @@ describe('the PreSignUp trigger', () => {
     const [[, triggers]] = resourcesOf(template, 'Custom::CognitoTriggers') as [[string, Record<string, any>]];
     assert.match(text(triggers['PreSignUp']), /^<PreSignUp/);
     assert.equal(resourcesOf(template, 'AWS::Lambda::Permission').length, 2);
+    assert.ok(template.Outputs['PreSignUpFunctionArn']);
     const actions = permissions(template, 'PreSignUp').map((permission) => permission.split(' on ')[0]);
     assert.deepEqual(actions.sort(), [
       'logs:CreateLogStream',

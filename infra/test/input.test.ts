@@ -2,16 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { App } from 'aws-cdk-lib';
 import { InputError, readContext, targetEnvironment } from '../lib/input.ts';
-import { FUNCTIONS, runApp, temporaryFolder, writeDummyZip } from './synthesized.ts';
+import { FUNCTIONS } from '../lib/packages.ts';
+import { dummyPackages, runApp, temporaryFolder, writeDummyZip } from './synthesized.ts';
 
 function contextOf(context: Record<string, unknown>) {
   return readContext(new App({ context, autoSynth: false }).node);
-}
-
-function allZips(): string {
-  const folder = temporaryFolder();
-  for (const name of FUNCTIONS) writeDummyZip(folder, name);
-  return folder;
 }
 
 function refusal(context: Record<string, unknown>): string {
@@ -37,7 +32,7 @@ describe('the zips', () => {
     const run = runApp({ functions: temporaryFolder() }, temporaryFolder());
     assert.equal(run.status, 1);
     assert.equal(run.stdout, '');
-    assert.match(run.stderr, /^cannot find \S+producer\.zip and \S+consumer\.zip and .*: run `cargo xtask package`.*\n$/);
+    assert.match(run.stderr, /^cannot find \S+producer\.zip and \S+pre-sign-up\.zip and .*: run `cargo xtask package`.*\n$/);
   });
 
   test('a folder that is not text is refused', () => {
@@ -46,17 +41,42 @@ describe('the zips', () => {
 });
 
 describe('the architecture', () => {
-  test('is x86_64 unless the context says arm64', () => {
-    const functions = allZips();
-    assert.equal(contextOf({ functions }).architecture.name, 'x86_64');
-    assert.equal(contextOf({ functions, architecture: 'arm64' }).architecture.name, 'arm64');
+  test('is what the file beside the zips says, unless the context says otherwise', () => {
+    const functions = dummyPackages();
+    assert.equal(contextOf({ functions }).packages.architecture.name, 'x86_64');
+    assert.equal(contextOf({ functions, architecture: 'arm64' }).packages.architecture.name, 'arm64');
   });
 
-  test('is refused when it is anything else', () => {
-    const functions = allZips();
+  test('is refused when nobody says it, and when it is anything else', () => {
+    const functions = temporaryFolder();
+    for (const name of FUNCTIONS) writeDummyZip(functions, name);
+    assert.match(refusal({ functions }), /give `-c architecture=x86_64` or `-c architecture=arm64`/);
     for (const architecture of ['aarch64', 'ARM64', '', 64]) {
       assert.match(refusal({ functions, architecture }), /give `x86_64` or `arm64`/);
     }
+  });
+});
+
+describe('a choice', () => {
+  const functions = dummyPackages();
+
+  test('is one of a few words, and anything else is refused with them', () => {
+    assert.match(refusal({ functions, database: 'postgres' }), /`database` is "postgres": give `url` or `secret` or `iam` or `aurora`/);
+    assert.match(refusal({ functions, migrate: true }), /`migrate` is true: give `yes` or `no`/);
+  });
+
+  test('with a misspelt name is refused, and the keys of the CDK are not', () => {
+    assert.match(refusal({ functions, databse: 'iam' }), /the context key `databse` is unknown; known are `pool`,/);
+    contextOf({ functions, '@aws-cdk/core:something': true, 'aws:cdk:enable-path-metadata': true });
+  });
+
+  test('that contradicts another one is refused with what goes together', () => {
+    assert.match(refusal({ functions, triggers: 'native' }), /`triggers=native` needs `pool=example`.*use `triggers=attach`/);
+    assert.match(refusal({ functions, triggers: 'none', pool: 'example' }), /`triggers=none` needs `pool=given`/);
+    for (const network of ['vpc', 'lambda']) {
+      assert.match(refusal({ functions, database: 'aurora', network }), /`database=aurora` brings a VPC of its own: leave `network` out/);
+    }
+    assert.match(refusal({ functions, database: 'aurora', migrate: 'no' }), /`database=aurora` needs `migrate=yes`/);
   });
 });
 

@@ -7,8 +7,10 @@ import { synthesize } from './synthesized.ts';
 
 const SHAPES = [
   {},
-  { database: 'iam', network: 'vpc', 'queue-key': 'customer', 'pre-sign-up': 'yes' },
-  { database: 'secret', triggers: 'none' },
+  { database: 'iam', network: 'vpc', key: 'customer', 'pre-sign-up': 'yes' },
+  { database: 'secret', triggers: 'none', migrate: 'no', code: 'bucket' },
+  { pool: 'example', database: 'aurora', key: 'customer', 'pre-sign-up': 'yes' },
+  { pool: 'example', triggers: 'native' },
 ];
 
 for (const shape of SHAPES) {

@@ -107,6 +107,41 @@ describe('the way of an event', () => {
   });
 });
 
+describe('the table', () => {
+  const migrate = named('AWS::Lambda::Function', 'FunctionName', 'migrate');
+  const [id, table] = resources.find(([, { Type }]) => Type === 'Custom::UsersTable')!;
+  const dependsOn = (dependent: string) => [template.Resources[dependent]!.DependsOn ?? []].flat();
+
+  test('no message is read, and no consumer changes, before the migration has succeeded', () => {
+    assert.ok(dependsOn(consumer.id).includes(id), 'the function waits for the table');
+    assert.equal(text(mapping['FunctionName']), `<${consumer.id}>`, 'and the mapping for the function');
+  });
+
+  test('the migration runs again when its function has changed, or when it is told to', () => {
+    const { ServiceToken, ServiceTimeout, Migrations, Run, ...others } = table.Properties;
+    assert.equal(text(ServiceToken), `<${migrate.id}.Arn>`);
+    assert.ok(ServiceTimeout > migrate.properties['Timeout'], 'a function that does not start fails in minutes');
+    assert.match(Migrations, /^[0-9a-f]{64}$/);
+    assert.equal(text(Run), '<MigrationRun>');
+    assert.deepEqual(others, {}, 'nothing about the database, which may be a secret');
+  });
+
+  test('the migration may write its own log before it is called, and nothing else', () => {
+    const logs = logGroupOf('migrate');
+    assert.deepEqual(permissionsOf(migrate), [
+      `logs:CreateLogStream on <${logs}.Arn>`,
+      `logs:PutLogEvents on <${logs}.Arn>`,
+      ...TRACES,
+    ]);
+    assert.ok(dependsOn(id).some((dependency) => template.Resources[dependency]!.Type === 'AWS::IAM::Policy'));
+  });
+
+  test('a login of its own is asked for and never shown', () => {
+    const { NoEcho, Default } = template.Parameters['MigrationDatabaseUrl']!;
+    assert.deepEqual([NoEcho, Default], [true, '']);
+  });
+});
+
 describe('times and limits', () => {
   test("the producer answers within Cognito's five seconds", () => {
     assert.ok(producer.properties['Timeout'] <= 5);
@@ -296,6 +331,20 @@ describe('being seen', () => {
     for (const name of named) assert.ok(sources.some((source) => source.includes(`"${name}"`)), name);
   });
 
+  test('an alarm tells when people sign up and the trigger is never called, if the client is named', () => {
+    const [id, alarm] = alarms.find(([name]) => name.startsWith('PoolSilence'))!;
+    assert.equal(template.Resources[id]!.Condition, 'UserPoolClientIsGiven');
+    const [expression, ...metrics] = alarm['Metrics'];
+    assert.equal(expression.Expression, 'IF(FILL(signUps, 0) >= 10 AND FILL(calls, 0) < 1, 1, 0)');
+    const of = (wanted: string) => metrics.find(({ Id }: any) => Id === wanted).MetricStat.Metric;
+    assert.deepEqual(
+      of('signUps').Dimensions.map(({ Name, Value }: any) => `${Name}=${text(Value)}`),
+      ['UserPool=<UserPoolId>', 'UserPoolClient=<UserPoolClientId>'],
+    );
+    assert.deepEqual([of('signUps').Namespace, of('signUps').MetricName], ['AWS/Cognito', 'SignUpSuccesses']);
+    assert.deepEqual([of('calls').MetricName, text(of('calls').Dimensions[0].Value)], ['Invocations', `<${producer.id}>`]);
+  });
+
   test('functions are traced', () => {
     for (const [id, lambda] of ofType('AWS::Lambda::Function')) {
       assert.deepEqual(lambda['TracingConfig'], { Mode: 'Active' }, id);
@@ -421,6 +470,7 @@ describe('the template as a whole', () => {
       'AWS::SQS::Queue',
       'AWS::SQS::QueuePolicy',
       'Custom::CognitoTriggers',
+      'Custom::UsersTable',
     ];
     const used = new Set(resources.map(([, resource]: [string, Resource]) => resource.Type));
     assert.deepEqual([...used].filter((type) => !creatable.includes(type)), []);

@@ -1,15 +1,17 @@
 /** Runs the app the way the local stack does, against zips that hold nothing, and reads back what it wrote. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { FUNCTIONS } from '../lib/packages.ts';
 
 export interface Resource {
   readonly Type: string;
   readonly DependsOn?: string | string[];
   // `any`: what a property holds is whatever CloudFormation allows there.
   readonly Properties: Record<string, any>;
+  readonly Condition?: string;
 }
 
 export interface Template {
@@ -25,15 +27,20 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** The zips that the app looks for. */
-export const FUNCTIONS = ['producer', 'consumer', 'trigger-wiring', 'pre-sign-up'];
-
 /** The smallest file that is a zip: the end of an empty directory. Two of them differ by their comment. */
 export function writeDummyZip(folder: string, name: string): void {
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);
   end.writeUInt16LE(name.length, 20);
   writeFileSync(join(folder, `${name}.zip`), Buffer.concat([end, Buffer.from(name)]));
+}
+
+/** A folder as \`cargo xtask package\` leaves it, with zips that hold nothing. */
+export function dummyPackages(): string {
+  const folder = temporaryFolder();
+  for (const name of FUNCTIONS) writeDummyZip(folder, name);
+  writeFileSync(join(folder, 'architecture'), 'x86_64\n');
+  return folder;
 }
 
 export function runApp(context: Record<string, unknown>, out: string): SpawnSyncReturns<string> {
@@ -44,15 +51,30 @@ export function runApp(context: Record<string, unknown>, out: string): SpawnSync
   });
 }
 
+export interface Synthesized {
+  readonly template: Template;
+  readonly printed: string;
+  readonly out: string;
+  /** The templates of all stacks, by their names. */
+  readonly templates: Record<string, Template>;
+}
+
 /** One synth with this context; call it once per suite. */
-export function synthesize(context: Record<string, unknown> = {}): { template: Template; printed: string } {
-  const zips = temporaryFolder();
-  for (const name of FUNCTIONS) writeDummyZip(zips, name);
+export function synthesize(context: Record<string, unknown> = {}): Synthesized {
   const out = temporaryFolder();
-  const run = runApp({ functions: zips, ...context }, out);
+  const run = runApp({ functions: dummyPackages(), ...context }, out);
   if (run.status !== 0) throw new Error(`the synth failed:\n${run.stderr}`);
-  const template = JSON.parse(readFileSync(join(out, 'RollcallPipeline.template.json'), 'utf8')) as Template;
-  return { template, printed: run.stdout + run.stderr };
+  const files = readdirSync(out).filter((file) => file.endsWith('.template.json'));
+  const read = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8')) as Template;
+  const templates = Object.fromEntries(files.map((file) => [file.replace('.template.json', ''), read(file)]));
+  return { template: templates['RollcallPipeline']!, templates, printed: run.stdout + run.stderr, out };
+}
+
+/** What a template has of one type. */
+export function resourcesOf(template: Template, type: string): [id: string, properties: Record<string, any>][] {
+  return Object.entries(template.Resources)
+    .filter(([, { Type }]) => Type === type)
+    .map(([id, { Properties }]) => [id, Properties]);
 }
 
 /** A template value as one line of text: `<NamePrefix>-users`, `<UsersQueue.Arn>`. */
@@ -60,6 +82,7 @@ export function text(value: any): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if ('Ref' in value) return `<${value.Ref}>`;
   if ('Fn::GetAtt' in value) return `<${value['Fn::GetAtt'].join('.')}>`;
+  if ('Fn::ImportValue' in value) return `<${value['Fn::ImportValue']}>`;
   if ('Fn::Join' in value) return value['Fn::Join'][1].map(text).join(value['Fn::Join'][0]);
   return JSON.stringify(value);
 }

@@ -2,14 +2,14 @@ import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import type { QueueKey } from './input.ts';
+import type { EncryptionKey } from './input.ts';
 import type { Permission } from './rust-function.ts';
 
-/** A key of yours for the queues, which EventBridge may use for its rules; nothing when SQS's own key is enough. */
-export function queueKey(scope: Construct, choice: QueueKey): IKey | undefined {
-  if (choice === 'sqs') return undefined;
-  const key = new Key(scope, 'QueueKey', {
-    description: "Encrypts rollcall's queues.",
+/** A key of yours for the queues, which EventBridge may use for its rules, and for variables that name secrets; nothing when AWS's own key is enough. */
+export function encryptionKey(scope: Construct, choice: EncryptionKey): IKey | undefined {
+  if (choice === 'aws') return undefined;
+  const key = new Key(scope, 'Key', {
+    description: "Encrypts rollcall's queues, and the variables of functions that name secrets.",
     enableKeyRotation: true,
     // What is in the queues when the stack goes can be read as long as the key is kept.
     removalPolicy: RemovalPolicy.RETAIN,

@@ -1,0 +1,128 @@
+/** Which stacks there are, and that no two need each other: pool and functions have to meet somewhere. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { App, CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import { AuthStack } from '../lib/auth-stack.ts';
+import { FUNCTIONS } from '../lib/packages.ts';
+import { resourcesOf, synthesize, temporaryFolder, type Template, text } from './synthesized.ts';
+
+/** The stacks whose exports a template imports. */
+function needs(template: Template): string[] {
+  const imports = [...JSON.stringify(template).matchAll(/"Fn::ImportValue":"(Rollcall[A-Za-z]+):/g)];
+  return [...new Set(imports.map(([, stack]) => stack!))].sort();
+}
+
+function only(template: Template, type: string): Record<string, any> {
+  const found = resourcesOf(template, type);
+  assert.equal(found.length, 1, type);
+  return found[0]![1];
+}
+
+describe('a pool of this app, attached', () => {
+  const { templates, printed } = synthesize({ pool: 'example', 'pre-sign-up': 'yes' });
+
+  test('pool and pipeline do not know each other, and the wiring knows both', () => {
+    assert.deepEqual(Object.keys(templates).sort(), ['RollcallAuth', 'RollcallPipeline', 'RollcallWiring']);
+    assert.deepEqual(needs(templates['RollcallAuth']!), []);
+    assert.deepEqual(needs(templates['RollcallPipeline']!), []);
+    assert.deepEqual(needs(templates['RollcallWiring']!), ['RollcallAuth', 'RollcallPipeline']);
+    assert.equal(printed, '');
+  });
+
+  test('the wiring attaches both functions', () => {
+    const triggers = only(templates['RollcallWiring']!, 'Custom::CognitoTriggers');
+    assert.match(text(triggers['PostConfirmation']), /^<RollcallPipeline:.*Producer/);
+    assert.match(text(triggers['PreSignUp']), /^<RollcallPipeline:.*PreSignUp/);
+    assert.match(triggers['PoolDefinition'], /^[0-9a-f]{64}$/);
+  });
+
+  test("the wiring runs again exactly when the pool's part of its template changes", () => {
+    const definition = (change: (auth: AuthStack) => void): string => {
+      const app = new App({ analyticsReporting: false, outdir: temporaryFolder() });
+      const auth = new AuthStack(app, 'Auth', { triggers: undefined });
+      const other = new Stack(app, 'Other');
+      new CfnOutput(other, 'Definition', { value: auth.poolDefinition });
+      change(auth);
+      return app.synth().getStackByName('Other').template.Outputs.Definition.Value;
+    };
+    const before = definition(() => {});
+    assert.equal(definition((auth) => new CfnOutput(auth, 'More', { value: 'more' })), before, 'the stack has changed, and the pool has not');
+    // Comes to the pool at the very end of the synth.
+    assert.notEqual(definition((auth) => Tags.of(auth).add('team', 'identity')), before);
+  });
+
+  test('Cognito may call each function before it is attached, and only that pool may', () => {
+    const wiring = templates['RollcallWiring']!;
+    const permissions = resourcesOf(wiring, 'AWS::Lambda::Permission');
+    assert.equal(permissions.length, 2);
+    for (const [, { SourceArn, SourceAccount }] of permissions) {
+      assert.match(text(SourceArn), /userpool\/<RollcallAuth:/);
+      assert.equal(text(SourceAccount), '<AWS::AccountId>');
+    }
+    const [, resource] = Object.entries(wiring.Resources).find(([, { Type }]) => Type === 'Custom::CognitoTriggers')!;
+    assert.deepEqual([resource.DependsOn].flat().sort(), permissions.map(([id]) => id).sort());
+  });
+
+  test('the pool does not go with its stack, and its users neither', () => {
+    const pool = Object.values(templates['RollcallAuth']!.Resources).find(({ Type }) => Type === 'AWS::Cognito::UserPool')! as any;
+    assert.deepEqual([pool.DeletionPolicy, pool.UpdateReplacePolicy, pool.Properties.DeletionProtection], ['Retain', 'Retain', 'ACTIVE']);
+    assert.equal(pool.Properties.LambdaConfig, undefined, 'triggers in the template would be fought over');
+  });
+
+  test('the alarm about a silent trigger knows the client', () => {
+    const [[, alarm]] = resourcesOf(templates['RollcallWiring']!, 'AWS::CloudWatch::Alarm') as [[string, Record<string, any>]];
+    assert.match(JSON.stringify(alarm['Metrics']), /RollcallAuth:ExportsOutputRefUsersApp/);
+  });
+});
+
+describe('a pool of this app, native', () => {
+  const { templates, printed } = synthesize({ pool: 'example', triggers: 'native', 'pre-sign-up': 'yes' });
+  const auth = templates['RollcallAuth']!;
+
+  test('the pool knows the functions, which know nothing of it, and nobody updates it from outside', () => {
+    assert.deepEqual(Object.keys(templates).sort(), ['RollcallAuth', 'RollcallPipeline']);
+    assert.deepEqual(needs(auth), ['RollcallPipeline']);
+    assert.deepEqual(needs(templates['RollcallPipeline']!), []);
+    for (const template of Object.values(templates)) {
+      assert.deepEqual(resourcesOf(template, 'Custom::CognitoTriggers'), []);
+      assert.ok(!JSON.stringify(template).includes('cognito-idp:UpdateUserPool'));
+    }
+    assert.equal(printed, '');
+  });
+
+  test("the pool's own template names both functions, and lets that pool call them", () => {
+    const { PostConfirmation, PreSignUp } = only(auth, 'AWS::Cognito::UserPool')['LambdaConfig'];
+    assert.match(text(PostConfirmation), /^<RollcallPipeline:.*Producer/);
+    assert.match(text(PreSignUp), /^<RollcallPipeline:.*PreSignUp/);
+    const permissions = resourcesOf(auth, 'AWS::Lambda::Permission');
+    assert.equal(permissions.length, 2);
+    for (const [, { SourceArn }] of permissions) assert.match(text(SourceArn), /userpool\/<Users/);
+  });
+});
+
+describe('without the CDK', () => {
+  const { template, templates, out, printed } = synthesize({ code: 'bucket', pool: 'example' });
+
+  test('each function comes from the given bucket, under a name that changes with its content', () => {
+    for (const made of Object.values(templates)) {
+      for (const [id, { Code }] of resourcesOf(made, 'AWS::Lambda::Function')) {
+        assert.deepEqual(Code.S3Bucket, { Ref: 'CodeBucket' }, id);
+        const [prefix, name] = Code.S3Key['Fn::Join'][1];
+        assert.deepEqual(prefix, { Ref: 'CodePrefix' });
+        const digest = createHash('sha256').update(readFileSync(join(out, name))).digest('hex');
+        assert.equal(name, `${name.slice(0, -21)}-${digest.slice(0, 16)}.zip`, id);
+      }
+    }
+    assert.equal(readdirSync(out).filter((file) => file.endsWith('.zip')).length, FUNCTIONS.length);
+    assert.equal(printed, '');
+  });
+
+  test('nothing asks for a bootstrapped account', () => {
+    assert.ok(!JSON.stringify(templates).includes('cdk-bootstrap'));
+    assert.ok(!JSON.stringify(templates).includes('cdk-hnb659fds'));
+    assert.ok(template.Parameters['CodeBucket']);
+  });
+});
