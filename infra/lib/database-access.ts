@@ -54,16 +54,21 @@ function iam(stack: Stack): DatabaseAccess {
     allowedPattern: '(db|cluster|prx)-[A-Za-z0-9]+',
     constraintDescription: 'Give the resource id of the configuration tab, such as cluster-ABCDEFGHIJKL01234, and not the name.',
   }).valueAsString;
+  return {
+    environment: { DATABASE_AUTH: 'iam', DATABASE_USER: user, ...place(stack, 'required') },
+    may: [mayLogIn(stack, resource, user)],
+  };
+}
+
+/** Logging in with a token as one user, at the database that IAM calls by this resource id. */
+export function mayLogIn(stack: Stack, resourceId: string, user: string): Permission {
   const on = stack.formatArn({
     service: 'rds-db',
     resource: 'dbuser',
-    resourceName: `${resource}/${user}`,
+    resourceName: `${resourceId}/${user}`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
-  return {
-    environment: { DATABASE_AUTH: 'iam', DATABASE_USER: user, ...place(stack, 'required') },
-    may: [{ actions: ['rds-db:connect'], on }],
-  };
+  return { actions: ['rds-db:connect'], on };
 }
 
 type Need = 'required' | 'optional';
