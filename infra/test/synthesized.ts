@@ -36,8 +36,8 @@ export function writeDummyZip(folder: string, name: string): void {
   writeFileSync(join(folder, `${name}.zip`), Buffer.concat([end, Buffer.from(name)]));
 }
 
-export function runApp(context: Record<string, unknown>, out: string): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, ['--import', 'tsx', 'bin/rollcall.ts'], {
+export function runApp(context: Record<string, unknown>, out: string, app = 'bin/rollcall.ts'): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, ['--import', 'tsx', app], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify(context) },
@@ -60,6 +60,6 @@ export function text(value: any): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if ('Ref' in value) return `<${value.Ref}>`;
   if ('Fn::GetAtt' in value) return `<${value['Fn::GetAtt'].join('.')}>`;
-  if ('Fn::Join' in value) return value['Fn::Join'][1].map(text).join(value['Fn::Join'][0]);
+  if (Array.isArray(value['Fn::Join']?.[1])) return value['Fn::Join'][1].map(text).join(value['Fn::Join'][0]);
   return JSON.stringify(value);
 }
