@@ -14,7 +14,7 @@ export interface Subnets {
  * None of these can be limited to a resource: the interfaces do not exist before, and their names are Lambda's.
  * Source: "Required IAM permissions" in "Giving Lambda functions access to resources in an Amazon VPC".
  */
-const INTERFACES: Permission = {
+export const INTERFACES: Permission = {
   actions: [
     'ec2:AssignPrivateIpAddresses',
     'ec2:CreateNetworkInterface',

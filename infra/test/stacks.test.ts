@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { App, CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import { App, CfnOutput, Tags } from 'aws-cdk-lib';
 import { AuthStack } from '../lib/auth-stack.ts';
 import { FUNCTIONS } from '../lib/packages.ts';
 import { resourcesOf, synthesize, temporaryFolder, type Template, text } from './synthesized.ts';
@@ -43,10 +43,9 @@ describe('a pool of this app, attached', () => {
     const definition = (change: (auth: AuthStack) => void): string => {
       const app = new App({ analyticsReporting: false, outdir: temporaryFolder() });
       const auth = new AuthStack(app, 'Auth', { triggers: undefined });
-      const other = new Stack(app, 'Other');
-      new CfnOutput(other, 'Definition', { value: auth.poolDefinition });
+      new CfnOutput(auth, 'Definition', { value: auth.poolDefinition });
       change(auth);
-      return app.synth().getStackByName('Other').template.Outputs.Definition.Value;
+      return app.synth().getStackByName('Auth').template.Outputs.Definition.Value;
     };
     const before = definition(() => {});
     assert.equal(definition((auth) => new CfnOutput(auth, 'More', { value: 'more' })), before, 'the stack has changed, and the pool has not');

@@ -35,7 +35,7 @@ export function writeDummyZip(folder: string, name: string): void {
   writeFileSync(join(folder, `${name}.zip`), Buffer.concat([end, Buffer.from(name)]));
 }
 
-/** A folder as \`cargo xtask package\` leaves it, with zips that hold nothing. */
+/** A folder as `cargo xtask package` leaves it, with zips that hold nothing. */
 export function dummyPackages(): string {
   const folder = temporaryFolder();
   for (const name of FUNCTIONS) writeDummyZip(folder, name);
@@ -43,11 +43,11 @@ export function dummyPackages(): string {
   return folder;
 }
 
-export function runApp(context: Record<string, unknown>, out: string): SpawnSyncReturns<string> {
+export function runApp(context: Record<string, unknown>, out: string, variables: Record<string, string> = {}): SpawnSyncReturns<string> {
   return spawnSync(process.execPath, ['--import', 'tsx', 'bin/rollcall.ts'], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     encoding: 'utf8',
-    env: { PATH: process.env['PATH'], CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify(context) },
+    env: { PATH: process.env['PATH'], CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify(context), ...variables },
   });
 }
 
@@ -59,10 +59,10 @@ export interface Synthesized {
   readonly templates: Record<string, Template>;
 }
 
-/** One synth with this context; call it once per suite. */
-export function synthesize(context: Record<string, unknown> = {}): Synthesized {
+/** One synth with this context and these variables; call it once per suite. */
+export function synthesize(context: Record<string, unknown> = {}, variables: Record<string, string> = {}): Synthesized {
   const out = temporaryFolder();
-  const run = runApp({ functions: dummyPackages(), ...context }, out);
+  const run = runApp({ functions: dummyPackages(), ...context }, out, variables);
   if (run.status !== 0) throw new Error(`the synth failed:\n${run.stderr}`);
   const files = readdirSync(out).filter((file) => file.endsWith('.template.json'));
   const read = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8')) as Template;
@@ -83,6 +83,6 @@ export function text(value: any): string {
   if ('Ref' in value) return `<${value.Ref}>`;
   if ('Fn::GetAtt' in value) return `<${value['Fn::GetAtt'].join('.')}>`;
   if ('Fn::ImportValue' in value) return `<${value['Fn::ImportValue']}>`;
-  if ('Fn::Join' in value) return value['Fn::Join'][1].map(text).join(value['Fn::Join'][0]);
+  if (Array.isArray(value['Fn::Join']?.[1])) return value['Fn::Join'][1].map(text).join(value['Fn::Join'][0]);
   return JSON.stringify(value);
 }

@@ -16,10 +16,10 @@ use crate::toolbox::{Node, Python, succeed};
 use crate::{REGION, assets, cache, clone};
 
 /// The binaries that the CDK app may deploy.
-const FUNCTIONS: [&str; 4] = ["producer", "pre-sign-up", "consumer", "trigger-wiring"];
+const FUNCTIONS: [&str; 5] = ["producer", "pre-sign-up", "consumer", "migrate", "trigger-wiring"];
 
-/// The binary that brings the database to the schema the consumer expects.
-const MIGRATE: &str = "migrate";
+/// What the zips are built for, as the CDK app reads it beside them.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 /// The stack's name in the CDK app.
 const ARTIFACT: &str = "RollcallPipeline";
@@ -57,10 +57,9 @@ pub struct Outputs {
 /// The workspace's binaries by name.
 pub(crate) type Binaries = BTreeMap<String, PathBuf>;
 
-/// Builds the functions and `migrate` and says where they are.
+/// Builds the functions and says where they are.
 pub(crate) fn build_binaries(run: &Run) -> anyhow::Result<Binaries> {
-    let wanted: Vec<_> = FUNCTIONS.into_iter().chain([MIGRATE]).collect();
-    build(&wanted, fs::File::create(run.log("build"))?.into())
+    build(&FUNCTIONS, fs::File::create(run.log("build"))?.into())
         .map_err(|error| error.context(format!("building the functions failed; {}", run.explain("build"))))
 }
 
@@ -145,6 +144,7 @@ pub(crate) fn synthesize(
         let binary = binaries.get(name).with_context(|| format!("there is no binary `{name}`"))?;
         zip_function(python, binary, &functions.join(format!("{name}.zip")))?;
     }
+    fs::write(functions.join("architecture"), ARCHITECTURE).context("saying what the functions are built for")?;
     let assembly = kept.join(format!("cdk.out-{}", triggers.context()));
     let key_file = kept.join(format!("cdk.key-{}", triggers.context()));
     let key = synthesis_key(node, &functions)?;
@@ -256,12 +256,6 @@ fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Brings the database to the schema that the consumer expects.
-pub(crate) fn migrate(binaries: &Binaries, database_url: &str) -> anyhow::Result<()> {
-    let binary = binaries.get(MIGRATE).context("there is no binary `migrate`")?;
-    succeed(Command::new(binary).env("DATABASE_URL", database_url)).context("migrating the database").map(|_| ())
 }
 
 /// A deployment in LocalStack. In a LocalStack that was running already, dropping this deletes it.

@@ -191,14 +191,8 @@ impl Stack {
             ("BatchWindowSeconds", options.batch_window_seconds.to_string()),
             ("MaximumConcurrency", options.maximum_concurrency.to_string()),
         ];
-        let Deployment { outputs, hold } = scope(|threads| {
-            let migration = threads
-                .spawn(|| step(progress, "migrate the database", || pipeline::migrate(&binaries, &database_url)));
-            let deployment = step(progress, "deploy the stack", || {
-                pipeline::deploy(run, parts.python, &installation, &localstack, &assembly, &parameters)
-            });
-            joined(migration)?;
-            deployment
+        let Deployment { outputs, hold } = step(progress, "deploy the stack", || {
+            pipeline::deploy(run, parts.python, &installation, &localstack, &assembly, &parameters)
         })?;
         Ok(Self {
             aws_endpoint: localstack.endpoint().to_owned(),
