@@ -1,11 +1,12 @@
 //! Publishing within a budget: EventBridge first, the consumer's queue when EventBridge does not take the event.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_eventbridge::{
     error::{ProvideErrorMetadata, SdkError},
     types::PutEventsRequestEntry,
 };
+use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
@@ -158,11 +159,15 @@ impl Publisher {
             Envelope::around(publication.detail, publication.event_id, &time, publication.account, &self.region);
         let body = serde_json::to_string(&envelope)
             .map_err(|_| PublishError::Rejected { service: "SQS", code: "Unserializable".to_owned() })?;
-        until("SQS", deadline, || async {
-            self.sqs.send_message().queue_url(queue_url).message_body(&body).send().await.map_err(|e| verdict(&e))?;
-            Ok(())
-        })
-        .await
+        // EventBridge would have put it there, and Lambda goes on with the trace.
+        let trace = publication.trace_header.and_then(|header| {
+            MessageSystemAttributeValue::builder().data_type("String").string_value(header).build().ok()
+        });
+        let attributes =
+            trace.map(|trace| HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, trace)]));
+        let message = self.sqs.send_message().queue_url(queue_url).message_body(body);
+        let message = message.set_message_system_attributes(attributes);
+        until("SQS", deadline, || async { message.clone().send().await.map(|_| ()).map_err(|e| verdict(&e)) }).await
     }
 }
 

@@ -16,6 +16,9 @@ const PUT_EVENTS: &str = "AWSEvents.PutEvents";
 const SEND_MESSAGE: &str = "AmazonSQS.SendMessage";
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../producer/fixtures/cognito");
 
+/// As Lambda hands it to the function.
+const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+
 fn accepted(call: &Call) -> Answer {
     Answer::Reply(
         200,
@@ -74,6 +77,7 @@ async fn invoke(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     context.deadline = u64::try_from((now + Duration::from_secs(5)).as_millis()).unwrap();
     "arn:aws:lambda:eu-west-1:123456789012:function:rollcall-producer".clone_into(&mut context.invoked_function_arn);
+    context.xray_trace_id = Some(TRACE.to_owned());
     let payload = RawValue::from_string(event.trim_end().to_owned()).unwrap();
     let (line, lines) = mpsc::channel();
     let metrics = Metrics::written_by(&environment, move |text| line.send(text.to_owned()).unwrap());
@@ -186,6 +190,24 @@ async fn the_fallback_writes_the_same_envelope_that_eventbridge_would_have_deliv
     assert_eq!(envelope["source"], "rollcall");
     let sent: Value = serde_json::from_str(run.calls[0].body["Entries"][0]["Detail"].as_str().unwrap()).unwrap();
     assert_eq!(envelope["detail"], sent);
+}
+
+#[tokio::test]
+async fn the_trace_goes_with_the_event_on_both_roads() {
+    let event = fixture("01-email-pool.json");
+    let run = invoke(&event, &[], |call, _| accepted(call)).await;
+    assert_eq!(run.calls[0].body["Entries"][0]["TraceHeader"], TRACE);
+    let run =
+        invoke(
+            &event,
+            &[],
+            |call, _| {
+                if call.operation == PUT_EVENTS { entry_failed("NotAuthorized") } else { accepted(call) }
+            },
+        )
+        .await;
+    let attributes = &run.sends()[0].body["MessageSystemAttributes"];
+    assert_eq!(attributes["AWSTraceHeader"]["StringValue"], TRACE, "{attributes}");
 }
 
 #[tokio::test]
