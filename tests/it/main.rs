@@ -14,6 +14,7 @@ mod bench_replay;
 mod classification;
 mod concurrency;
 mod connections;
+mod deployment;
 mod existing_table;
 mod failures;
 mod kill_points;

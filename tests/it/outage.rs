@@ -27,7 +27,7 @@ fn lasts(receives: u32, random: &mut fastrand::Rng) -> Duration {
 
 #[test]
 fn eight_hours_without_a_database_put_no_healthy_message_among_the_dead_letters() {
-    let receives = max_receive_count(&Stack::shared().unwrap().folder().join("cdk.out"));
+    let receives = max_receive_count(&Stack::shared().unwrap().assembly);
     let mut lives: Vec<_> = (0..MESSAGES).map(|seed| lasts(receives, &mut fastrand::Rng::with_seed(seed))).collect();
     lives.sort_unstable();
     let hours = |life: Duration| life.as_secs_f64() / 3_600.0;

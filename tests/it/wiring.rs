@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    sync::OnceLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -10,7 +9,11 @@ use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use lambda_runtime::{Context, LambdaEvent};
 use pipeline_tests::{
     mailbox::{Letter, Mailbox},
-    moto::{Moto, user_pool_model},
+    moto::{
+        Moto,
+        pool::{Pool, THEIRS, every_setting},
+        user_pool_model,
+    },
     runtime_api,
 };
 use rollcall_aws_runtime::{
@@ -22,72 +25,13 @@ use trigger_wiring::{handle, image::DESCRIBED_ONLY, pool::Cognito};
 
 const JUDGE: &str = "arn:aws:lambda:us-east-1:123456789012:function:rollcall-pre-sign-up";
 const PRODUCER: &str = "arn:aws:lambda:us-east-1:123456789012:function:rollcall-producer";
-const THEIRS: &str = "arn:aws:lambda:us-east-1:123456789012:function:theirs";
 
 /// Settings that the pool of these tests leaves out, and why.
 const NOT_SET: [(&str, &str); 1] =
     [("DcrConfiguration", "is kept by not being sent, and moto resets it; `wiring_faults` has a pool with it")];
 
-/// Stands for the settings that only GetUserPoolMfaConfig describes.
-const MFA: &str = "(GetUserPoolMfaConfig)";
-
 fn moto() -> &'static Moto {
-    static MOTO: OnceLock<Moto> = OnceLock::new();
-    MOTO.get_or_init(|| Moto::start().unwrap())
-}
-
-/// Every setting that an update can reset, each at another value than its default.
-fn every_setting() -> Value {
-    json!({
-        "Policies": {
-            "PasswordPolicy": {
-                "MinimumLength": 14, "RequireUppercase": false, "RequireLowercase": true, "RequireNumbers": false,
-                "RequireSymbols": false, "PasswordHistorySize": 5, "TemporaryPasswordValidityDays": 2,
-            },
-            "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"] },
-        },
-        "DeletionProtection": "ACTIVE",
-        "LambdaConfig": {
-            "PreAuthentication": THEIRS,
-            "CustomMessage": THEIRS,
-            "PreTokenGeneration": THEIRS,
-            "PreTokenGenerationConfig": { "LambdaVersion": "V2_0", "LambdaArn": THEIRS },
-            "CustomEmailSender": { "LambdaVersion": "V1_0", "LambdaArn": THEIRS },
-            "KMSKeyID": "arn:aws:kms:us-east-1:123456789012:key/1",
-        },
-        "AutoVerifiedAttributes": ["email", "phone_number"],
-        "VerificationMessageTemplate": {
-            "SmsMessage": "code {####}", "EmailMessage": "code {####}", "EmailSubject": "Your code",
-            "DefaultEmailOption": "CONFIRM_WITH_CODE",
-        },
-        "SmsVerificationMessage": "code {####}",
-        "EmailVerificationMessage": "code {####}",
-        "EmailVerificationSubject": "Your code",
-        "SmsAuthenticationMessage": "sign in with {####}",
-        "UserAttributeUpdateSettings": { "AttributesRequireVerificationBeforeUpdate": ["email"] },
-        "MfaConfiguration": "OPTIONAL",
-        "DeviceConfiguration": { "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": false },
-        "EmailConfiguration": {
-            "SourceArn": "arn:aws:ses:us-east-1:123456789012:identity/example.com", "ReplyToEmailAddress": "help@example.com",
-            "EmailSendingAccount": "DEVELOPER", "From": "Example <no-reply@example.com>", "ConfigurationSet": "pool",
-        },
-        "SmsConfiguration": {
-            "SnsCallerArn": "arn:aws:iam::123456789012:role/sms", "ExternalId": "pool", "SnsRegion": "us-east-1",
-        },
-        "UserPoolTags": { "team": "identity", "cost": "" },
-        "AdminCreateUserConfig": {
-            "AllowAdminCreateUserOnly": false, "UnusedAccountValidityDays": 2,
-            "InviteMessageTemplate": { "SMSMessage": "{username} {####}", "EmailMessage": "{username} {####}", "EmailSubject": "Welcome" },
-        },
-        "UserPoolAddOns": {
-            "AdvancedSecurityMode": "ENFORCED", "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "AUDIT" },
-        },
-        "AccountRecoverySetting": { "RecoveryMechanisms": [{ "Priority": 1, "Name": "verified_email" }] },
-        "UserPoolTier": "PLUS",
-        "KeyConfiguration": { "KeyType": "CUSTOMER_MANAGED_KEY", "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/2" },
-        "IssuerConfiguration": { "Type": "UPDATED" },
-        "AcrConfiguration": { "Level1": { "AcrValue": "urn:example:bronze" } },
-    })
+    Moto::shared().unwrap()
 }
 
 /// The function's environment.
@@ -101,97 +45,63 @@ fn variables() -> [(&'static str, &'static str); 5] {
     ]
 }
 
-/// A pool in moto, and its description at this moment.
-struct Pool(String);
+fn pool(settings: &Value) -> Pool<'static> {
+    Pool::create(moto(), settings).unwrap()
+}
 
-impl Pool {
-    fn new(settings: &Value) -> Self {
-        let mut request = settings.clone();
-        request["PoolName"] = json!("people");
-        let answer = moto().call("CreateUserPool", &request).unwrap();
-        Self(answer["UserPool"]["Id"].as_str().unwrap().to_owned())
-    }
+fn properties(pool: &Pool<'_>, more: &Value) -> Value {
+    let mut properties = json!({ "ServiceToken": "arn:…", "UserPoolId": pool.id, "PoolDefinition": "1" });
+    properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    properties
+}
 
-    fn call(&self, operation: &str, mut request: Value) -> Value {
-        request["UserPoolId"] = json!(self.0);
-        moto().call(operation, &request).unwrap()
+fn event(pool: &Pool<'_>, kind: &str, (new, old): (&Value, Option<&Value>), mailbox: &Mailbox) -> Value {
+    let mut event = json!({
+        "RequestType": kind,
+        "ResponseURL": mailbox.url(),
+        "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/backend/1",
+        "RequestId": "request-1",
+        "LogicalResourceId": "Triggers",
+        "ResourceType": "Custom::CognitoTriggers",
+        "ResourceProperties": properties(pool, new),
+    });
+    if kind != "Create" {
+        event["PhysicalResourceId"] = json!(format!("cognito-triggers:{}", pool.id));
     }
+    if let Some(old) = old {
+        event["OldResourceProperties"] = properties(pool, old);
+    }
+    event
+}
 
-    /// What an update can change.
-    fn settings(&self) -> Map<String, Value> {
-        let Value::Object(mut description) = self.call("DescribeUserPool", json!({}))["UserPool"].take() else {
-            panic!()
-        };
-        description.retain(|setting, _| !DESCRIBED_ONLY.contains(&setting.as_str()));
-        let mfa = self.call("GetUserPoolMfaConfig", json!({}));
-        description.insert(MFA.to_owned(), mfa);
-        // The old name of Policies.PasswordPolicy.TemporaryPasswordValidityDays: Cognito refuses to be sent both, and describes both.
-        // moto describes what it was sent.
-        description
-            .get_mut("AdminCreateUserConfig")
-            .and_then(Value::as_object_mut)
-            .and_then(|config| config.remove("UnusedAccountValidityDays"));
-        description
-    }
+/// Has the custom resource carry out a request, and gives back CloudFormation's letter.
+async fn request(pool: &Pool<'_>, kind: &str, new: &Value, old: Option<&Value>) -> Letter {
+    let mailbox = Mailbox::open().await.unwrap();
+    let event = event(pool, kind, (new, old), &mailbox);
+    let environment = Environment::from_iter(variables());
+    let cognito = Cognito::new(&sdk_config(&environment).unwrap(), connector(Roots::Amazon).unwrap());
+    let mut context = Context::default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    context.deadline = u64::try_from((now + Duration::from_mins(1)).as_millis()).unwrap();
+    handle(LambdaEvent::new(event, context), &cognito).await.unwrap();
+    let letters = mailbox.letters();
+    assert_eq!(letters.len(), 1, "one answer, and no more");
+    letters[0].clone()
+}
 
-    fn triggers(&self) -> Value {
-        self.settings()["LambdaConfig"].clone()
-    }
+/// The same, and it must succeed.
+async fn succeed(pool: &Pool<'_>, kind: &str, new: &Value, old: Option<&Value>) -> String {
+    let letter = request(pool, kind, new, old).await;
+    assert_eq!(letter.body["Status"], "SUCCESS", "{kind}: {}", letter.body);
+    assert_eq!(letter.body["PhysicalResourceId"], format!("cognito-triggers:{}", pool.id));
+    letter.body["Reason"].as_str().unwrap().to_owned()
+}
 
-    fn properties(&self, more: &Value) -> Value {
-        let mut properties = json!({ "ServiceToken": "arn:…", "UserPoolId": self.0, "PoolDefinition": "1" });
-        properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        properties
-    }
-
-    fn event(&self, kind: &str, properties: &Value, old: Option<&Value>, mailbox: &Mailbox) -> Value {
-        let mut event = json!({
-            "RequestType": kind,
-            "ResponseURL": mailbox.url(),
-            "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/backend/1",
-            "RequestId": "request-1",
-            "LogicalResourceId": "Triggers",
-            "ResourceType": "Custom::CognitoTriggers",
-            "ResourceProperties": self.properties(properties),
-        });
-        if kind != "Create" {
-            event["PhysicalResourceId"] = json!(format!("cognito-triggers:{}", self.0));
-        }
-        if let Some(old) = old {
-            event["OldResourceProperties"] = self.properties(old);
-        }
-        event
-    }
-
-    /// Has the custom resource carry out a request, and gives back CloudFormation's letter.
-    async fn request(&self, kind: &str, properties: &Value, old: Option<&Value>) -> Letter {
-        let mailbox = Mailbox::open().await.unwrap();
-        let event = self.event(kind, properties, old, &mailbox);
-        let environment = Environment::from_iter(variables());
-        let cognito = Cognito::new(&sdk_config(&environment).unwrap(), connector(Roots::Amazon).unwrap());
-        let mut context = Context::default();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        context.deadline = u64::try_from((now + Duration::from_mins(1)).as_millis()).unwrap();
-        handle(LambdaEvent::new(event, context), &cognito).await.unwrap();
-        let letters = mailbox.letters();
-        assert_eq!(letters.len(), 1, "one answer, and no more");
-        letters[0].clone()
-    }
-
-    /// The same, and it must succeed.
-    async fn succeed(&self, kind: &str, properties: &Value, old: Option<&Value>) -> String {
-        let letter = self.request(kind, properties, old).await;
-        assert_eq!(letter.body["Status"], "SUCCESS", "{kind}: {}", letter.body);
-        assert_eq!(letter.body["PhysicalResourceId"], format!("cognito-triggers:{}", self.0));
-        letter.body["Reason"].as_str().unwrap().to_owned()
-    }
-
-    async fn fail(&self, kind: &str, properties: &Value) -> String {
-        let letter = self.request(kind, properties, None).await;
-        assert_eq!(letter.body["Status"], "FAILED", "{kind}: {}", letter.body);
-        assert_eq!(letter.body["PhysicalResourceId"], format!("cognito-triggers:{}", self.0));
-        letter.body["Reason"].as_str().unwrap().to_owned()
-    }
+async fn fail(pool: &Pool<'_>, kind: &str, new: &Value) -> String {
+    let letter = request(pool, kind, new, None).await;
+    assert_eq!(letter.body["Status"], "FAILED", "{kind}: {}", letter.body);
+    assert_eq!(letter.body["PhysicalResourceId"], format!("cognito-triggers:{}", pool.id));
+    letter.body["Reason"].as_str().unwrap().to_owned()
 }
 
 /// The pool's own triggers with ours among them.
@@ -239,28 +149,28 @@ fn table(steps: &[(&str, Map<String, Value>)]) -> Table {
 
 #[tokio::test]
 async fn attaching_and_detaching_leaves_every_other_setting_of_the_pool_as_it_was() {
-    let pool = Pool::new(&every_setting());
+    let pool = pool(&every_setting());
     let mfa = json!({ "SoftwareTokenMfaConfiguration": { "Enabled": true }, "MfaConfiguration": "OPTIONAL" });
-    pool.call("SetUserPoolMfaConfig", mfa);
-    let before = pool.settings();
+    pool.call("SetUserPoolMfaConfig", mfa).unwrap();
+    let before = pool.settings().unwrap();
     let both = json!({ "PreSignUp": JUDGE, "PostConfirmation": PRODUCER });
     let one = json!({ "PostConfirmation": PRODUCER });
 
-    assert_eq!(pool.succeed("Create", &both, None).await, "PreSignUp set, PostConfirmation set");
-    let attached = pool.settings();
+    assert_eq!(succeed(&pool, "Create", &both, None).await, "PreSignUp set, PostConfirmation set");
+    let attached = pool.settings().unwrap();
     assert_eq!(attached["LambdaConfig"], with_ours(&[("PreSignUp", JUDGE), ("PostConfirmation", PRODUCER)]));
 
     let again = json!({ "PreSignUp": JUDGE, "PostConfirmation": PRODUCER, "PoolDefinition": "2" });
-    let reason = pool.succeed("Update", &again, Some(&both)).await;
+    let reason = succeed(&pool, "Update", &again, Some(&both)).await;
     assert!(reason.contains("nothing was sent"), "{reason}");
-    assert_eq!(pool.settings(), attached);
+    assert_eq!(pool.settings().unwrap(), attached);
 
-    assert_eq!(pool.succeed("Update", &one, Some(&again)).await, "PreSignUp removed");
-    let dropped = pool.settings();
+    assert_eq!(succeed(&pool, "Update", &one, Some(&again)).await, "PreSignUp removed");
+    let dropped = pool.settings().unwrap();
     assert_eq!(dropped["LambdaConfig"], with_ours(&[("PostConfirmation", PRODUCER)]));
 
-    assert_eq!(pool.succeed("Delete", &one, None).await, "PostConfirmation removed");
-    let detached = pool.settings();
+    assert_eq!(succeed(&pool, "Delete", &one, None).await, "PostConfirmation removed");
+    let detached = pool.settings().unwrap();
 
     println!(
         "{}",
@@ -280,10 +190,10 @@ async fn attaching_and_detaching_leaves_every_other_setting_of_the_pool_as_it_wa
 
 #[tokio::test]
 async fn the_cognito_of_these_tests_resets_what_an_update_is_not_sent() {
-    let pool = Pool::new(&every_setting());
-    let before = pool.settings();
-    pool.call("UpdateUserPool", json!({ "LambdaConfig": { "PostConfirmation": PRODUCER } }));
-    let after = pool.settings();
+    let pool = pool(&every_setting());
+    let before = pool.settings().unwrap();
+    pool.call("UpdateUserPool", json!({ "LambdaConfig": { "PostConfirmation": PRODUCER } })).unwrap();
+    let after = pool.settings().unwrap();
     println!("{}", table(&[("before", before.clone()), ("UpdateUserPool with LambdaConfig alone", after.clone())]));
     let lost: Vec<_> =
         before.iter().filter(|(name, value)| after.get(*name) != Some(*value)).map(|(name, _)| name).collect();
@@ -294,44 +204,41 @@ async fn the_cognito_of_these_tests_resets_what_an_update_is_not_sent() {
 async fn a_trigger_that_belongs_to_somebody_else_is_refused_by_name_and_replaced_only_by_force() {
     let mut settings = every_setting();
     settings["LambdaConfig"]["PostConfirmation"] = json!(THEIRS);
-    let pool = Pool::new(&settings);
-    let before = pool.settings();
+    let pool = pool(&settings);
+    let before = pool.settings().unwrap();
     let ours = json!({ "PreSignUp": JUDGE, "PostConfirmation": PRODUCER });
-    let reason = pool.fail("Create", &ours).await;
+    let reason = fail(&pool, "Create", &ours).await;
     assert!(reason.contains(&format!("PostConfirmation already calls {THEIRS}, which is not ours")), "{reason}");
-    assert_eq!(pool.settings(), before, "a refusal changes nothing, PreSignUp included");
+    assert_eq!(pool.settings().unwrap(), before, "a refusal changes nothing, PreSignUp included");
     // CloudFormation takes back what failed.
-    pool.succeed("Delete", &ours, None).await;
-    assert_eq!(pool.settings(), before);
+    succeed(&pool, "Delete", &ours, None).await;
+    assert_eq!(pool.settings().unwrap(), before);
 
     let forced = json!({ "PreSignUp": JUDGE, "PostConfirmation": PRODUCER, "Force": "true" });
-    pool.succeed("Create", &forced, None).await;
-    assert_eq!(pool.triggers(), with_ours(&[("PreSignUp", JUDGE), ("PostConfirmation", PRODUCER)]));
+    succeed(&pool, "Create", &forced, None).await;
+    assert_eq!(pool.triggers().unwrap(), with_ours(&[("PreSignUp", JUDGE), ("PostConfirmation", PRODUCER)]));
     // Somebody takes the trigger back by hand: it is theirs again, and our deletion leaves it.
     let mut theirs = with_ours(&[("PreSignUp", JUDGE)]);
     theirs["PostConfirmation"] = json!(THEIRS);
-    let mut request = pool.settings();
-    request.remove(MFA);
-    request.insert("LambdaConfig".to_owned(), theirs);
-    pool.call("UpdateUserPool", Value::Object(request));
-    assert_eq!(pool.succeed("Delete", &forced, None).await, "PreSignUp removed");
-    assert_eq!(pool.triggers(), with_ours(&[("PostConfirmation", THEIRS)]));
+    pool.set_triggers(theirs).unwrap();
+    assert_eq!(succeed(&pool, "Delete", &forced, None).await, "PreSignUp removed");
+    assert_eq!(pool.triggers().unwrap(), with_ours(&[("PostConfirmation", THEIRS)]));
 }
 
 #[tokio::test]
 async fn a_pool_that_is_gone_fails_a_deployment_and_not_a_deletion() {
-    let pool = Pool("us-east-1_Gone".to_owned());
+    let pool = Pool::with_id(moto(), "us-east-1_Gone");
     let ours = json!({ "PostConfirmation": PRODUCER });
     for kind in ["Create", "Update"] {
-        assert_eq!(pool.fail(kind, &ours).await, "the user pool us-east-1_Gone does not exist in us-east-1");
+        assert_eq!(fail(&pool, kind, &ours).await, "the user pool us-east-1_Gone does not exist in us-east-1");
     }
-    assert_eq!(pool.succeed("Delete", &ours, None).await, "the user pool does not exist any more");
+    assert_eq!(succeed(&pool, "Delete", &ours, None).await, "the user pool does not exist any more");
 }
 
 #[tokio::test]
 async fn the_answer_is_put_to_the_signed_url_as_cloudformation_wants_it() {
-    let pool = Pool::new(&json!({}));
-    let letter = pool.request("Create", &json!({ "PostConfirmation": PRODUCER }), None).await;
+    let pool = pool(&json!({}));
+    let letter = request(&pool, "Create", &json!({ "PostConfirmation": PRODUCER }), None).await;
     let signed = "PUT /arn%3Aaws%3Acloudformation/answer?AWSAccessKeyId=A&Signature=a%2Fb%3D HTTP/1.1";
     assert_eq!(letter.first_line, signed, "not one character of a signed URL may change");
     assert_eq!(letter.headers.get("content-type").map(String::as_str), Some(""), "the URL is signed for this one");
@@ -339,7 +246,7 @@ async fn the_answer_is_put_to_the_signed_url_as_cloudformation_wants_it() {
     let wanted = json!({
         "Status": "SUCCESS",
         "Reason": "PostConfirmation set",
-        "PhysicalResourceId": format!("cognito-triggers:{}", pool.0),
+        "PhysicalResourceId": format!("cognito-triggers:{}", pool.id),
         "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/backend/1",
         "RequestId": "request-1",
         "LogicalResourceId": "Triggers",
@@ -351,12 +258,12 @@ async fn the_answer_is_put_to_the_signed_url_as_cloudformation_wants_it() {
 #[tokio::test]
 async fn the_function_attaches_and_answers_in_a_process_of_its_own() {
     let function = runtime_api::binary("trigger-wiring").unwrap();
-    let (pool, mailbox) = (Pool::new(&every_setting()), Mailbox::open().await.unwrap());
-    let event = pool.event("Create", &json!({ "PostConfirmation": PRODUCER }), None, &mailbox).to_string();
+    let (pool, mailbox) = (pool(&every_setting()), Mailbox::open().await.unwrap());
+    let event = event(&pool, "Create", (&json!({ "PostConfirmation": PRODUCER }), None), &mailbox).to_string();
     let invocation = runtime_api::invoke(&function, &variables(), &event).await.unwrap();
     assert_eq!(invocation.answer.unwrap(), "null");
     assert_eq!(mailbox.letters()[0].body["Status"], "SUCCESS");
-    assert_eq!(pool.triggers(), with_ours(&[("PostConfirmation", PRODUCER)]));
+    assert_eq!(pool.triggers().unwrap(), with_ours(&[("PostConfirmation", PRODUCER)]));
 
     let invocation = runtime_api::invoke(&function, &variables(), "{}").await.unwrap();
     assert!(invocation.answer.unwrap_err()["errorMessage"].as_str().unwrap().contains("no `ResponseURL`"));

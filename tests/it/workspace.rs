@@ -75,7 +75,7 @@ fn sqlx_and_backoff_are_only_where_they_belong() {
 #[test]
 fn the_rule_of_the_template_matches_the_words_that_the_producer_publishes() {
     let stack = Stack::shared().unwrap();
-    let template = std::fs::read_to_string(stack.folder().join("cdk.out/RollcallPipeline.template.json")).unwrap();
+    let template = std::fs::read_to_string(stack.assembly.join("RollcallPipeline.template.json")).unwrap();
     let template: Value = serde_json::from_str(&template).unwrap();
     let resources = template["Resources"].as_object().unwrap().values();
     let rules: Vec<_> = resources.filter(|resource| resource["Type"] == "AWS::Events::Rule").collect();

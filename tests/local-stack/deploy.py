@@ -30,6 +30,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
 
+# What can be neither created nor updated, on AWS either.
+NEITHER_NOR = {"CREATE_FAILED", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"}
 
 # Types that LocalStack knows nothing of and that nothing else depends on: they look on, or keep copies.
 NOT_EMULATED = {"AWS::CloudWatch::Dashboard", "AWS::Events::Archive"}
@@ -58,9 +60,11 @@ def deploy(endpoint, stack, assembly, artifact, *parameters):
     endpoint.client("ssm").put_parameter(
         Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True)
     cloudformation = endpoint.client("cloudformation")
-    create_or_update(cloudformation, stack, template, parameters)
+    begun = create_or_update(cloudformation, stack, template, parameters)
     description = wait_until_settled(cloudformation, stack)
-    check_resources(endpoint, cloudformation, stack, description)
+    if begun:
+        check_operation(cloudformation, description)
+    check_resources(endpoint, cloudformation, stack)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
     print(json.dumps(outputs))
 
@@ -87,7 +91,15 @@ def upload_assets(endpoint, assembly, artifact):
 
 
 def create_or_update(cloudformation, stack, template, parameters):
-    call = cloudformation.update_stack if describe(cloudformation, stack) else cloudformation.create_stack
+    """Whether there is anything to do."""
+    status = (describe(cloudformation, stack) or {}).get("StackStatus")
+    if status == "ROLLBACK_COMPLETE":
+        print(f"stack `{stack}` was never created: deleting what its rollback has left of it", file=sys.stderr)
+        delete_and_wait(cloudformation, stack)
+        status = None
+    elif status in NEITHER_NOR:
+        raise Failure(f"stack `{stack}` is {status}: delete it first")
+    call = cloudformation.update_stack if status else cloudformation.create_stack
     pairs = [parameter.split("=", 1) for parameter in parameters]
     try:
         call(StackName=stack, TemplateURL=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
@@ -95,6 +107,8 @@ def create_or_update(cloudformation, stack, template, parameters):
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
             raise
+        return False
+    return True
 
 
 def describe(cloudformation, stack):
@@ -116,24 +130,44 @@ def wait_until_settled(cloudformation, stack):
     return description
 
 
-def check_resources(endpoint, cloudformation, stack, description):
-    """LocalStack may call a stack complete although a resource failed or was skipped: look at each of them."""
+def check_operation(cloudformation, description):
+    stack, status = description["StackName"], description["StackStatus"]
+    problems = failures(cloudformation, description["StackId"])
+    if problems or not status.endswith("_COMPLETE") or "ROLLBACK" in status:
+        why = description.get("StackStatusReason") or "no reason given"
+        raise Failure("\n  ".join([f"stack `{stack}` is {status}:", *problems, why]))
+
+
+def failures(cloudformation, stack_id):
+    """What has failed since the stack's last operation began, the first one first.
+
+    A rollback deletes the resource that failed, and its reason is in the events alone.
+    """
+    found = []
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
+    for event in (event for page in pages for event in page["StackEvents"]):  # the last one comes first
+        status, is_stack = event["ResourceStatus"], event.get("PhysicalResourceId") == stack_id
+        if is_stack and status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"):
+            break
+        if status.endswith("_FAILED") and not is_stack:
+            reason = event.get("ResourceStatusReason") or "no reason given"
+            found.append(f"{event['LogicalResourceId']} ({event['ResourceType']}): {status}: {reason}")
+    return found[::-1]
+
+
+def check_resources(endpoint, cloudformation, stack):
+    """LocalStack calls a stack complete although a resource was skipped or does not work: look at each of them."""
     resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
-    problems = [problem for resource in resources if (problem := problem_with(endpoint, resource))]
-    if not description["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in description["StackStatus"]:
-        problems.append(description.get("StackStatusReason") or "no reason given")
-    if problems:
-        raise Failure("\n  ".join([f"stack `{stack}` is {description['StackStatus']}:", *problems]))
+    if problems := [problem for resource in resources if (problem := problem_with(endpoint, resource))]:
+        raise Failure("\n  ".join([f"stack `{stack}` is not what it should be:", *problems]))
 
 
 def problem_with(endpoint, resource):
-    name = f"{resource['LogicalResourceId']} ({resource['ResourceType']})"
-    reason = resource.get("ResourceStatusReason") or "no reason given"
-    if resource["ResourceStatus"].endswith("FAILED"):
-        return f"{name}: {resource['ResourceStatus']}: {reason}"
-    if "deployed as a fallback" in reason and resource["ResourceType"] not in NOT_EMULATED:
-        return f"{name}: LocalStack does not emulate this type and skipped it"
-    if resource["ResourceType"] == "AWS::Lambda::Function":
+    skipped = "deployed as a fallback" in (resource.get("ResourceStatusReason") or "")
+    name, resource_type = resource["LogicalResourceId"], resource["ResourceType"]
+    if skipped and resource_type not in NOT_EMULATED:
+        return f"{name} ({resource_type}): LocalStack does not emulate this type and skipped it"
+    if resource_type == "AWS::Lambda::Function":
         return problem_with_function(endpoint, resource["PhysicalResourceId"])
     return None
 
@@ -147,11 +181,19 @@ def problem_with_function(endpoint, name):
 
 
 def delete(endpoint, stack):
-    cloudformation = endpoint.client("cloudformation")
+    delete_and_wait(endpoint.client("cloudformation"), stack)
+
+
+def delete_and_wait(cloudformation, stack):
+    description = describe(cloudformation, stack)
+    if description is None:
+        return
     cloudformation.delete_stack(StackName=stack)
-    description = wait_until_settled(cloudformation, stack)
+    stack_id = description["StackId"]  # a deleted stack is still described by its id
+    description = wait_until_settled(cloudformation, stack_id)
     if description and description["StackStatus"] != "DELETE_COMPLETE":
-        raise Failure(f"stack `{stack}` is {description['StackStatus']}, not deleted")
+        raise Failure("\n  ".join([f"stack `{stack}` is {description['StackStatus']}, not deleted:",
+                                   *failures(cloudformation, stack_id)]))
 
 
 def hold(endpoint, stack):

@@ -2,7 +2,7 @@
 //!
 //! [`Stack::start`] gives a running pipeline without Docker: `toolbox` finds Python, Node.js and Postgres, `cache`
 //! installs LocalStack and cognito-local once, `run` holds what one stack writes, `leash` keeps a service from
-//! outliving its owner, `pipeline` builds and deploys the CDK app, and [`standing`] keeps a stack up between commands.
+//! outliving its owner, `pipeline` builds what `deployment` deploys, and [`standing`] keeps a stack up between commands.
 
 mod cache;
 mod certificates;
@@ -10,6 +10,7 @@ pub mod clients;
 mod cognito;
 pub mod dead_letters;
 pub mod deadlocks;
+mod deployment;
 pub mod functions;
 mod http_request;
 mod leash;
@@ -35,6 +36,7 @@ mod stack;
 pub mod standing;
 pub mod summaries;
 pub mod tap;
+pub mod target;
 pub mod tcp_proxy;
 mod toolbox;
 pub mod wait;

@@ -1,11 +1,14 @@
 //! moto: a Cognito whose `UpdateUserPool` resets what it is not sent, as the real one does; and the service model of botocore that comes with it.
 
+pub mod pool;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde_json::Value;
 
 use crate::cache;
@@ -33,12 +36,25 @@ pub struct Moto {
 }
 
 impl Moto {
+    /// The one that all tests of a process share, started by the first that asks. Each makes pools of its own.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started; each test that asks hears why.
+    pub fn shared() -> anyhow::Result<&'static Self> {
+        static SHARED: OnceLock<Result<Moto, String>> = OnceLock::new();
+        SHARED
+            .get_or_init(|| Self::start().map_err(|error| format!("{error:#}")))
+            .as_ref()
+            .map_err(|reason| anyhow!("moto did not start: {reason}"))
+    }
+
     /// Starts one.
     ///
     /// # Errors
     ///
     /// Python is missing, or moto cannot be installed or does not start.
-    pub fn start() -> anyhow::Result<Self> {
+    fn start() -> anyhow::Result<Self> {
         let python = python()?;
         let (run, port) = (Run::create()?, free_port()?);
         let command =

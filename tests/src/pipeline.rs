@@ -1,19 +1,18 @@
-//! The pipeline itself: the functions' binaries, their zips, the CDK app's template, and its deployment to LocalStack.
+//! The pipeline itself: the functions' binaries, their zips, and the CDK app's template.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::leash::{Leash, Service};
-use crate::localstack::{self, LocalStack};
 use crate::run::Run;
 use crate::toolbox::{Node, Python, succeed};
-use crate::{REGION, assets, cache, clone};
+use crate::{REGION, cache, clone};
 
 /// The binaries that the CDK app may deploy.
 const FUNCTIONS: [&str; 5] = ["producer", "pre-sign-up", "consumer", "migrate", "trigger-wiring"];
@@ -21,14 +20,8 @@ const FUNCTIONS: [&str; 5] = ["producer", "pre-sign-up", "consumer", "migrate", 
 /// What the zips are built for, as the CDK app reads it beside them.
 const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
-/// The stack's name in the CDK app.
-const ARTIFACT: &str = "RollcallPipeline";
-
 /// How hard the zips are compressed, 0 to 9. They go from one folder of this machine to another: little is enough.
 const COMPRESSION: &str = "1";
-
-/// Seconds that LocalStack may take to delete the deployment once this process is gone. It takes about 2.
-const DELETE_LIMIT: f32 = 60.0;
 
 /// What the deployed stack says about itself, as in the CDK app.
 #[derive(Clone, Debug, Deserialize)]
@@ -108,23 +101,8 @@ fn built_binary(line: &str) -> Option<(String, PathBuf)> {
     Some((name.to_owned(), PathBuf::from(path)))
 }
 
-/// Who attaches the triggers to the pool: the context `triggers` of the CDK app.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Triggers {
-    /// The stack's custom resource, as in a deployment to AWS.
-    Attach,
-    /// Nobody: the functions of a LocalStack that was running already do not know this run's Cognito.
-    None,
-}
-
-impl Triggers {
-    fn context(self) -> &'static str {
-        match self {
-            Self::Attach => "attach",
-            Self::None => "none",
-        }
-    }
-}
+/// What is decided when the template is made: the context of the CDK app, besides the folder of the functions.
+pub(crate) type SynthContext = Map<String, Value>;
 
 /// Puts the synthesized CDK app, functions included, into a folder of the run, and returns that folder.
 ///
@@ -134,7 +112,7 @@ pub(crate) fn synthesize(
     python: &Python,
     node: &Node,
     binaries: &Binaries,
-    triggers: Triggers,
+    context: &SynthContext,
 ) -> anyhow::Result<PathBuf> {
     let kept = kept_folder(binaries)?;
     let _lock = cache::named_lock(&format!("synthesize-{}", cache::fingerprint(&[&kept.to_string_lossy()])))?;
@@ -145,8 +123,9 @@ pub(crate) fn synthesize(
         zip_function(python, binary, &functions.join(format!("{name}.zip")))?;
     }
     fs::write(functions.join("architecture"), ARCHITECTURE).context("saying what the functions are built for")?;
-    let assembly = kept.join(format!("cdk.out-{}", triggers.context()));
-    let key_file = kept.join(format!("cdk.key-{}", triggers.context()));
+    let shape = cache::fingerprint(&[&serde_json::to_string(context)?]);
+    let assembly = kept.join(format!("cdk.out-{shape}"));
+    let key_file = kept.join(format!("cdk.key-{shape}"));
     let key = synthesis_key(node, &functions)?;
     if fs::read_to_string(&key_file).ok().as_ref() != Some(&key) {
         // A failure leaves neither half of the pair behind.
@@ -154,10 +133,10 @@ pub(crate) fn synthesize(
             remove(stale)?;
         }
         install_cdk(node)?;
-        run_cdk(node, &functions, &assembly, triggers)?;
+        run_cdk(node, &functions, &assembly, context)?;
         fs::write(&key_file, &key)?;
     }
-    let copy = run.subfolder("cdk.out")?;
+    let copy = run.subfolder(&format!("cdk.out-{shape}"))?;
     copy_files(&assembly, &copy)?;
     Ok(copy)
 }
@@ -224,8 +203,10 @@ pub(crate) fn install_cdk(node: &Node) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_cdk(node: &Node, functions: &Path, assembly: &Path, triggers: Triggers) -> anyhow::Result<()> {
-    let context = serde_json::json!({ "functions": functions, "triggers": triggers.context() }).to_string();
+fn run_cdk(node: &Node, functions: &Path, assembly: &Path, context: &SynthContext) -> anyhow::Result<()> {
+    let mut context = context.clone();
+    context.insert("functions".to_owned(), serde_json::to_value(functions)?);
+    let context = serde_json::to_string(&context)?;
     let mut command = Command::new(&node.executable);
     command
         .args(["--import", "tsx", "bin/rollcall.ts"])
@@ -256,62 +237,4 @@ fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A deployment in LocalStack. In a LocalStack that was running already, dropping this deletes it.
-#[derive(Debug)]
-pub(crate) struct Deployment {
-    pub(crate) outputs: Outputs,
-    pub(crate) hold: Option<Leash>,
-}
-
-/// Deploys the assembly under a name of the run's own. All its functions run when this returns.
-pub(crate) fn deploy(
-    run: &Run,
-    python: &Python,
-    installation: &Path,
-    localstack: &LocalStack,
-    assembly: &Path,
-    parameters: &[(&str, String)],
-) -> anyhow::Result<Deployment> {
-    let interpreter = localstack::interpreter(installation);
-    let stack = format!("rollcall-{}", run.id());
-    let environment = vec![
-        ("HOME".to_owned(), OsString::from(run.folder())), // no profile of the caller's
-        ("AWS_ENDPOINT_URL".to_owned(), localstack.endpoint().into()),
-        ("AWS_REGION".to_owned(), REGION.into()),
-    ];
-    let script = assets().join("deploy.py");
-    let hold = if localstack.pid().is_some() {
-        None // it takes the deployment along when it stops
-    } else {
-        let command = [interpreter.as_os_str(), "-I".as_ref(), script.as_os_str(), "hold".as_ref(), stack.as_ref()];
-        let service = Service {
-            name: "deployment",
-            command: command.map(OsString::from).to_vec(),
-            environment: environment.clone(),
-            folder: run.folder().to_owned(),
-            account: None,
-            stop: ("SIGTERM", DELETE_LIMIT),
-        };
-        Some(Leash::start(python, run, service)?)
-    };
-    let output = Command::new(&interpreter)
-        .arg("-I")
-        .arg(&script)
-        .args(["deploy", &stack])
-        .arg(assembly)
-        .arg(ARTIFACT)
-        .args(parameters.iter().map(|(name, value)| format!("{name}={value}")))
-        .env_clear()
-        .envs(environment)
-        .output()
-        .context("running deploy.py")?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        bail!("the deployment failed: {}\nLocalStack, {}", reason.trim(), run.explain("localstack"));
-    }
-    let outputs = serde_json::from_slice(&output.stdout)
-        .context("the deployed stack's outputs are not what the CDK app declares")?;
-    Ok(Deployment { outputs, hold })
 }

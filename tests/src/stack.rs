@@ -8,9 +8,10 @@ use std::thread::{ScopedJoinHandle, scope};
 use anyhow::{Context, anyhow};
 
 use crate::cognito::{self, CONFIRMATION_CODE, Cognito};
+use crate::deployment::Deployer;
 use crate::localstack::{self, LocalStack};
 use crate::loopback::free_port;
-use crate::pipeline::{self, Binaries, Deployment, Outputs, Triggers};
+use crate::pipeline::{self, Binaries, Outputs, SynthContext};
 use crate::postgres::{self, Postgres};
 use crate::progress::{Progress, step};
 use crate::run::Run;
@@ -81,6 +82,8 @@ pub struct Stack {
     pub database_url: String,
     /// What the deployed stack says about itself.
     pub outputs: Outputs,
+    /// The folder of the synthesized app that was deployed.
+    pub assembly: PathBuf,
     /// The workspace's binaries, by name, as they were deployed and as they run outside Lambda: `consumer`, `migrate`, `producer`.
     pub binaries: BTreeMap<String, PathBuf>,
     /// The folder of the services' logs; `functions/<name>.log` holds each function's.
@@ -101,18 +104,7 @@ impl Stack {
     ///
     /// A tool is missing, or something did not start: the error ends with the last lines of its log.
     pub fn start(options: &Options, progress: Progress<'_>) -> anyhow::Result<Self> {
-        let mut tries = 1;
-        loop {
-            let run = Arc::new(Run::create()?);
-            match Self::start_in(&run, options, progress) {
-                Ok(stack) => return Ok(stack),
-                Err(error) if tries < PORT_TRIES && lost_a_port(&error) => tries += 1,
-                Err(error) => {
-                    run.keep_logs();
-                    return Err(error);
-                }
-            }
-        }
+        in_a_new_run(|run| Self::start_in(run, options, progress))
     }
 
     /// The stack that all tests of one process share, started by the first that asks.
@@ -191,8 +183,21 @@ impl Stack {
             ("BatchWindowSeconds", options.batch_window_seconds.to_string()),
             ("MaximumConcurrency", options.maximum_concurrency.to_string()),
         ];
-        let Deployment { outputs, hold } = step(progress, "deploy the stack", || {
-            pipeline::deploy(run, parts.python, &installation, &localstack, &assembly, &parameters)
+        let deployer = Deployer::new(run, &installation, &localstack);
+        // A LocalStack of our own takes the deployment along when it stops.
+        let hold = match localstack.pid() {
+            Some(_) => None,
+            None => Some(deployer.hold(parts.python, run, parts.prefix)?),
+        };
+        let outputs = step(progress, "deploy the stack", || {
+            let outputs = deployer.deploy(parts.prefix, &assembly, &parameters);
+            outputs.map_err(|error| {
+                anyhow!(
+                    "{error:#}
+LocalStack, {}",
+                    run.explain("localstack")
+                )
+            })
         })?;
         Ok(Self {
             aws_endpoint: localstack.endpoint().to_owned(),
@@ -205,6 +210,7 @@ impl Stack {
             confirmation_code: CONFIRMATION_CODE,
             database_url,
             outputs,
+            assembly,
             binaries,
             logs: run.logs().to_owned(),
             postgres,
@@ -252,7 +258,8 @@ impl Parts<'_> {
         progress: Progress<'_>,
     ) -> anyhow::Result<Started> {
         let localstack_port = free_port()?;
-        let triggers = if found.is_some() { Triggers::None } else { Triggers::Attach };
+        // The functions of a LocalStack that was running already do not know this run's Cognito.
+        let triggers = if found.is_some() { "none" } else { "attach" };
         let functions = found
             .as_ref()
             .map_or_else(|| format!("http://127.0.0.1:{localstack_port}"), |found| found.endpoint().to_owned());
@@ -306,16 +313,33 @@ impl Parts<'_> {
         })
     }
 
-    fn assembly(&self, triggers: Triggers, progress: Progress<'_>) -> anyhow::Result<(Binaries, PathBuf)> {
+    fn assembly(&self, triggers: &str, progress: Progress<'_>) -> anyhow::Result<(Binaries, PathBuf)> {
         let binaries = step(progress, "build the functions", || pipeline::build_binaries(self.run))?;
+        let context = SynthContext::from_iter([("triggers".to_owned(), triggers.into())]);
         let assembly = step(progress, "synthesize the CDK app", || {
-            pipeline::synthesize(self.run, self.python, self.node, &binaries, triggers)
+            pipeline::synthesize(self.run, self.python, self.node, &binaries, &context)
         })?;
         Ok((binaries, assembly))
     }
 }
 
-fn joined<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
+/// Starts something in a run of its own, with new ports when another process has taken one of them.
+pub(crate) fn in_a_new_run<T>(start: impl Fn(&Arc<Run>) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let mut tries = 1;
+    loop {
+        let run = Arc::new(Run::create()?);
+        match start(&run) {
+            Ok(started) => return Ok(started),
+            Err(error) if tries < PORT_TRIES && lost_a_port(&error) => tries += 1,
+            Err(error) => {
+                run.keep_logs();
+                return Err(error);
+            }
+        }
+    }
+}
+
+pub(crate) fn joined<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
     thread.join().map_err(|_| anyhow!("a thread of the start panicked")).flatten().context("starting the local stack")
 }
 

@@ -6,6 +6,8 @@
   sandbox.py          one life of such a process: start, output, end
   runtime_api.py      the Lambda Runtime API that the process talks to
   loopback_server.py  GATEWAY_SERVER=loopback: listen on the host that GATEWAY_LISTEN names
+  custom_resource.py  CloudFormation's custom resources, which call functions
+  rollback.py         CloudFormation takes back a creation or an update that failed
   patches.py          corrections to LocalStack itself, each with its reason
 
 Nothing is installed: the folder above is on PYTHONPATH, so an edit takes effect at the next start.

@@ -106,7 +106,8 @@ class CustomResource(ResourceProvider):
                  PHYSICAL_ID: answer.get(PHYSICAL_ID) or before.get(PHYSICAL_ID)}
         if answer["Status"] == "SUCCESS" and model[PHYSICAL_ID] != before.get(PHYSICAL_ID):
             ask(request, {"RequestType": "Delete", PHYSICAL_ID: before.get(PHYSICAL_ID)}, old)
-        return outcome(answer, model, before)
+        # What failed is what CloudFormation calls the old properties when it updates the resource back.
+        return outcome(answer, model, {**before, REQUESTED: properties})
 
     def delete(self, request):
         state = request.desired_state or {}

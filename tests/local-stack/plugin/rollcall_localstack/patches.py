@@ -66,6 +66,32 @@ def log_group():
     ExecutionEnvironment.get_log_group_name = configured_or_default
 
 
+def no_new_log_groups():
+    """Lets a function write to its log group and never make it, as the roles of this project's functions do.
+
+    LocalStack writes a log when the invocation is over. Its stack may be deleted by then, and a log group that comes
+    back from the dead fails the next creation of the same stack.
+    """
+    from localstack.services.lambda_.invocation import logs
+
+    class Logs:
+        def __init__(self, client):
+            self._client = client
+
+        def __getattr__(self, name):
+            return getattr(self._client, name)
+
+        def create_log_group(self, **_):
+            pass
+
+    class Connect:
+        @staticmethod
+        def with_assumed_role(**about):
+            return types.SimpleNamespace(logs=Logs(real.with_assumed_role(**about).logs))
+
+    real, logs.connect_to = logs.connect_to, Connect
+
+
 def environment_race():
     """Tries again where two threads want a function environment at the same moment, which LocalStack answers with 500.
 
@@ -123,7 +149,15 @@ def own_s3_folder():
     provider.DEFAULT_S3_TMP_DIR = os.path.join(tempfile.gettempdir(), "s3")
 
 
+def taking_back():
+    """CloudFormation takes back what failed."""
+    from . import rollback
+
+    rollback.apply()
+
+
 def apply():
     """Applies all of them; the first must come before the others' imports."""
-    for patch in (lock_annotation, poller_concurrency, log_group, environment_race, eager_deployment, no_ec2, own_s3_folder):
+    for patch in (lock_annotation, poller_concurrency, log_group, no_new_log_groups, environment_race, eager_deployment,
+                  no_ec2, own_s3_folder, taking_back):
         patch()
