@@ -14,7 +14,8 @@ use pipeline_tests::{
         pool::{Pool, THEIRS, every_setting},
         user_pool_model,
     },
-    runtime_api,
+    relay::{Relay, Treatment},
+    runtime_api, wait,
 };
 use rollcall_aws_runtime::{
     environment::Environment,
@@ -30,18 +31,21 @@ const PRODUCER: &str = "arn:aws:lambda:us-east-1:123456789012:function:rollcall-
 const NOT_SET: [(&str, &str); 1] =
     [("DcrConfiguration", "is kept by not being sent, and moto resets it; `wiring_faults` has a pool with it")];
 
+/// The most that one step of another party may take; it takes milliseconds.
+const LOOK: Duration = Duration::from_secs(20);
+
 fn moto() -> &'static Moto {
     Moto::shared().unwrap()
 }
 
-/// The function's environment.
-fn variables() -> [(&'static str, &'static str); 5] {
+/// The function's environment, with Cognito at this endpoint.
+fn variables(cognito: &str) -> [(&str, &str); 5] {
     [
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-        ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", moto().endpoint()),
+        ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", cognito),
     ]
 }
 
@@ -76,9 +80,14 @@ fn event(pool: &Pool<'_>, kind: &str, (new, old): (&Value, Option<&Value>), mail
 
 /// Has the custom resource carry out a request, and gives back CloudFormation's letter.
 async fn request(pool: &Pool<'_>, kind: &str, new: &Value, old: Option<&Value>) -> Letter {
+    request_at(moto().endpoint(), pool, kind, new, old).await
+}
+
+/// The same with another way to Cognito.
+async fn request_at(cognito: &str, pool: &Pool<'_>, kind: &str, new: &Value, old: Option<&Value>) -> Letter {
     let mailbox = Mailbox::open().await.unwrap();
     let event = event(pool, kind, (new, old), &mailbox);
-    let environment = Environment::from_iter(variables());
+    let environment = Environment::from_iter(variables(cognito));
     let cognito = Cognito::new(&sdk_config(&environment).unwrap(), connector(Roots::Amazon).unwrap());
     let mut context = Context::default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -236,6 +245,75 @@ async fn a_pool_that_is_gone_fails_a_deployment_and_not_a_deletion() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_changes_while_our_update_is_on_its_way_is_kept_when_cognito_refuses_ours() {
+    let (pool, relay) = (pool(&every_setting()), Relay::start(moto().endpoint()).unwrap());
+    relay.treat("UpdateUserPool", Treatment::Hold);
+    let ours = json!({ "PostConfirmation": PRODUCER });
+    let (letter, ()) = tokio::join!(request_at(relay.url(), &pool, "Create", &ours, None), async {
+        // It has described the pool, and what it now sends is about to be out of date.
+        wait::until("our update is on its way", LOOK, async || Ok((relay.held() == 1).then_some(()))).await.unwrap();
+        let mut settings = every_setting();
+        settings["Policies"]["PasswordPolicy"]["MinimumLength"] = json!(20);
+        settings["LambdaConfig"]["UserMigration"] = json!(THEIRS);
+        pool.call("UpdateUserPool", settings).unwrap();
+        relay.treat("UpdateUserPool", Treatment::Refuse("ConcurrentModificationException"));
+        wait::until("it was refused", LOOK, async || Ok((relay.refused() > 0).then_some(()))).await.unwrap();
+        relay.pass();
+    });
+    assert_eq!(letter.body["Status"], "SUCCESS", "{}", letter.body);
+    assert_eq!(pool.triggers().unwrap(), with_ours(&[("PostConfirmation", PRODUCER), ("UserMigration", THEIRS)]));
+    let mut settings = pool.settings().unwrap();
+    assert_eq!(settings["Policies"]["PasswordPolicy"]["MinimumLength"].take(), 20);
+    let mut before = every_setting();
+    before["Policies"]["PasswordPolicy"]["MinimumLength"].take();
+    assert_eq!(settings["Policies"], before["Policies"]);
+}
+
+#[tokio::test]
+async fn what_somebody_else_changes_right_after_our_update_fails_the_deployment_by_its_name() {
+    let (pool, relay) = (pool(&every_setting()), Relay::start(moto().endpoint()).unwrap());
+    relay.treat("UpdateUserPool", Treatment::Hold);
+    let ours = json!({ "PostConfirmation": PRODUCER });
+    let (letter, ()) = tokio::join!(request_at(relay.url(), &pool, "Create", &ours, None), async {
+        wait::until("our update is on its way", LOOK, async || Ok((relay.held() == 1).then_some(()))).await.unwrap();
+        // The next description waits until somebody else has been there.
+        relay.treat("DescribeUserPool", Treatment::Hold);
+        relay.treat("UpdateUserPool", Treatment::Pass);
+        wait::until("ours is done", LOOK, async || Ok((relay.held() == 1).then_some(()))).await.unwrap();
+        let mut settings = every_setting();
+        settings["LambdaConfig"] = with_ours(&[("PostConfirmation", PRODUCER)]);
+        settings["UserPoolTier"] = json!("LITE");
+        pool.call("UpdateUserPool", settings).unwrap();
+        relay.pass();
+    });
+    assert_eq!(letter.body["Status"], "FAILED", "{}", letter.body);
+    let reason = letter.body["Reason"].as_str().unwrap();
+    assert!(reason.contains("which they must not: UserPoolTier;"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_cognito_that_throttles_is_waited_for() {
+    let (pool, relay) = (pool(&every_setting()), Relay::start(moto().endpoint()).unwrap());
+    let before = pool.settings().unwrap();
+    for operation in ["DescribeUserPool", "GetUserPoolMfaConfig", "UpdateUserPool"] {
+        relay.treat(operation, Treatment::Refuse("TooManyRequestsException"));
+    }
+    let ours = json!({ "PostConfirmation": PRODUCER });
+    let (letter, ()) = tokio::join!(request_at(relay.url(), &pool, "Create", &ours, None), async {
+        for operation in ["DescribeUserPool", "GetUserPoolMfaConfig", "UpdateUserPool"] {
+            let seen = relay.refused();
+            wait::until("it was throttled", LOOK, async || Ok((relay.refused() > seen).then_some(()))).await.unwrap();
+            relay.treat(operation, Treatment::Pass);
+        }
+    });
+    assert_eq!(letter.body["Status"], "SUCCESS", "{}", letter.body);
+    let mut after = pool.settings().unwrap();
+    assert_eq!(after["LambdaConfig"], with_ours(&[("PostConfirmation", PRODUCER)]));
+    after.insert("LambdaConfig".to_owned(), before["LambdaConfig"].clone());
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
 async fn the_answer_is_put_to_the_signed_url_as_cloudformation_wants_it() {
     let pool = pool(&json!({}));
     let letter = request(&pool, "Create", &json!({ "PostConfirmation": PRODUCER }), None).await;
@@ -260,12 +338,12 @@ async fn the_function_attaches_and_answers_in_a_process_of_its_own() {
     let function = runtime_api::binary("trigger-wiring").unwrap();
     let (pool, mailbox) = (pool(&every_setting()), Mailbox::open().await.unwrap());
     let event = event(&pool, "Create", (&json!({ "PostConfirmation": PRODUCER }), None), &mailbox).to_string();
-    let invocation = runtime_api::invoke(&function, &variables(), &event).await.unwrap();
+    let invocation = runtime_api::invoke(&function, &variables(moto().endpoint()), &event).await.unwrap();
     assert_eq!(invocation.answer.unwrap(), "null");
     assert_eq!(mailbox.letters()[0].body["Status"], "SUCCESS");
     assert_eq!(pool.triggers().unwrap(), with_ours(&[("PostConfirmation", PRODUCER)]));
 
-    let invocation = runtime_api::invoke(&function, &variables(), "{}").await.unwrap();
+    let invocation = runtime_api::invoke(&function, &variables(moto().endpoint()), "{}").await.unwrap();
     assert!(invocation.answer.unwrap_err()["errorMessage"].as_str().unwrap().contains("no `ResponseURL`"));
 }
 

@@ -1,4 +1,4 @@
-//! A relay in front of `LocalStack`, on loopback: it passes every request on, but for the operations that a test singles out.
+//! A relay in front of `LocalStack` or moto, on loopback: it passes every request on, but for the operations that a test singles out.
 //!
 //! A function sees an AWS that misbehaves in one call, while everything else is the real thing.
 
@@ -20,6 +20,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
@@ -28,8 +29,10 @@ use tokio::{
 /// What becomes of the requests of one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Treatment {
-    /// They are answered with an error that no SDK tries again.
-    Refuse,
+    /// They are passed on, as those that nobody has singled out.
+    Pass,
+    /// They are answered with this error, as a bad request.
+    Refuse(&'static str),
     /// They wait until the relay is told otherwise, and vanish when their sender dies.
     Hold,
 }
@@ -43,6 +46,7 @@ pub struct Relay {
     url: String,
     treatments: watch::Sender<Treatments>,
     held: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -53,6 +57,7 @@ struct Route {
     upstream: SocketAddr,
     treatments: watch::Receiver<Treatments>,
     held: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
 }
 
 impl Relay {
@@ -69,8 +74,8 @@ impl Relay {
         let url = format!("http://{}", listener.local_addr()?);
         let (treatments, watched) = watch::channel(Treatments::new());
         let (stop, stopped) = oneshot::channel();
-        let held = Arc::new(AtomicUsize::new(0));
-        let route = Route { upstream, treatments: watched, held: Arc::clone(&held) };
+        let (held, refused) = (Arc::default(), Arc::default());
+        let route = Route { upstream, treatments: watched, held: Arc::clone(&held), refused: Arc::clone(&refused) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::spawn(move || {
             runtime.block_on(async {
@@ -80,7 +85,7 @@ impl Relay {
                 }
             });
         });
-        Ok(Self { url, treatments, held, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { url, treatments, held, refused, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it answers.
@@ -98,6 +103,11 @@ impl Relay {
     /// From now on, passes everything on, and with it what was held.
     pub fn pass(&self) {
         self.treatments.send_modify(Treatments::clear);
+    }
+
+    /// How many requests were refused so far.
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
     }
 
     /// How many requests are held at this moment.
@@ -137,24 +147,24 @@ async fn answer(request: Request<Incoming>, mut route: Route) -> anyhow::Result<
         let _count = Count::one_more(&route.held);
         route.treatments.wait_for(|all| all.get(operation.as_str()) != Some(&Treatment::Hold)).await?;
     }
-    if route.treatments.borrow().get(operation.as_str()) == Some(&Treatment::Refuse) {
-        return refusal();
+    let treatment = route.treatments.borrow().get(operation.as_str()).copied();
+    if let Some(Treatment::Refuse(error)) = treatment {
+        route.refused.fetch_add(1, Ordering::SeqCst);
+        return refusal(error);
     }
     pass_on(Request::from_parts(head, Full::new(body)), route.upstream).await
 }
 
-fn refusal() -> anyhow::Result<Response<Full<Bytes>>> {
-    const BODY: &str =
-        r#"{"__type":"com.amazonaws.sqs#UnsupportedOperation","message":"the relay refuses this operation"}"#;
+fn refusal(error: &str) -> anyhow::Result<Response<Full<Bytes>>> {
+    let body = json!({ "__type": error, "message": "the relay refuses this operation" }).to_string();
     let response =
         Response::builder().status(StatusCode::BAD_REQUEST).header("content-type", "application/x-amz-json-1.0");
-    Ok(response.body(Full::from(BODY))?)
+    Ok(response.body(Full::from(body))?)
 }
 
-/// One connection for each request: `LocalStack` is on this machine.
+/// One connection for each request: what is behind the relay is on this machine.
 async fn pass_on(request: Request<Full<Bytes>>, upstream: SocketAddr) -> anyhow::Result<Response<Full<Bytes>>> {
-    let stream =
-        TcpStream::connect(upstream).await.map_err(|error| anyhow!("no LocalStack behind the relay: {error}"))?;
+    let stream = TcpStream::connect(upstream).await.map_err(|error| anyhow!("nothing behind the relay: {error}"))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let (head, body) = sender.send_request(request).await?.into_parts();

@@ -78,7 +78,9 @@ impl Setup {
             Kind::Ours => None,
             Kind::Usual => {
                 let relay = Relay::start(&stack.aws_endpoint)?;
-                relay.treat("ChangeMessageVisibilityBatch", Treatment::Refuse);
+                // An error that no SDK tries again.
+                relay
+                    .treat("ChangeMessageVisibilityBatch", Treatment::Refuse("com.amazonaws.sqs#UnsupportedOperation"));
                 let consumer = &stack.outputs.consumer_function_name;
                 functions::set_variable(&stack, consumer, "AWS_ENDPOINT_URL_SQS", relay.url())?;
                 Some(relay)
