@@ -71,13 +71,16 @@ pub(crate) fn package(options: &Options) -> Result<(), Failure> {
         in_infra("node").args(["--import", "tsx", "rds-authorities.ts"]).arg(&authorities),
     )?;
     let place = Place::here()?;
-    let mut packed = Vec::new();
     for function in &FUNCTIONS {
         build(&place, &plan, function.package, function.name)?;
-        packed.push(pack(function, &place, &plan, &folder)?);
     }
     // The CDK app reads it, so that nobody has to say again what the zips were built for.
-    write(&folder.join("architecture"), &format!("{}\n", plan.architecture.name()))?;
+    // While it is not there, the zips are not of one kind.
+    let architecture = folder.join("architecture");
+    drop(fs::remove_file(&architecture));
+    let packed: Vec<_> =
+        FUNCTIONS.iter().map(|function| pack(function, &place, &plan, &folder)).collect::<Result<_, _>>()?;
+    write(&architecture, &format!("{}\n", plan.architecture.name()))?;
     if options.verify {
         second_build::compare(&place, &plan)?;
     }

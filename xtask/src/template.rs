@@ -37,7 +37,11 @@ impl Options {
 
 /// Writes the templates and the zips into a folder that holds nothing else, and says how to use them.
 pub(crate) fn template(options: &Options) -> Result<(), Failure> {
-    let output = prepare(options.output.as_deref())?;
+    let ours = root().join("target/cloudformation");
+    let output = options.output.as_deref().unwrap_or(&ours);
+    if output != ours {
+        refuse_unless_empty(output)?;
+    }
     pack_unless_packed()?;
     install_cdk()?;
     let assembly = root().join("target/template-export");
@@ -52,23 +56,18 @@ pub(crate) fn template(options: &Options) -> Result<(), Failure> {
             .env_remove("CDK_DEFAULT_ACCOUNT")
             .env_remove("CDK_DEFAULT_REGION"),
     )?;
-    let names = export(&assembly, &output)?;
-    say(&instructions(&output, &names));
+    empty(output)?;
+    let templates = export(&assembly, output)?;
+    say(&instructions(output, &templates));
     Ok(())
 }
 
-/// Our own folder is emptied; one of somebody else's must be empty already.
-fn prepare(chosen: Option<&Path>) -> Result<PathBuf, Failure> {
-    let Some(chosen) = chosen else {
-        let ours = root().join("target/cloudformation");
-        empty(&ours)?;
-        return Ok(ours);
-    };
-    create(chosen)?;
-    if files_in(chosen)?.is_empty() {
-        return Ok(chosen.to_owned());
+/// Whatever lies in the folder would go into the bucket too.
+fn refuse_unless_empty(folder: &Path) -> Result<(), Failure> {
+    if !folder.exists() || files_in(folder)?.is_empty() {
+        return Ok(());
     }
-    Err(Failure::new(format!("{} is not empty: name a new folder with `--output`", chosen.display())))
+    Err(Failure::new(format!("{} is not empty: name a new folder with `--output`", folder.display())))
 }
 
 fn pack_unless_packed() -> Result<(), Failure> {
