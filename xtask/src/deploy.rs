@@ -49,13 +49,15 @@ pub(crate) fn deploy(options: &Options) -> Result<(), Failure> {
     let assembly = root().join("target/cdk.out");
     step("making the template", cdk("synth", &shares.synth).args(["--quiet", "--output"]).arg(&assembly))?;
     // Both are given the finished template, so that what is deployed is what was shown.
-    let mut diff = cdk("diff", &shares.diff);
-    diff.arg("--app").arg(&assembly);
-    if options.plan {
-        // The other ways make a change set in the account.
+    let mut diff = if options.plan {
+        // The other ways make a change set in the account; this one knows no parameters.
+        let mut diff = cdk("diff", &shares.everywhere);
         diff.arg("--method=template");
-    }
-    step("what would change", &mut diff)?;
+        diff
+    } else {
+        cdk("diff", &shares.diff)
+    };
+    step("what would change", diff.arg("--app").arg(&assembly))?;
     if options.plan {
         say("── that was the plan: nothing has been changed; without `--plan` it is deployed");
         return Ok(());
