@@ -6,22 +6,13 @@ use anyhow::Context;
 
 use crate::{cache, pipeline, toolbox};
 
-/// Installs the CDK app's packages, which is all that packing and deploying need.
-///
-/// # Errors
-///
-/// Node.js is missing, or the packages cannot be installed.
-pub fn install_cdk() -> anyhow::Result<()> {
-    pipeline::install_cdk(&toolbox::node()?)
-}
-
 /// Installs the linters of `local-stack/lint-tools.lock` and the CDK app's packages, and returns the folder of the linters' programs.
 ///
 /// # Errors
 ///
 /// Python or Node.js is missing, or something cannot be installed.
 pub fn install() -> anyhow::Result<PathBuf> {
-    install_cdk()?;
+    pipeline::install_cdk(&toolbox::node()?)?;
     let python = toolbox::python()?;
     let lock = include_str!("../local-stack/lint-tools.lock");
     let folder = cache::tool("lint-tools", &[lock, &python.version], |folder, held| {

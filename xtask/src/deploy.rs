@@ -7,8 +7,9 @@ use std::{
 
 use crate::{
     cdk_arguments::{Shares, share_out},
+    cdk_packages,
     package::{self, create, package, placeholders},
-    step::{Failure, in_infra, install_cdk, root, say, step},
+    step::{Failure, in_infra, root, say, step},
 };
 
 const NO_ACCOUNT: &str = "the cdk CLI can reach no AWS account, and nothing has been built: \
@@ -42,7 +43,7 @@ pub(crate) fn split(arguments: &[String]) -> (&[String], &[String]) {
 /// Packs, makes the template, shows what would change, and changes it unless only the plan is wanted.
 pub(crate) fn deploy(options: &Options) -> Result<(), Failure> {
     let shares = share_out(&options.cdk).map_err(Failure::new)?;
-    install_cdk()?;
+    cdk_packages::install()?;
     say(&format!("── deploying to {}", account(&shares)?));
     try_out(&shares)?;
     package(&options.package)?;

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod cdk_arguments;
+mod cdk_packages;
 mod deploy;
 mod lint;
 mod package;

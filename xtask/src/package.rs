@@ -8,9 +8,10 @@ use std::{
 
 use crate::{
     architecture::{Architecture, GLIBC, Machine, Plan, choose},
+    cdk_packages,
     release_build::{Place, build},
     second_build,
-    step::{Failure, in_infra, install_cdk, output_of, root, say, step},
+    step::{Failure, in_infra, output_of, root, say, step},
 };
 
 /// A function, and what its zip is made of.
@@ -62,7 +63,7 @@ pub(crate) fn folder() -> PathBuf {
 pub(crate) fn package(options: &Options) -> Result<(), Failure> {
     let plan = choose(options.architecture, &Machine::look()?).map_err(Failure::new)?;
     say(&format!("── packing for {}", plan.why));
-    install_cdk()?;
+    cdk_packages::install()?;
     let folder = folder();
     let authorities = folder.join("rds");
     create(&authorities)?;

@@ -127,13 +127,6 @@ pub(crate) fn build() -> Result<(), Failure> {
     step("building", cargo().args(["build", "--workspace", "--exclude", "xtask", "--bins"]))
 }
 
-/// Installs the packages of the CDK app, if they are not the ones of its lock file already.
-pub(crate) fn install_cdk() -> Result<(), Failure> {
-    // By itself, because it needs little of the workspace; with the workspace's features, so that it is built once.
-    step("building the toolbox", cargo().args(["build", "--workspace", "--bin", "toolbox"]))?;
-    step("installing what the CDK app needs", program("toolbox")?.arg("cdk"))
-}
-
 /// A binary of this workspace, which lies where we lie.
 pub(crate) fn program(name: &str) -> Result<Command, Failure> {
     let ours = env::current_exe().map_err(|error| Failure::new(format!("cannot find the target folder: {error}")))?;

@@ -7,9 +7,10 @@ use std::{
 
 use crate::{
     cdk_arguments::context_of,
+    cdk_packages,
     deploy::split,
     package::{self, FUNCTIONS, create, package},
-    step::{Failure, in_infra, install_cdk, root, say, step},
+    step::{Failure, in_infra, root, say, step},
 };
 
 const TEMPLATE: &str = ".template.json";
@@ -43,7 +44,7 @@ pub(crate) fn template(options: &Options) -> Result<(), Failure> {
         refuse_unless_empty(output)?;
     }
     pack_unless_packed()?;
-    install_cdk()?;
+    cdk_packages::install()?;
     let assembly = root().join("target/template-export");
     empty(&assembly)?;
     step(
