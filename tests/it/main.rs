@@ -21,6 +21,7 @@ mod kill_points;
 mod killed;
 mod local_stack;
 mod outage;
+mod packages;
 mod polling;
 mod pre_sign_up;
 mod publishing;

@@ -70,7 +70,8 @@ pub(crate) fn create_folder(path: &Path) -> anyhow::Result<()> {
 pub(crate) struct Lock(File);
 
 impl Lock {
-    fn wait_for(path: &Path) -> anyhow::Result<Self> {
+    /// Waits until nobody else holds the file, and creates it if need be.
+    pub(crate) fn wait_for(path: &Path) -> anyhow::Result<Self> {
         let file = File::create(path).with_context(|| format!("creating the lock {}", path.display()))?;
         file.lock().with_context(|| format!("waiting for the lock {}", path.display()))?;
         Ok(Self(file))

@@ -190,12 +190,14 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 }
 
 /// Installs the CDK app's packages if its lock file is not the one they were installed from.
+///
+/// `cargo xtask` does the same without this crate, under the same lock and with the same stamp, so that it need not build it.
 pub(crate) fn install_cdk(node: &Node) -> anyhow::Result<()> {
-    let infra = clone().join("infra");
-    let held = cache::named_lock(&format!("npm-{}", cache::fingerprint(&[&infra.to_string_lossy()])))?;
-    let lock = fs::read_to_string(infra.join("package-lock.json")).context("reading the CDK app's lock file")?;
-    let stamp = infra.join("node_modules/.rollcall-lock");
-    let wanted = cache::fingerprint(&[&lock]);
+    let (infra, target) = (clone().join("infra"), clone().join("target"));
+    cache::create_folder(&target)?;
+    let held = cache::Lock::wait_for(&target.join("cdk-packages.lock"))?;
+    let wanted = fs::read_to_string(infra.join("package-lock.json")).context("reading the CDK app's lock file")?;
+    let stamp = infra.join("node_modules/.installed-lock.json");
     if fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
         node.install(&infra, &held).context("installing the CDK app's packages")?;
         fs::write(&stamp, wanted).context("marking the CDK app's packages as installed")?;

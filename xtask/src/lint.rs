@@ -19,7 +19,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
 
 /// A package that is built by itself has its own features only; in the workspace it also has those that others ask of a dependency, which hides what it forgot.
 fn alone() -> Result<(), Failure> {
-    let packages: BTreeSet<_> = crate::package::FUNCTIONS.iter().map(|(_, package)| *package).collect();
+    let packages: BTreeSet<_> = crate::package::FUNCTIONS.iter().map(|function| function.package).collect();
     for package in packages.into_iter().chain(["dlq-replayer"]) {
         step(
             &format!("{package} by itself"),
@@ -52,13 +52,7 @@ fn dependencies(tools: &Path) -> Result<(), Failure> {
 fn template(tools: &Path) -> Result<(), Failure> {
     let folder = root().join("target/template-lint");
     let functions = folder.join("functions");
-    std::fs::create_dir_all(&functions)
-        .map_err(|error| Failure::new(format!("cannot create {}: {error}", functions.display())))?;
-    // The template does not depend on what is in them.
-    for (function, _) in crate::package::FUNCTIONS {
-        let zip = functions.join(format!("{function}.zip"));
-        std::fs::write(&zip, "").map_err(|error| Failure::new(format!("cannot write {}: {error}", zip.display())))?;
-    }
+    crate::package::placeholders(&functions)?;
     let output = folder.join("cdk.out");
     step(
         "template: synthesis and validation",

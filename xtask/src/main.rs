@@ -1,10 +1,17 @@
-//! The project's commands: `cargo xtask demo | bench | runbook | test | up | down | lint | package`.
+//! The project's commands: `cargo xtask demo | bench | runbook | test | up | down | lint | package | deploy | template`.
 //!
 //! No dependencies, so that it starts in seconds on a fresh clone; whatever needs more is a binary of the workspace that it builds and runs.
 
+mod architecture;
+mod cdk_arguments;
+mod cdk_packages;
+mod deploy;
 mod lint;
 mod package;
+mod release_build;
+mod second_build;
 mod step;
+mod template;
 mod test;
 
 use std::process::ExitCode;
@@ -22,26 +29,37 @@ usage: cargo xtask <command>
   down                                 stop it
   runbook                              play a night with 1,000 dead letters, and write it into docs/runbook.md
   lint                                 format, clippy, docs, dependencies, TypeScript, template
-  package                              build the functions for deployment into target/lambda/";
+  package [--architecture arm64|x86_64] [--verify]
+                                       build the functions for Lambda into target/lambda/; --verify: twice, and compare
+  deploy [--plan] [-- OPTIONS]         package, and deploy to your AWS account; --plan: show what would change, and change nothing
+                                       OPTIONS go to the cdk CLI: -c key=value, --parameters Name=value, --profile name
+  template [--output DIR] [-- -c key=value]
+                                       write CloudFormation templates and zips, for deploying without the CDK";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     let done = match (command.as_str(), rest.as_slice()) {
-        ("demo" | "bench", rest) => run(&command, rest),
-        ("test", []) => test::test(),
-        ("up" | "down", []) => run("local-stack", &[command]),
-        ("runbook", []) => run("runbook", &[]),
-        ("lint", []) => lint::lint(),
-        ("package", []) => package::package(),
+        ("demo" | "bench", rest) => Some(run(&command, rest)),
+        ("test", []) => Some(test::test()),
+        ("up" | "down", []) => Some(run("local-stack", &[command])),
+        ("runbook", []) => Some(run("runbook", &[])),
+        ("lint", []) => Some(lint::lint()),
+        ("package", rest) => package::Options::parse(rest).map(|options| package::package(&options)),
+        ("deploy", rest) => deploy::Options::parse(rest).map(|options| deploy::deploy(&options)),
+        ("template", rest) => template::Options::parse(rest).map(|options| template::template(&options)),
         ("help" | "--help" | "-h", _) => {
             say(USAGE);
-            Ok(())
+            Some(Ok(()))
         }
-        _ => return usage_error(),
+        _ => None,
     };
-    done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+    match done {
+        None => usage_error(),
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(failure)) => failure.report(),
+    }
 }
 
 fn usage_error() -> ExitCode {

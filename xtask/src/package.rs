@@ -1,37 +1,143 @@
 //! `cargo xtask package`: the functions as zip files, ready to deploy.
 
-use std::process::Command;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::step::{Failure, cargo, root, say, step};
+use crate::{
+    architecture::{Architecture, GLIBC, Machine, Plan, choose},
+    cdk_packages,
+    release_build::{Place, build},
+    second_build,
+    step::{Failure, in_infra, output_of, root, say, step},
+};
 
-/// The functions, each with the package that it is a binary of.
-pub(crate) const FUNCTIONS: [(&str, &str); 4] = [
-    ("producer", "producer"),
-    ("pre-sign-up", "producer"),
-    ("consumer", "consumer"),
-    ("trigger-wiring", "trigger-wiring"),
+/// A function, and what its zip is made of.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    /// The package that it is a binary of.
+    pub(crate) package: &'static str,
+    /// Whether it logs in to the database, and so needs the authorities of RDS.
+    database: bool,
+}
+
+pub(crate) const FUNCTIONS: [Function; 5] = [
+    Function { name: "producer", package: "producer", database: false },
+    Function { name: "pre-sign-up", package: "producer", database: false },
+    Function { name: "consumer", package: "consumer", database: true },
+    Function { name: "migrate", package: "consumer", database: true },
+    Function { name: "trigger-wiring", package: "trigger-wiring", database: false },
 ];
 
-/// Builds with the release profile for this machine's architecture, one package at a time, so that no function carries another one's features.
-pub(crate) fn package() -> Result<(), Failure> {
-    let root = root();
-    let folder = root.join("target/lambda");
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))?;
-    for (function, package) in FUNCTIONS {
-        step(
-            &format!("building {function} for release"),
-            cargo().args(["build", "--release", "--package", package, "--bin", function, "--target-dir", "target"]),
-        )?;
-        step(
-            &format!("packing {function}"),
-            Command::new("python3")
-                .arg(root.join("infra/zip-function.py"))
-                .arg(root.join("target/release").join(function))
-                .arg(folder.join(format!("{function}.zip"))),
-        )?;
+/// What the command line asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    architecture: Option<Architecture>,
+    verify: bool,
+}
+
+impl Options {
+    /// None: there is something among the arguments that does not belong there.
+    pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
+        let mut options = Self::default();
+        let mut rest = arguments.iter().map(String::as_str);
+        while let Some(argument) = rest.next() {
+            match argument {
+                "--verify" => options.verify = true,
+                "--architecture" => options.architecture = Some(Architecture::named(rest.next()?)?),
+                _ => return None,
+            }
+        }
+        Some(options)
     }
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    say(&format!("packed for {architecture} into {}; deploy with `-c architecture={architecture}`", folder.display()));
+}
+
+/// The folder that the zips are in.
+pub(crate) fn folder() -> PathBuf {
+    root().join("target/lambda")
+}
+
+/// Builds with the release profile, one function at a time, so that none carries another one's features.
+pub(crate) fn package(options: &Options) -> Result<(), Failure> {
+    let plan = choose(options.architecture, &Machine::look()?).map_err(Failure::new)?;
+    say(&format!("── packing for {}", plan.why));
+    cdk_packages::install()?;
+    let folder = folder();
+    let authorities = folder.join("rds");
+    create(&authorities)?;
+    step(
+        "writing the authorities of RDS",
+        in_infra("node").args(["--import", "tsx", "rds-authorities.ts"]).arg(&authorities),
+    )?;
+    let place = Place::here()?;
+    for function in &FUNCTIONS {
+        build(&place, &plan, function.package, function.name)?;
+    }
+    // The CDK app reads it, so that nobody has to say again what the zips were built for.
+    // While it is not there, the zips are not of one kind.
+    let architecture = folder.join("architecture");
+    drop(fs::remove_file(&architecture));
+    let packed: Vec<_> =
+        FUNCTIONS.iter().map(|function| pack(function, &place, &plan, &folder)).collect::<Result<_, _>>()?;
+    write(&architecture, &format!("{}\n", plan.architecture.name()))?;
+    if options.verify {
+        second_build::compare(&place, &plan)?;
+    }
+    say(&format!("packed for {} into {}:\n{}", plan.architecture.name(), folder.display(), packed.join("\n")));
     Ok(())
+}
+
+/// Gives back the zip's hash, size and name as one line.
+fn pack(function: &Function, place: &Place, plan: &Plan, folder: &Path) -> Result<String, Failure> {
+    let mut command = Command::new("python3");
+    command.arg(root().join("infra/zip-function.py"));
+    command.args(["--machine", plan.architecture.name(), "--glibc", GLIBC]);
+    for trace in place.traces() {
+        command.arg("--without").arg(trace);
+    }
+    if function.database {
+        command.arg("--with").arg(folder.join("rds"));
+    }
+    command.arg(place.binary(plan, function.name)).arg(folder.join(format!("{}.zip", function.name)));
+    output_of(&mut command)
+}
+
+/// Zips with nothing inside, for a template that nobody deploys: it does not depend on what is in them.
+pub(crate) fn placeholders(folder: &Path) -> Result<(), Failure> {
+    create(folder)?;
+    FUNCTIONS.iter().try_for_each(|function| write(&folder.join(format!("{}.zip", function.name)), ""))
+}
+
+pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(file, text).map_err(|error| Failure::new(format!("cannot write {}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Option<Options> {
+        Options::parse(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_architecture_is_asked_for_by_lambdas_word_for_it() {
+        let arm = Options { architecture: Some(Architecture::Arm64), verify: false };
+        assert_eq!(parse(&["--architecture", "arm64"]), Some(arm));
+        assert_eq!(parse(&[]), Some(Options::default()));
+        assert_eq!(parse(&["--verify"]), Some(Options { architecture: None, verify: true }));
+    }
+
+    #[test]
+    fn whatever_else_is_asked_for_is_refused() {
+        for wrong in [&["--architecture"] as &[_], &["--architecture", "aarch64"], &["arm64"], &["--fast"]] {
+            assert_eq!(parse(wrong), None, "{wrong:?}");
+        }
+    }
 }

@@ -1,0 +1,192 @@
+//! `cargo xtask template`: CloudFormation templates and the zips they name, for who deploys without the CDK.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    cdk_arguments::context_of,
+    cdk_packages,
+    deploy::split,
+    package::{self, FUNCTIONS, create, package},
+    step::{Failure, in_infra, root, say, step},
+};
+
+const TEMPLATE: &str = ".template.json";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// None: our own folder below `target`.
+    output: Option<PathBuf>,
+    context: Vec<(String, String)>,
+}
+
+impl Options {
+    /// None: there is something among the arguments that does not belong there.
+    pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
+        let (own, cdk) = split(arguments);
+        let output = match own {
+            [] => None,
+            [option, folder] if option == "--output" => Some(PathBuf::from(folder)),
+            _ => return None,
+        };
+        Some(Self { output, context: context_of(cdk)? })
+    }
+}
+
+/// Writes the templates and the zips into a folder that holds nothing else, and says how to use them.
+pub(crate) fn template(options: &Options) -> Result<(), Failure> {
+    let ours = root().join("target/cloudformation");
+    let output = options.output.as_deref().unwrap_or(&ours);
+    if output != ours {
+        refuse_unless_empty(output)?;
+    }
+    pack_unless_packed()?;
+    cdk_packages::install()?;
+    let assembly = root().join("target/template-export");
+    empty(&assembly)?;
+    step(
+        "making the templates",
+        in_infra("node")
+            .args(["--import", "tsx", "bin/rollcall.ts"])
+            .env("CDK_OUTDIR", &assembly)
+            .env("CDK_CONTEXT_JSON", json(&context(&package::folder(), &options.context)))
+            // The templates fit every account and Region.
+            .env_remove("CDK_DEFAULT_ACCOUNT")
+            .env_remove("CDK_DEFAULT_REGION"),
+    )?;
+    empty(output)?;
+    let templates = export(&assembly, output)?;
+    say(&instructions(output, &templates));
+    Ok(())
+}
+
+/// Whatever lies in the folder would go into the bucket too.
+fn refuse_unless_empty(folder: &Path) -> Result<(), Failure> {
+    if !folder.exists() || files_in(folder)?.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{} is not empty: name a new folder with `--output`", folder.display())))
+}
+
+fn pack_unless_packed() -> Result<(), Failure> {
+    let folder = package::folder();
+    let wanted = FUNCTIONS.iter().map(|function| format!("{}.zip", function.name)).chain(["architecture".to_owned()]);
+    if wanted.into_iter().any(|file| !folder.join(file).exists()) {
+        return package(&package::Options::default());
+    }
+    let architecture = fs::read_to_string(folder.join("architecture")).unwrap_or_default();
+    say(&format!(
+        "── taking the zips that lie in {}, packed for {}: `cargo xtask package` makes new ones",
+        folder.display(),
+        architecture.trim()
+    ));
+    Ok(())
+}
+
+/// What the app is told; what the caller chooses comes last and wins.
+fn context(functions: &Path, chosen: &[(String, String)]) -> Vec<(String, String)> {
+    let ours = [("functions", functions.to_string_lossy().as_ref()), ("code", "bucket")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    ours.into_iter().chain(chosen.iter().cloned()).collect()
+}
+
+/// A JSON object of texts. Of a key that is there twice, every reader takes the last.
+fn json(pairs: &[(String, String)]) -> String {
+    let members: Vec<_> = pairs.iter().map(|(key, value)| format!("{}:{}", quoted(key), quoted(value))).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn quoted(text: &str) -> String {
+    let escaped = text.chars().map(|character| match character {
+        '"' | '\\' => format!("\\{character}"),
+        control if control < ' ' => format!("\\u{:04x}", u32::from(control)),
+        other => other.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
+}
+
+/// Copies what CloudFormation needs, and gives back the templates' names.
+fn export(assembly: &Path, output: &Path) -> Result<Vec<String>, Failure> {
+    let mut templates = Vec::new();
+    for file in files_in(assembly)? {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_template = name.ends_with(TEMPLATE);
+        if !is_template && file.extension() != Some("zip".as_ref()) {
+            continue;
+        }
+        fs::copy(&file, output.join(&name)).map_err(|error| cannot("copy", &file, &error))?;
+        if is_template {
+            templates.push(name);
+        }
+    }
+    templates.sort();
+    Ok(templates)
+}
+
+fn instructions(output: &Path, templates: &[String]) -> String {
+    let folder = output.display();
+    let deployments: Vec<_> = templates
+        .iter()
+        .map(|template| {
+            format!(
+                "  aws cloudformation deploy --template-file {folder}/{template} --stack-name {} --s3-bucket BUCKET \\
+    --capabilities CAPABILITY_IAM --parameter-overrides CodeBucket=BUCKET CodePrefix=rollcall/ …",
+                template.trim_end_matches(TEMPLATE)
+            )
+        })
+        .collect();
+    format!(
+        "the templates and the zips are in {folder}; put them into a bucket of the Region that you deploy to:
+
+  aws s3 cp --recursive {folder} s3://BUCKET/rollcall/
+{}
+
+for `…` give the parameters that have no default, such as UserPoolId=eu-central-1_AbCdEfGhI",
+        deployments.join("\n")
+    )
+}
+
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = fs::read_dir(folder).map_err(|error| cannot("read", folder, &error))?;
+    Ok(entries.flatten().map(|entry| entry.path()).collect())
+}
+
+fn empty(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(|error| cannot("empty", folder, &error))?;
+    }
+    create(folder)
+}
+
+fn cannot(what: &str, file: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot {what} {}: {error}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(arguments: &[&str]) -> Vec<String> {
+        arguments.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_folder_and_a_context_can_be_chosen() {
+        let chosen = Options::parse(&owned(&["--output", "out", "--", "-c", "database=iam"]));
+        let context = vec![("database".to_owned(), "iam".to_owned())];
+        assert_eq!(chosen, Some(Options { output: Some("out".into()), context }));
+        assert_eq!(Options::parse(&[]), Some(Options { output: None, context: vec![] }));
+        for wrong in [&["out"] as &[_], &["--output"], &["--", "--parameters", "A=b"]] {
+            assert_eq!(Options::parse(&owned(wrong)), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_context_is_json_whatever_a_folder_is_called() {
+        let told = context(Path::new("/a \"b\"\\\n"), &[("code".to_owned(), "asset".to_owned())]);
+        assert_eq!(json(&told), r#"{"functions":"/a \"b\"\\\u000a","code":"bucket","code":"asset"}"#);
+    }
+}
