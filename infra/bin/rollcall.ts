@@ -19,7 +19,7 @@ try {
   makeStacks(app, context, targetEnvironment(process.env));
   // Takes as long as the synth itself, so a test and the linter ask for it, and the local stack does not.
   if (app.node.tryGetContext('nag')) Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  exportPackages(context.packages, app.synth().directory);
+  exportPackages(context.packages, app.synth());
 } catch (error) {
   if (!(error instanceof InputError)) throw error;
   console.error(error.message);

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CfnParameter, Stack } from 'aws-cdk-lib';
 import { Architecture, Code } from 'aws-cdk-lib/aws-lambda';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { CloudAssembly } from 'aws-cdk-lib/cx-api';
 import type { Construct } from 'constructs';
 import { InputError } from './input.ts';
 
@@ -71,10 +72,11 @@ export function codeOf(scope: Construct, packages: Packages, name: FunctionName)
   return Code.fromBucket(Bucket.fromBucketName(scope, 'CodeBucket', bucket), `${prefix}${nameInBucket(packages, name)}`);
 }
 
-/** Puts the zips beside the templates, under the names that the templates ask the bucket for. */
-export function exportPackages(packages: Packages, folder: string): void {
+/** Puts the zips beside the templates, under the names that the templates ask the bucket for, and says which stack comes first: `cargo xtask template` reads it. */
+export function exportPackages(packages: Packages, { directory, stacks }: CloudAssembly): void {
   if (packages.source === 'assets') return;
-  for (const name of FUNCTIONS) copyFileSync(zipOf(packages.folder, name), join(folder, nameInBucket(packages, name)));
+  for (const name of FUNCTIONS) copyFileSync(zipOf(packages.folder, name), join(directory, nameInBucket(packages, name)));
+  writeFileSync(join(directory, 'stacks'), stacks.map(({ stackName }) => `${stackName}\n`).join(''));
 }
 
 /** Declared once for each stack, by the first function that needs them. */

@@ -119,6 +119,13 @@ describe('without the CDK', () => {
     assert.equal(printed, '');
   });
 
+  test('the stacks are named in the order in which they can be deployed', () => {
+    const order = (folder: string) => readFileSync(join(folder, 'stacks'), 'utf8').trim().split('\n');
+    assert.deepEqual(order(out).at(-1), 'RollcallWiring');
+    const native = synthesize({ code: 'bucket', pool: 'example', triggers: 'native' });
+    assert.deepEqual(order(native.out), ['RollcallPipeline', 'RollcallAuth']);
+  });
+
   test('nothing asks for a bootstrapped account', () => {
     assert.ok(!JSON.stringify(templates).includes('cdk-bootstrap'));
     assert.ok(!JSON.stringify(templates).includes('cdk-hnb659fds'));

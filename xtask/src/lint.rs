@@ -1,6 +1,10 @@
 //! `cargo xtask lint`: everything that can be said about the code without running it.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::step::{Failure, build, cargo, in_infra, output_of, program, root, say, step};
 
@@ -14,7 +18,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
     let tools = output_of(&mut program("toolbox")?)?;
     dependencies(Path::new(&tools))?;
     step("TypeScript", in_infra("npm").args(["run", "--silent", "typecheck"]))?;
-    template(Path::new(&tools))
+    templates(Path::new(&tools))
 }
 
 /// A package that is built by itself has its own features only; in the workspace it also has those that others ask of a dependency, which hides what it forgot.
@@ -48,22 +52,54 @@ fn dependencies(tools: &Path) -> Result<(), Failure> {
     step("cargo deny: advisories", deny().args(["check", "--disable-fetch", "advisories"]))
 }
 
-/// Synthesizes the template with CDK's own validation, then lints what came out.
-fn template(tools: &Path) -> Result<(), Failure> {
+/// Shapes of the CDK app that together have everything it can make.
+const SHAPES: [&[&str]; 3] = [
+    &[],
+    &["pool=example", "database=aurora", "key=customer", "pre-sign-up=yes"],
+    &["pool=example", "triggers=native", "database=iam", "network=vpc", "migrate=no", "code=bucket"],
+];
+
+/// Synthesizes each shape with CDK's own validation, then lints what came out.
+fn templates(tools: &Path) -> Result<(), Failure> {
     let folder = root().join("target/template-lint");
     let functions = folder.join("functions");
     crate::package::placeholders(&functions)?;
-    let output = folder.join("cdk.out");
-    step(
-        "template: synthesis and validation",
-        in_infra("npx")
-            .args(["--no-install", "cdk", "synth", "--quiet", "--no-lookups", "--no-notices"])
-            .args(["--context", "@aws-cdk/core:validateAgainstDefaultRules=true"])
-            .arg("--context")
-            .arg(format!("functions={}", functions.display()))
-            .arg("--output")
-            .arg(&output),
-    )?;
-    // There, because its exceptions stand in a file beside the app.
-    step("template: cfn-lint", in_infra(tools.join("cfn-lint")).arg(output.join("RollcallPipeline.template.json")))
+    for shape in SHAPES {
+        let output = folder.join("cdk.out");
+        remove(&output)?;
+        let name = if shape.is_empty() { "the defaults".to_owned() } else { shape.join(" ") };
+        let functions = format!("functions={}", functions.display());
+        let context = shape.iter().copied().chain([functions.as_str()]).flat_map(|value| ["--context", value]);
+        step(
+            &format!("templates of {name}: synthesis and validation"),
+            in_infra("npx")
+                .args(["--no-install", "cdk", "synth", "--quiet", "--no-lookups", "--no-notices"])
+                .args(context)
+                .arg("--output")
+                .arg(&output),
+        )?;
+        // There, because its exceptions stand in a file beside the app.
+        step(
+            &format!("templates of {name}: cfn-lint"),
+            in_infra(tools.join("cfn-lint")).arg("--").args(templates_in(&output)?),
+        )?;
+    }
+    Ok(())
+}
+
+fn templates_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error: std::io::Error| Failure::new(format!("cannot read {}: {error}", folder.display()));
+    let files = std::fs::read_dir(folder).map_err(unreadable)?;
+    let files = files.map(|file| file.map(|file| file.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    Ok(files.into_iter().filter(|file| file.to_string_lossy().ends_with(".template.json")).collect())
+}
+
+/// What another shape has left would be linted with this one's name.
+fn remove(folder: &Path) -> Result<(), Failure> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("cannot remove {}: {error}", folder.display())))
+        }
+        _ => Ok(()),
+    }
 }

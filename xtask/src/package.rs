@@ -107,6 +107,7 @@ fn pack(function: &Function, place: &Place, plan: &Plan, folder: &Path) -> Resul
 /// Zips with nothing inside, for a template that nobody deploys: it does not depend on what is in them.
 pub(crate) fn placeholders(folder: &Path) -> Result<(), Failure> {
     create(folder)?;
+    write(&folder.join("architecture"), Architecture::X86.name())?;
     FUNCTIONS.iter().try_for_each(|function| write(&folder.join(format!("{}.zip", function.name)), ""))
 }
 

@@ -15,6 +15,9 @@ use crate::{
 
 const TEMPLATE: &str = ".template.json";
 
+/// What the app calls the file with the order of its stacks: `infra/lib/packages.ts`.
+const ORDER: &str = "stacks";
+
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -58,8 +61,8 @@ pub(crate) fn template(options: &Options) -> Result<(), Failure> {
             .env_remove("CDK_DEFAULT_REGION"),
     )?;
     empty(output)?;
-    let templates = export(&assembly, output)?;
-    say(&instructions(output, &templates));
+    export(&assembly, output)?;
+    say(&instructions(output, &stacks_in(&assembly)?));
     Ok(())
 }
 
@@ -108,33 +111,32 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", escaped.collect::<String>())
 }
 
-/// Copies what CloudFormation needs, and gives back the templates' names.
-fn export(assembly: &Path, output: &Path) -> Result<Vec<String>, Failure> {
-    let mut templates = Vec::new();
+/// Copies what CloudFormation needs.
+fn export(assembly: &Path, output: &Path) -> Result<(), Failure> {
     for file in files_in(assembly)? {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_template = name.ends_with(TEMPLATE);
-        if !is_template && file.extension() != Some("zip".as_ref()) {
-            continue;
-        }
-        fs::copy(&file, output.join(&name)).map_err(|error| cannot("copy", &file, &error))?;
-        if is_template {
-            templates.push(name);
+        let name = file.file_name().unwrap_or_default();
+        if name.to_string_lossy().ends_with(TEMPLATE) || file.extension() == Some("zip".as_ref()) {
+            fs::copy(&file, output.join(name)).map_err(|error| cannot("copy", &file, &error))?;
         }
     }
-    templates.sort();
-    Ok(templates)
+    Ok(())
 }
 
-fn instructions(output: &Path, templates: &[String]) -> String {
+/// The stacks' names as the app has written them, those first that others import from.
+fn stacks_in(assembly: &Path) -> Result<Vec<String>, Failure> {
+    let file = assembly.join(ORDER);
+    let names = fs::read_to_string(&file).map_err(|error| cannot("read", &file, &error))?;
+    Ok(names.lines().map(str::to_owned).collect())
+}
+
+fn instructions(output: &Path, stacks: &[String]) -> String {
     let folder = output.display();
-    let deployments: Vec<_> = templates
+    let deployments: Vec<_> = stacks
         .iter()
-        .map(|template| {
+        .map(|stack| {
             format!(
-                "  aws cloudformation deploy --template-file {folder}/{template} --stack-name {} --s3-bucket BUCKET \\
-    --capabilities CAPABILITY_IAM --parameter-overrides CodeBucket=BUCKET CodePrefix=rollcall/ …",
-                template.trim_end_matches(TEMPLATE)
+                "  aws cloudformation deploy --template-file {folder}/{stack}{TEMPLATE} --stack-name {stack} --s3-bucket BUCKET \\
+    --capabilities CAPABILITY_IAM --parameter-overrides CodeBucket=BUCKET CodePrefix=rollcall/ …"
             )
         })
         .collect();
@@ -144,7 +146,7 @@ fn instructions(output: &Path, templates: &[String]) -> String {
   aws s3 cp --recursive {folder} s3://BUCKET/rollcall/
 {}
 
-for `…` give the parameters that have no default, such as UserPoolId=eu-central-1_AbCdEfGhI",
+for `…` give the parameters that have no default, such as UserPoolId=eu-central-1_AbCdEfGhI; a stack takes only those that it declares",
         deployments.join("\n")
     )
 }
