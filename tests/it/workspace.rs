@@ -96,6 +96,15 @@ fn the_readme_and_the_architecture_link_to_files_that_exist() {
         "docs/outage.md",
         "docs/runbook.md",
         "docs/configuration.md",
+        "docs/deploying/README.md",
+        "docs/deploying/new-pool.md",
+        "docs/deploying/existing-pool.md",
+        "docs/deploying/existing-database.md",
+        "docs/deploying/existing-table.md",
+        "docs/deploying/checklist.md",
+        "docs/deploying/undo.md",
+        "docs/deploying/cost.md",
+        "docs/deploying/not-tried.md",
     ] {
         let page = root.join(page);
         let text = std::fs::read_to_string(&page).unwrap();
