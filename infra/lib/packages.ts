@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CfnParameter, Stack } from 'aws-cdk-lib';
+import { CfnParameter, Stack, Token } from 'aws-cdk-lib';
 import { Architecture, Code } from 'aws-cdk-lib/aws-lambda';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { CloudAssembly } from 'aws-cdk-lib/cx-api';
@@ -50,6 +50,14 @@ function architectureOf(folder: string, given: unknown): Architecture {
     throw new InputError(`the architecture is ${JSON.stringify(name)}: give \`x86_64\` or \`arm64\`, whichever the zips were built for`);
   }
   return architecture;
+}
+
+/** The functions carry the authorities of RDS for most Regions, and a database of RDS is not believed without them. */
+export function refuseRegionWithoutAuthorities({ folder }: Packages, region: string): void {
+  const authorities = join(folder, 'rds');
+  // Unknown until it is deployed, or zips that hold nothing.
+  if (Token.isUnresolved(region) || !existsSync(authorities) || existsSync(join(authorities, `${region}.pem`))) return;
+  throw new InputError(`\`database=aurora\` does not work in ${region}: the packages have no authorities of RDS for it; use another Region, or a database of yours with a file of your own in \`DatabaseCa\``);
 }
 
 function zipOf(folder: string, name: FunctionName): string {

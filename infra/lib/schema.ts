@@ -1,11 +1,11 @@
-import { CfnParameter, CustomResource, Duration, Stack } from 'aws-cdk-lib';
+import { CfnParameter, type CustomResource, Stack } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import type { DatabaseAccess } from './database-access.ts';
 import { MIGRATE } from './limits.ts';
 import type { Subnets } from './network-access.ts';
 import { digestOf, type Packages } from './packages.ts';
-import { RustFunction } from './rust-function.ts';
+import { RustResource } from './rust-resource.ts';
 
 export interface SchemaProps {
   /** The function's own name. */
@@ -23,30 +23,22 @@ export interface SchemaProps {
 export class Schema extends Construct {
   readonly resource: CustomResource;
 
-  constructor(scope: Construct, id: string, props: SchemaProps) {
+  constructor(scope: Construct, id: string, { name, packages, database, subnets, key }: SchemaProps) {
     super(scope, id);
-    const migrate = new RustFunction(this, 'Migrate', {
-      name: props.name,
+    const migrate = new RustResource(this, 'Migrate', {
+      name,
       description: 'Makes the table that the consumer writes to, or checks yours.',
-      packages: props.packages,
+      packages,
       code: 'migrate',
-      timeout: Duration.seconds(MIGRATE.timeoutSeconds),
-      memoryMiB: MIGRATE.memoryMiB,
-      environment: props.database.environment,
-      environmentKey: props.key,
-      may: props.database.may,
-      subnets: props.subnets,
+      limits: MIGRATE,
+      environment: database.environment,
+      environmentKey: key,
+      may: database.may,
+      subnets,
+      type: 'Custom::UsersTable',
+      properties: { Migrations: digestOf(packages, 'migrate'), Run: run(Stack.of(this)) },
     });
-    this.resource = new CustomResource(this, 'Table', {
-      resourceType: 'Custom::UsersTable',
-      serviceToken: migrate.lambda.functionArn,
-      // Longer than the function may run, so that a function that does not even start fails the deployment in minutes.
-      serviceTimeout: Duration.seconds(MIGRATE.timeoutSeconds + MIGRATE.graceSeconds),
-      // CloudFormation runs a custom resource again only when one of its properties has changed.
-      properties: { Migrations: digestOf(props.packages, 'migrate'), Run: run(Stack.of(this)) },
-    });
-    // Its own permissions first: the function is called as soon as it is there.
-    this.resource.node.addDependency(migrate);
+    this.resource = migrate.resource;
   }
 }
 

@@ -3,6 +3,7 @@ import { DefaultStackSynthesizer } from 'aws-cdk-lib';
 import { AuthStack } from './auth-stack.ts';
 import { DataStack } from './data-stack.ts';
 import type { SynthContext } from './input.ts';
+import { refuseRegionWithoutAuthorities } from './packages.ts';
 import { PipelineStack } from './pipeline-stack.ts';
 import { WiringStack } from './wiring-stack.ts';
 
@@ -18,6 +19,7 @@ const WHAT = 'rollcall: every confirmed Cognito user has exactly one row in Post
 export function makeStacks(app: App, context: SynthContext, env: Pick<StackProps, 'env'>): void {
   const about = (part: string): StackProps => ({ ...env, ...synthesizer(context), description: `${WHAT}: ${part}.` });
   const data = context.database === 'aurora' ? new DataStack(app, 'RollcallData', about('the database')) : undefined;
+  if (data) refuseRegionWithoutAuthorities(context.packages, data.region);
   const pipeline = new PipelineStack(app, 'RollcallPipeline', { ...about('from the trigger to the row'), context, data });
   if (context.pool === 'given') return;
   const isNative = context.triggers === 'native';

@@ -1,9 +1,10 @@
-import { CfnCondition, CfnParameter, CustomResource, Duration, Fn, Stack } from 'aws-cdk-lib';
+import { CfnCondition, CfnParameter, type CustomResource, Fn, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { WIRING } from './limits.ts';
 import type { Packages } from './packages.ts';
 import type { Triggers } from './pool-permissions.ts';
-import { type Permission, RustFunction } from './rust-function.ts';
+import type { Permission } from './rust-function.ts';
+import { RustResource } from './rust-resource.ts';
 
 export interface TriggerWiringProps {
   /** The custom resource's own function. */
@@ -25,13 +26,12 @@ export class TriggerWiring extends Construct {
 
   constructor(scope: Construct, id: string, props: TriggerWiringProps) {
     super(scope, id);
-    const wiring = new RustFunction(this, 'Wiring', {
+    const wiring = new RustResource(this, 'Wiring', {
       name: props.name,
       description: "Attaches rollcall's triggers to the user pool.",
       packages: props.packages,
       code: 'trigger-wiring',
-      timeout: Duration.seconds(WIRING.timeoutSeconds),
-      memoryMiB: WIRING.memoryMiB,
+      limits: WIRING,
       environment: {},
       may: [
         {
@@ -41,12 +41,7 @@ export class TriggerWiring extends Construct {
         namedAgain(this, 'PoolSmsRoleArn', 'iam:PassRole', "The pool's role for text messages, if it has one.", props.poolArn),
         namedAgain(this, 'PoolSenderKeyArn', 'kms:CreateGrant', "The key of the pool's custom senders, if it has any.", props.poolArn),
       ],
-    });
-    this.resource = new CustomResource(this, 'Triggers', {
-      resourceType: 'Custom::CognitoTriggers',
-      serviceToken: wiring.lambda.functionArn,
-      // Longer than the function may run, so that a function that does not even start fails the deployment in minutes.
-      serviceTimeout: Duration.seconds(WIRING.timeoutSeconds + WIRING.graceSeconds),
+      type: 'Custom::CognitoTriggers',
       properties: {
         UserPoolId: props.userPoolId,
         PoolDefinition: props.poolDefinition,
@@ -55,6 +50,7 @@ export class TriggerWiring extends Construct {
         ...(props.triggers.PreSignUp ? { PreSignUp: props.triggers.PreSignUp.functionArn } : {}),
       },
     });
+    this.resource = wiring.resource;
   }
 }
 

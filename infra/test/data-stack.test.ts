@@ -1,11 +1,13 @@
 /** What the stack with the database must keep. */
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { App } from 'aws-cdk-lib';
 import { DataStack } from '../lib/data-stack.ts';
 import { ARCHIVE_DAYS, CONSUMER, DATA, MAXIMUM_CONCURRENCY } from '../lib/limits.ts';
 import { count, seconds, written } from './source-constants.ts';
-import { synthesize, type Template, text } from './synthesized.ts';
+import { dummyPackages, runApp, synthesize, type Template, temporaryFolder, text } from './synthesized.ts';
 
 /** The stack, and the pipeline that borrows from it. */
 function synthesizeData(context: Record<string, unknown>, variables: Record<string, string> = {}): { data: Template; borrower: Template; printed: string } {
@@ -349,5 +351,17 @@ describe('a known account and Region', () => {
   test("the file of authorities and the answers' bucket are the Region's", () => {
     assert.match(JSON.stringify(known.borrower), /\/var\/task\/rds\/eu-central-1\.pem/);
     assert.match(JSON.stringify(known.data), /cloudformation-custom-resource-response-eucentral1\/\*/);
+  });
+
+  test('a Region whose authorities the packages do not have is refused', () => {
+    const functions = dummyPackages();
+    mkdirSync(join(functions, 'rds'));
+    writeFileSync(join(functions, 'rds/eu-central-1.pem'), '');
+    const run = (region: string) =>
+      runApp({ functions, database: 'aurora' }, temporaryFolder(), { CDK_DEFAULT_ACCOUNT: '111122223333', CDK_DEFAULT_REGION: region });
+    assert.equal(run('eu-central-1').status, 0);
+    const refused = run('mx-central-1');
+    assert.deepEqual([refused.status, refused.stdout], [1, '']);
+    assert.match(refused.stderr, /^`database=aurora` does not work in mx-central-1: .*`DatabaseCa`\n$/);
   });
 });

@@ -133,7 +133,7 @@ describe('the table', () => {
       `logs:PutLogEvents on <${logs}.Arn>`,
       ...TRACES,
     ]);
-    assert.ok(dependsOn(id).some((dependency) => template.Resources[dependency]!.Type === 'AWS::IAM::Policy'));
+    assert.ok(dependsOn(migrate.id).some((dependency) => template.Resources[dependency]!.Type === 'AWS::IAM::Policy'));
   });
 
   test('a login of its own is asked for and never shown', () => {

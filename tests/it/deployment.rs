@@ -9,6 +9,8 @@ use pipeline_tests::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::existing_table::run;
+
 /// One stack, the pool that it is told of, and the database.
 struct Site {
     stack: String,
@@ -182,6 +184,31 @@ fn a_pool_that_calls_somebody_else_fails_the_creation_with_their_name_and_nothin
     // The next deployment deletes what was rolled back, and creates anew.
     site.deploy(assembly, &[("ForceTriggers", "true")]);
     site.has_only_changed(&before, &[("PostConfirmation", &site.function("producer"))]);
+    assert_eq!(site.status().unwrap(), "CREATE_COMPLETE");
+}
+
+#[tokio::test]
+async fn a_table_that_does_not_fit_fails_the_creation_before_anything_reads_the_queue() {
+    let (assembly, site) = (without_pre_sign_up(), Site::new("unfit", pool(&[])));
+    let before = site.settings();
+    run(
+        &site.database,
+        "create table users (cognito_sub uuid primary key, email text, first_name text, last_name text)",
+    )
+    .await;
+
+    let said = site.fail(assembly, &[]);
+
+    assert!(said.contains("(Custom::UsersTable): CREATE_FAILED: "), "{said}");
+    assert!(said.contains("there is no column `is_active`") && said.contains("add column is_active boolean"), "{said}");
+    let events = target().events(&site.stack).unwrap();
+    assert!(!events.iter().any(|event| event["ResourceType"] == "AWS::Lambda::EventSourceMapping"), "{events:?}");
+    assert_eq!(site.status().unwrap(), "ROLLBACK_COMPLETE");
+    assert_eq!(site.settings(), before);
+    assert_eq!(site.remains(), Vec::<String>::new());
+
+    run(&site.database, "alter table users add column is_active boolean").await;
+    site.deploy(assembly, &[]);
     assert_eq!(site.status().unwrap(), "CREATE_COMPLETE");
 }
 

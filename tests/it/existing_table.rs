@@ -14,14 +14,14 @@ use uuid::Uuid;
 use crate::bench_consumer::{Bench, batch, obliging, people, user};
 
 /// A database with this table and nothing else.
-async fn database_with(table: &str) -> String {
+pub(crate) async fn database_with(table: &str) -> String {
     let name = format!("test_{}", Uuid::new_v4().simple());
     let url = Stack::shared().unwrap().postgres.create_database(&name).unwrap();
     run(&url, table).await;
     url
 }
 
-async fn run(url: &str, statements: &str) {
+pub(crate) async fn run(url: &str, statements: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use consumer::{migrations::migrator, schema_resource::handle};
 use lambda_runtime::{Context, LambdaEvent};
 use pipeline_tests::{
-    Postgres, Stack,
+    Postgres,
     mailbox::{Letter, Mailbox},
     runtime_api,
 };
@@ -17,20 +17,10 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::bench_consumer::{Bench, batch, obliging, people};
-
-/// An empty database, or one with this table.
-async fn database(table: &str) -> String {
-    let name = format!("test_{}", Uuid::new_v4().simple());
-    let url = Stack::shared().unwrap().postgres.create_database(&name).unwrap();
-    run(&url, table).await;
-    url
-}
-
-async fn run(url: &str, statements: &str) {
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await.unwrap();
-}
+use crate::{
+    bench_consumer::{Bench, batch, obliging, people},
+    existing_table::{database_with, run},
+};
 
 async fn may(url: &str, statement: &str) -> bool {
     let mut connection = PgConnection::connect(url).await.unwrap();
@@ -82,7 +72,7 @@ async fn fail(variables: &[(&str, &str)], seconds: u64) -> String {
 
 #[tokio::test]
 async fn a_deployment_makes_the_table_once_and_a_deletion_leaves_it() {
-    let url = database("").await;
+    let url = database_with("").await;
     let variables = [("DATABASE_URL", url.as_str())];
     assert_eq!(succeed("Create", &variables).await, "0001 users: applied");
     assert_eq!(succeed("Update", &variables).await, "0001 users: applied");
@@ -94,7 +84,7 @@ async fn a_deployment_makes_the_table_once_and_a_deletion_leaves_it() {
 #[tokio::test]
 async fn a_table_that_does_not_fit_fails_the_deployment_with_what_is_missing_and_its_sql() {
     let url =
-        database("create table users (cognito_sub uuid primary key, email text, first_name text, last_name text)")
+        database_with("create table users (cognito_sub uuid primary key, email text, first_name text, last_name text)")
             .await;
     let reason = fail(&[("DATABASE_URL", &url)], 30).await;
     assert!(reason.contains("there is no column `is_active`"), "{reason}");
@@ -123,7 +113,7 @@ async fn a_database_that_cannot_be_reached_fails_the_deployment_in_time_and_says
 
 #[tokio::test]
 async fn a_database_that_does_not_exist_fails_the_deployment_at_once() {
-    let url = database("").await.replace("/test_", "/no_such_");
+    let url = database_with("").await.replace("/test_", "/no_such_");
     let start = std::time::Instant::now();
     assert!(fail(&[("DATABASE_URL", &url)], 30).await.contains("does not exist"));
     assert!(start.elapsed() < Duration::from_secs(10), "a time-out would hide the reason");
@@ -143,7 +133,7 @@ async fn a_database_that_is_still_starting_is_waited_for() {
 
 #[tokio::test]
 async fn the_consumers_own_role_is_made_and_may_do_what_the_consumer_does_and_nothing_else() {
-    let url = database("").await;
+    let url = database_with("").await;
     let role = format!("app_{}", Uuid::new_v4().simple());
     let variables = [("DATABASE_URL", url.as_str()), ("DATABASE_GRANT_TO", &role)];
     let reason = succeed("Create", &variables).await;
@@ -186,7 +176,7 @@ async fn on_rds_the_role_that_is_made_may_log_in_with_tokens() {
 
 #[tokio::test]
 async fn an_older_version_that_a_rollback_runs_accepts_the_steps_of_a_newer_one() {
-    let url = database("").await;
+    let url = database_with("").await;
     let variables = [("DATABASE_URL", url.as_str())];
     succeed("Create", &variables).await;
     let later = migrator().iter().map(|step| step.version).max().unwrap() + 1;
@@ -201,7 +191,7 @@ async fn an_older_version_that_a_rollback_runs_accepts_the_steps_of_a_newer_one(
 #[tokio::test]
 async fn the_function_migrates_and_answers_in_a_process_of_its_own() {
     let function = runtime_api::binary("migrate").unwrap();
-    let (url, mailbox) = (database("").await, Mailbox::open().await.unwrap());
+    let (url, mailbox) = (database_with("").await, Mailbox::open().await.unwrap());
     let variables = [
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
