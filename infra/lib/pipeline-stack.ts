@@ -75,8 +75,9 @@ export class PipelineStack extends Stack {
     const metrics = new Metrics({ producer, consumer, queue: users.queue, deadLetters: users.deadLetters, undelivered: rule.undelivered });
     new Alarms(this, 'Alarms', { metrics, topic: this.parameters.alarmTopic, named: (part) => this.named(part) });
     new PipelineDashboard(this, 'Seen', { name: this.named('pipeline'), metrics });
+    const archiveName = this.named('archive');
     new CfnArchive(this, 'Archive', {
-      archiveName: this.named('archive'),
+      archiveName,
       sourceArn: bus.eventBusArn,
       eventPattern: { source: USER_CONFIRMED.source },
       retentionDays: this.parameters.archiveDays,
@@ -84,6 +85,8 @@ export class PipelineStack extends Stack {
 
     this.output('BusName', bus.eventBusName, 'The bus that the producer publishes to.');
     this.output('BusArn', bus.eventBusArn, 'The same bus, for policies and rules of other stacks.');
+    const archive = this.formatArn({ service: 'events', resource: 'archive', resourceName: archiveName });
+    this.output('ArchiveArn', archive, 'The archive of the bus, to replay events from.');
     this.output('QueueUrl', users.queue.queueUrl, 'The queue that the consumer reads.');
     this.output('QueueArn', users.queue.queueArn, 'The same queue, for policies of other stacks.');
     this.output('DlqUrl', users.deadLetters.queueUrl, 'Messages that the consumer could not turn into a row.');

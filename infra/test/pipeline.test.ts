@@ -356,6 +356,8 @@ describe('being seen', () => {
     assert.equal(text(archive['SourceArn']), `<${bus.id}.Arn>`);
     assert.deepEqual(archive['EventPattern'], { source: ['rollcall'] });
     assert.equal(text(archive['RetentionDays']), '<ArchiveDays>');
+    const arn = 'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:archive/<NamePrefix>-archive';
+    assert.equal(text(template.Outputs['ArchiveArn']!.Value), arn);
   });
 });
 
@@ -426,6 +428,7 @@ describe('names and parameters', () => {
 
   test('what others need to know is an output', () => {
     assert.deepEqual(Object.keys(template.Outputs).sort(), [
+      'ArchiveArn',
       'BusArn',
       'BusName',
       'ConsumerFunctionName',
