@@ -36,16 +36,22 @@ export class Schema extends Construct {
       may: database.may,
       subnets,
       type: 'Custom::UsersTable',
-      properties: { Migrations: digestOf(packages, 'migrate'), Run: run(Stack.of(this)) },
+      properties: { Migrations: digestOf(packages, 'migrate'), Database: placeOf(database), Run: run(Stack.of(this)) },
     });
     this.resource = migrate.resource;
   }
+}
+
+/** Where the table is and who writes to it, so that another database gets its table too; never a URL, which may hold a password. */
+function placeOf({ environment }: DatabaseAccess): string {
+  const { DATABASE_URL: _, ...place } = environment;
+  return Object.values(place).join(' ');
 }
 
 function run(stack: Stack): string {
   return new CfnParameter(stack, 'MigrationRun', {
     type: 'String',
     default: '1',
-    description: 'Any text: change it to run the migration again, after the database was moved for example.',
+    description: 'Any text: change it to run the migration again, after DatabaseUrl has changed for example.',
   }).valueAsString;
 }

@@ -42,6 +42,8 @@ describe('a database of its own for the migration', () => {
     assert.deepEqual(DATABASE_HOST, { 'Fn::If': ['MigrationHostIsGiven', { Ref: 'MigrationHost' }, { Ref: 'DatabaseHost' }] });
     assert.equal(DATABASE_POOLER, undefined, 'a migration never goes through a pooler');
     assert.equal(text(DATABASE_GRANT_TO), '<DatabaseRole>');
+    const [[, { Database }]] = resourcesOf(template, 'Custom::UsersTable') as [[string, Record<string, any>]];
+    assert.match(text(Database), /MigrationLoginArn.*MigrationHost.*<DatabaseName>/, 'another database gets its table');
   });
 });
 

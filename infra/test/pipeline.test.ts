@@ -118,12 +118,13 @@ describe('the table', () => {
   });
 
   test('the migration runs again when its function has changed, or when it is told to', () => {
-    const { ServiceToken, ServiceTimeout, Migrations, Run, ...others } = table.Properties;
+    const { ServiceToken, ServiceTimeout, Migrations, Database, Run, ...others } = table.Properties;
     assert.equal(text(ServiceToken), `<${migrate.id}.Arn>`);
     assert.ok(ServiceTimeout > migrate.properties['Timeout'], 'a function that does not start fails in minutes');
     assert.match(Migrations, /^[0-9a-f]{64}$/);
     assert.equal(text(Run), '<MigrationRun>');
-    assert.deepEqual(others, {}, 'nothing about the database, which may be a secret');
+    assert.equal(text(Database), '<DatabaseRole>', 'never the URL, which may be a secret');
+    assert.deepEqual(others, {});
   });
 
   test('the migration may write its own log before it is called, and nothing else', () => {
