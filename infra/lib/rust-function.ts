@@ -51,7 +51,9 @@ export class RustFunction extends Construct {
     // Unnamed, because role names are one space for all Regions of an account.
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     const writeLogs = { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], on: logGroup.logGroupArn };
-    for (const { actions, on } of [writeLogs, ...props.may, ...(props.subnets?.may ?? [])]) {
+    // Lambda makes the role a grant when the function is made, if whoever deploys may make grants; otherwise the role needs this.
+    const readEnvironment = props.environmentKey ? [{ actions: ['kms:Decrypt'], on: props.environmentKey.keyArn }] : [];
+    for (const { actions, on } of [writeLogs, ...readEnvironment, ...props.may, ...(props.subnets?.may ?? [])]) {
       role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [on] }));
     }
 
@@ -66,7 +68,6 @@ export class RustFunction extends Construct {
       timeout: props.timeout,
       memorySize: props.memoryMiB,
       environment: props.environment,
-      // Lets the role decrypt, too.
       ...(props.environmentKey ? { environmentEncryption: props.environmentKey } : {}),
       role,
       logGroup,

@@ -126,6 +126,9 @@ describe('a key of your own', () => {
       const knowsTheDatabase = 'DATABASE_URL' in (lambda['Environment']?.Variables ?? {});
       assert.equal(text(lambda['KmsKeyArn']), knowsTheDatabase ? `<${key}.Arn>` : 'undefined', id);
     }
+    for (const role of ['Consumer', 'SchemaMigrate']) {
+      assert.ok(permissions(template, role).includes(`kms:Decrypt on <${key}.Arn>`), role);
+    }
   });
 });
 

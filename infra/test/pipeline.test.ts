@@ -272,6 +272,11 @@ describe('the triggers', () => {
     });
   });
 
+  test('the custom resource keeps its logical id, or the next deployment would attach nothing and then detach the pool', () => {
+    // CloudFormation would create the resource of the new name, which finds the triggers set, and then delete that of the old one.
+    assert.ok('PoolTriggerWiring2E9ACCFD' in template.Resources);
+  });
+
   test('Cognito may call a function before it is attached, and until it is detached', () => {
     const [id, resource] = resources.find(([, { Type }]) => Type === 'Custom::CognitoTriggers')!;
     const permissions = resources.filter(([, { Type }]) => Type === 'AWS::Lambda::Permission').map(([name]) => name);
