@@ -122,21 +122,33 @@ fn export(assembly: &Path, output: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The stacks' names as the app has written them, those first that others import from.
-fn stacks_in(assembly: &Path) -> Result<Vec<String>, Failure> {
-    let file = assembly.join(ORDER);
-    let names = fs::read_to_string(&file).map_err(|error| cannot("read", &file, &error))?;
-    Ok(names.lines().map(str::to_owned).collect())
+/// A stack as CloudFormation is told of it.
+struct Stack {
+    name: String,
+    /// Whether it takes functions from a bucket; a parameter that it does not declare would be refused.
+    takes_code: bool,
 }
 
-fn instructions(output: &Path, stacks: &[String]) -> String {
+/// The stacks as the app has written them, those first that others import from.
+fn stacks_in(assembly: &Path) -> Result<Vec<Stack>, Failure> {
+    let read = |file: PathBuf| fs::read_to_string(&file).map_err(|error| cannot("read", &file, &error));
+    let order = read(assembly.join(ORDER))?;
+    let stack = |name: &str| {
+        let takes_code = read(assembly.join(format!("{name}{TEMPLATE}")))?.contains("\"CodeBucket\"");
+        Ok(Stack { name: name.to_owned(), takes_code })
+    };
+    order.lines().map(stack).collect()
+}
+
+fn instructions(output: &Path, stacks: &[Stack]) -> String {
     let folder = output.display();
     let deployments: Vec<_> = stacks
         .iter()
-        .map(|stack| {
+        .map(|Stack { name, takes_code }| {
+            let code = if *takes_code { " CodeBucket=BUCKET CodePrefix=rollcall/" } else { "" };
             format!(
-                "  aws cloudformation deploy --template-file {folder}/{stack}{TEMPLATE} --stack-name {stack} --s3-bucket BUCKET \\
-    --capabilities CAPABILITY_IAM --parameter-overrides CodeBucket=BUCKET CodePrefix=rollcall/ …"
+                "  aws cloudformation deploy --template-file {folder}/{name}{TEMPLATE} --stack-name {name} --s3-bucket BUCKET \\
+    --capabilities CAPABILITY_IAM --parameter-overrides{code} …"
             )
         })
         .collect();
@@ -146,7 +158,7 @@ fn instructions(output: &Path, stacks: &[String]) -> String {
   aws s3 cp --recursive {folder} s3://BUCKET/rollcall/
 {}
 
-for `…` give the parameters that have no default, such as UserPoolId=eu-central-1_AbCdEfGhI; a stack takes only those that it declares",
+for `…` give the stack's parameters that have no default, such as UserPoolId=eu-central-1_AbCdEfGhI; where it has none, leave `--parameter-overrides` out",
         deployments.join("\n")
     )
 }
