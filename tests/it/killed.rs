@@ -129,11 +129,16 @@ impl Scene {
     /// What must hold in the end, whatever happened before.
     async fn everything_is_dealt_with(&self, busy: Busy, subs: &[Uuid], poison: &str) {
         busy.in_the_way.close().await.unwrap();
-        wait::until("the queue is empty", DEALT_WITH, async || Ok((self.queue().await.total() == 0).then_some(())))
-            .await
-            .unwrap();
         let everybody = [subs, &busy.subs].concat();
-        assert_eq!(self.rows(&everybody).await, everybody.len(), "every user has exactly one row");
+        // Both in one look: the queue counts what waits and what is in flight one after the other,
+        // and between them what comes back is in neither.
+        wait::until("the queue is empty and every user has a row", DEALT_WITH, async || {
+            let is_over = self.queue().await.total() == 0 && self.rows(&everybody).await >= everybody.len();
+            Ok(is_over.then_some(()))
+        })
+        .await
+        .unwrap();
+        assert_eq!(self.rows(&everybody).await, everybody.len(), "no user has more than one row");
         assert!(self.buried(poison) > 0, "the poison is among the dead letters");
         let dead = dead_letters(&self.stack).unwrap();
         assert!(!dead.iter().any(DeadLetter::is_healthy), "and nobody healthy is");

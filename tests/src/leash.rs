@@ -186,9 +186,12 @@ mod tests {
     #[test]
     fn a_service_dies_with_its_leash() {
         let run = Run::create().unwrap();
-        let (leash, [_, service]) = family(&run, FAMILY);
+        let (leash, [child, service]) = family(&run, FAMILY);
         locked(&leash.process).kill().unwrap();
         wait_until_gone(service);
+        // Nobody is left to find it where it hides: that takes a leash which is alive.
+        kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
+        wait_until_gone(child);
         run.remove();
     }
 
