@@ -2,12 +2,17 @@
 
 use std::fmt;
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-/// What the insert and its `returning` need.
-/// Source: "INSERT" in the PostgreSQL documentation, on the privileges that `on conflict` and `returning` ask for.
-const INSERTS: &str = "cognito_sub, email, first_name, last_name, is_active";
+use crate::table_check::COLUMNS;
+
+/// What `on conflict` and `returning` read.
+/// Source: "INSERT" in the PostgreSQL documentation, on the privileges that they ask for.
 const READS: &str = "cognito_sub";
+
+/// Held until the end of the transaction, so that two deployments do not make the same role at the same moment.
+/// The number is ours alone: sqlx takes its own for migrations from the database's name.
+const LOCK: &str = "select pg_advisory_xact_lock(7246183095528801)";
 
 /// The role that RDS lets log in with IAM tokens whoever is a member of it.
 /// Source: "Creating a database account using IAM authentication" in the Amazon RDS user guide.
@@ -62,18 +67,22 @@ pub async fn grant(
     role: &Role,
     statement_timeout: &str,
 ) -> Result<Granted, sqlx::Error> {
-    let granted = if exists(connection, &role.0).await? { Granted::Found } else { Granted::Made };
+    // In one transaction: a role without its rights would stay behind otherwise.
+    let mut transaction = connection.begin().await?;
+    sqlx::raw_sql(LOCK).execute(&mut *transaction).await?;
+    let granted = if exists(&mut transaction, &role.0).await? { Granted::Found } else { Granted::Made };
     let mut statements = Vec::new();
     if granted == Granted::Made {
         statements.push(format!("create role {role} login"));
         statements.push(format!("alter role {role} set statement_timeout = '{statement_timeout}'"));
-        if exists(connection, RDS_IAM).await? {
+        if exists(&mut transaction, RDS_IAM).await? {
             statements.push(format!("grant {RDS_IAM} to {role}"));
         }
     }
-    statements.push(format!("grant insert ({INSERTS}), select ({READS}) on users to {role}"));
-    // One message, which the server takes as one transaction: a role without its rights would stay behind otherwise.
-    sqlx::raw_sql(AssertSqlSafe(statements.join("; "))).execute(connection).await?;
+    let inserts = COLUMNS.map(|(column, _)| column).join(", ");
+    statements.push(format!("grant insert ({inserts}), select ({READS}) on users to {role}"));
+    sqlx::raw_sql(AssertSqlSafe(statements.join("; "))).execute(&mut *transaction).await?;
+    transaction.commit().await?;
     Ok(granted)
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 
 /// The columns that the insert names, and the types that the migration gives them.
-const COLUMNS: [(&str, &str); 5] = [
+pub(crate) const COLUMNS: [(&str, &str); 5] = [
     ("cognito_sub", "uuid"),
     ("email", "text"),
     ("first_name", "text"),

@@ -11,7 +11,8 @@ export interface DatabaseAccess {
 /** The consumer writes rows; `migrate` makes the table, which is more than the consumer may be allowed to. */
 export interface DatabaseAccesses {
   readonly consumer: DatabaseAccess;
-  readonly migrate: DatabaseAccess;
+  /** Nothing when no deployment shall migrate. */
+  readonly migrate: DatabaseAccess | undefined;
 }
 
 /** A database of yours, and how the consumer logs in to it. */
@@ -20,7 +21,7 @@ export type Login = Exclude<Database, 'aurora'>;
 /** Declares the parameters that belong to a way of logging in, and says what follows from them; those of `migrate` only when it is deployed. */
 export function databaseAccess(stack: Stack, login: Login, migrate: Choice): DatabaseAccesses {
   const accesses = { url, secret, iam }[login](stack);
-  if (migrate === 'no') return { consumer: accesses.consumer, migrate: accesses.consumer };
+  if (migrate === 'no') return { consumer: accesses.consumer, migrate: undefined };
   const ownLogin = accesses.migrate();
   const environment = { ...ownLogin.environment, DATABASE_GRANT_TO: grantTo(stack) };
   return { consumer: accesses.consumer, migrate: { ...ownLogin, environment } };

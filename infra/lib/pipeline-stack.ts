@@ -5,7 +5,7 @@ import { EventSourceMapping, type Function } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { Alarms } from './alarms.ts';
 import { PipelineDashboard } from './dashboard.ts';
-import { type DatabaseAccesses, databaseAccess } from './database-access.ts';
+import { type DatabaseAccess, type DatabaseAccesses, databaseAccess } from './database-access.ts';
 import { encryptionKey, mayUse } from './encryption-key.ts';
 import type { SynthContext } from './input.ts';
 import { CONSUMER, PRE_SIGN_UP, PRODUCER } from './limits.ts';
@@ -67,7 +67,7 @@ export class PipelineStack extends Stack {
     const producer = this.producer(bus, users, key);
     const database = props.data ?? this.databaseOfYours();
     const consumer = this.consumer(users, database, key);
-    if (this.context.migrate === 'yes') this.migrateBefore(consumer, database, key);
+    if (database.migrate) this.migrateBefore(consumer, database.migrate, database.subnets, key);
     this.read(users, consumer);
     this.triggers = { PostConfirmation: producer, PreSignUp: this.context.preSignUp === 'yes' ? this.preSignUp() : undefined };
     if (givenPool !== undefined) this.connect(givenPool);
@@ -153,12 +153,12 @@ export class PipelineStack extends Stack {
   }
 
   /** Brings the table before the consumer: a new one, and every new version of it, meets a table that fits. */
-  private migrateBefore(consumer: Function, database: ReachableDatabase, key: IKey | undefined): void {
+  private migrateBefore(consumer: Function, database: DatabaseAccess, subnets: Subnets | undefined, key: IKey | undefined): void {
     const schema = new Schema(this, 'Schema', {
       name: this.named('migrate'),
       packages: this.context.packages,
-      database: database.migrate,
-      subnets: database.subnets,
+      database,
+      subnets,
       key,
     });
     consumer.node.addDependency(schema.resource);

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use consumer::{migrations::migrator, schema_resource::handle};
+use futures_util::future::join_all;
 use lambda_runtime::{Context, LambdaEvent};
 use pipeline_tests::{
     Postgres,
@@ -159,6 +160,16 @@ async fn the_consumers_own_role_is_made_and_may_do_what_the_consumer_does_and_no
     let mut connection = PgConnection::connect(&as_role).await.unwrap();
     let limit: (String,) = sqlx::query_as("show statement_timeout").fetch_one(&mut connection).await.unwrap();
     assert_eq!(limit.0, "5s", "a transaction pooler lets no connection set it");
+}
+
+#[tokio::test]
+async fn deployments_at_the_same_time_make_the_role_once_and_all_succeed() {
+    let url = database_with("").await;
+    let role = format!("app_{}", Uuid::new_v4().simple());
+    let variables = [("DATABASE_URL", url.as_str()), ("DATABASE_GRANT_TO", &role)];
+    let said = join_all((0..8).map(|_| succeed("Create", &variables))).await;
+    assert_eq!(said.iter().filter(|said| said.contains("was made")).count(), 1, "{said:?}");
+    assert!(may(&url.replace("rollcall@", &format!("{role}@")), "select cognito_sub from users").await);
 }
 
 #[tokio::test]
