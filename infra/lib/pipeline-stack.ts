@@ -19,7 +19,6 @@ import { RuleToQueue } from './rule-to-queue.ts';
 import { RustFunction } from './rust-function.ts';
 import { Schema } from './schema.ts';
 import { clientOfGivenPool } from './silence-alarm.ts';
-import { definitionOfGivenPool } from './trigger-wiring.ts';
 
 /** What the producer publishes; the names are those of the contract in `libs/events`. */
 const USER_CONFIRMED = { source: ['rollcall'], detailType: ['UserConfirmed'] };
@@ -194,7 +193,7 @@ export class PipelineStack extends Stack {
   /** A pool that is given is connected here, so that there is one stack to deploy. */
   private connect(userPoolId: string): void {
     const { triggers, packages } = this.context;
-    const attachment = triggers === 'attach' ? { packages, poolDefinition: definitionOfGivenPool(this) } : undefined;
+    const attachment = triggers === 'attach' ? { packages, poolDefinition: undefined } : undefined;
     new PoolConnection(this, 'Pool', {
       userPoolId,
       client: clientOfGivenPool(this),

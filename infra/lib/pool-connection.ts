@@ -9,7 +9,7 @@ import { TriggerWiring } from './trigger-wiring.ts';
 /** How triggers are attached from outside. */
 export interface Attachment {
   readonly packages: Packages;
-  readonly poolDefinition: string;
+  readonly poolDefinition: string | undefined;
 }
 
 export interface PoolConnectionProps extends AlarmNaming {

@@ -12,8 +12,8 @@ export interface TriggerWiringProps {
   readonly packages: Packages;
   readonly poolArn: string;
   readonly userPoolId: string;
-  /** Changes when the pool's own template does, which may clear triggers that it does not know. */
-  readonly poolDefinition: string;
+  /** Changes when the pool's own template does, which may clear triggers that it does not know; nothing when that template is not ours. */
+  readonly poolDefinition: string | undefined;
   readonly triggers: Triggers;
 }
 
@@ -44,7 +44,7 @@ export class TriggerWiring extends Construct {
       type: 'Custom::CognitoTriggers',
       properties: {
         UserPoolId: props.userPoolId,
-        PoolDefinition: props.poolDefinition,
+        PoolDefinition: poolDefinition(Stack.of(this), props.poolDefinition),
         Force: force(Stack.of(this)),
         PostConfirmation: props.triggers.PostConfirmation.functionArn,
         ...(props.triggers.PreSignUp ? { PreSignUp: props.triggers.PreSignUp.functionArn } : {}),
@@ -74,14 +74,18 @@ function namedAgain(scope: Construct, parameter: string, action: string, what: s
   return { actions: [action], on: Fn.conditionIf(isGiven.logicalId, arn, otherwise).toString() };
 }
 
-/** For a pool whose template is not ours. CloudFormation runs a custom resource again only when one of its properties has changed. */
-export function definitionOfGivenPool(stack: Stack): string {
-  return new CfnParameter(stack, 'PoolDefinition', {
+/**
+ * CloudFormation runs a custom resource again only when one of its properties has changed.
+ * Whatever else has cleared the triggers, a person can change the parameter.
+ */
+function poolDefinition(stack: Stack, known: string | undefined): string {
+  const parameter = new CfnParameter(stack, 'PoolDefinition', {
     type: 'String',
     default: '1',
     description:
-      "Any text: change it after the pool's own stack was deployed, which may clear triggers attached from outside, and they are attached again.",
+      "Any text: change it after something has cleared triggers attached from outside, such as a deployment of the pool's own stack, and they are attached again.",
   }).valueAsString;
+  return known === undefined ? parameter : `${known} ${parameter}`;
 }
 
 function force(stack: Stack): string {

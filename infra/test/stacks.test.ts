@@ -36,7 +36,7 @@ describe('a pool of this app, attached', () => {
     const triggers = only(templates['RollcallWiring']!, 'Custom::CognitoTriggers');
     assert.match(text(triggers['PostConfirmation']), /^<RollcallPipeline:.*Producer/);
     assert.match(text(triggers['PreSignUp']), /^<RollcallPipeline:.*PreSignUp/);
-    assert.match(triggers['PoolDefinition'], /^[0-9a-f]{64}$/);
+    assert.match(text(triggers['PoolDefinition']), /^[0-9a-f]{64} <PoolDefinition>$/, 'or when a person says so');
   });
 
   test("the wiring runs again exactly when the pool's part of its template changes", () => {
