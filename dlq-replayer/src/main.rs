@@ -5,12 +5,12 @@ use std::{io, process::ExitCode};
 use anyhow::Context;
 use clap::Parser;
 use dlq_replayer::{
-    cli::{Cli, Command},
-    commands,
-    exit::Exit,
-    interrupt::Interrupt,
-    manual,
-    output::say,
+    cli::{
+        command_line::{Cli, Command},
+        commands, manual,
+    },
+    report::{exit::Exit, output::say},
+    run::interrupt::Interrupt,
 };
 
 fn main() -> ExitCode {

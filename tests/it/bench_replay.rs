@@ -4,23 +4,23 @@ use std::{cell::RefCell, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_sdk_sqs::{Client, config::retry::RetryConfig};
 use dlq_replayer::{
-    address::QueueArgument,
-    breaker::{Breaker, DEFAULT_SHARE},
-    delivery::Delivery,
-    destination::Destination,
-    exit::Exit,
-    intake::{Intake, Taking},
-    interrupt::Interrupt,
-    journal::{Begin, Journal, new_run},
-    memory::Memory,
-    outgoing::FailureAttributes,
-    pace::Pace,
-    past::{Resumed, resumed},
-    queue::Queue,
-    replay::{Carries, MAX_REPLAYS, Repeaters, Replay, Treatment, Validation},
-    select::Selection,
-    tally::Tally,
-    transfer::Transfer,
+    journal::read::{Resumed, resumed},
+    journal::write::{Begin, Journal, new_run},
+    report::counts::Tally,
+    report::exit::Exit,
+    rules::decide::{Carries, MAX_REPLAYS, Repeaters, Replay, Treatment, Validation},
+    rules::select::Selection,
+    run::breaker::{Breaker, DEFAULT_SHARE},
+    run::delivery::Delivery,
+    run::intake::{Intake, Taking},
+    run::interrupt::Interrupt,
+    run::rate::Pace,
+    run::state::Memory,
+    run::transfer::Transfer,
+    sqs::address::QueueArgument,
+    sqs::destination::Destination,
+    sqs::outgoing::FailureAttributes,
+    sqs::queue::Queue,
 };
 use jiff::Timestamp;
 use pipeline_tests::sqs_model::{NewMessage, SqsModel};
@@ -123,7 +123,7 @@ impl ReplayBench {
 
     pub(crate) async fn queue(&self, name: &str) -> Queue {
         let client = self.client();
-        let address = dlq_replayer::address::find(&client, &QueueArgument::parse(name)).await.unwrap();
+        let address = dlq_replayer::sqs::address::find(&client, &QueueArgument::parse(name)).await.unwrap();
         Queue::new(client, address)
     }
 
@@ -193,7 +193,7 @@ impl ReplayBench {
 
     /// The last run's name, as a killed run leaves it.
     pub(crate) fn last_run(&self) -> String {
-        dlq_replayer::past::past_runs(&self.journals).unwrap()[0].begin.run.clone()
+        dlq_replayer::journal::read::past_runs(&self.journals).unwrap()[0].begin.run.clone()
     }
 }
 

@@ -7,13 +7,13 @@ use std::{
 };
 
 use dlq_replayer::{
-    destination::Destination,
-    exit::Exit,
-    interrupt::Interrupt,
-    message::MessageKey,
-    pace::Pace,
-    replay::{Repeaters, Replay, Treatment, Validation},
-    select::Selection,
+    report::exit::Exit,
+    rules::decide::{Repeaters, Replay, Treatment, Validation},
+    rules::select::Selection,
+    run::interrupt::Interrupt,
+    run::rate::Pace,
+    sqs::destination::Destination,
+    sqs::message::MessageKey,
 };
 use pipeline_tests::sqs_model::{Fault, NewMessage, Stored};
 use serde_json::json;
@@ -291,7 +291,7 @@ async fn when_asked_to_end_a_run_finishes_the_batch_in_hand_and_gives_the_rest_b
 async fn a_journal_that_cannot_be_written_stops_a_run_before_it_sends() {
     let bench = ReplayBench::new();
     std::fs::write(&bench.journals, "a file where the folder should be").unwrap();
-    let begin = dlq_replayer::journal::Begin {
+    let begin = dlq_replayer::journal::write::Begin {
         run: "r".into(),
         at: jiff::Timestamp::now(),
         command: "replay".into(),
@@ -299,15 +299,16 @@ async fn a_journal_that_cannot_be_written_stops_a_run_before_it_sends() {
         destination: "d".into(),
         resumes: None,
     };
-    let error = dlq_replayer::journal::Journal::create(&bench.journals, begin.clone()).err().unwrap().to_string();
+    let error =
+        dlq_replayer::journal::write::Journal::create(&bench.journals, begin.clone()).err().unwrap().to_string();
     assert!(error.contains("nothing was sent"), "{error}");
     std::fs::remove_file(&bench.journals).unwrap();
 
     // A disk that is full from the first line on.
     std::fs::create_dir(&bench.journals).unwrap();
     std::os::unix::fs::symlink("/dev/full", bench.journals.join("full.ndjson")).unwrap();
-    let begin = dlq_replayer::journal::Begin { run: "full".into(), ..begin };
-    assert!(dlq_replayer::journal::Journal::create(&bench.journals, begin).is_err());
+    let begin = dlq_replayer::journal::write::Begin { run: "full".into(), ..begin };
+    assert!(dlq_replayer::journal::write::Journal::create(&bench.journals, begin).is_err());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use dlq_replayer::exit::Exit;
+use dlq_replayer::report::exit::Exit;
 use futures_util::{StreamExt, stream};
 use pipeline_tests::sqs_model::Fault;
 

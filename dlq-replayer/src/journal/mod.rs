@@ -1,0 +1,4 @@
+//! TODO
+
+pub mod read;
+pub mod write;
