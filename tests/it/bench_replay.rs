@@ -1,30 +1,31 @@
 //! A replayer on a bench: the real run against a model of SQS, with a journal folder of its own.
 
-use std::{cell::RefCell, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
-use aws_sdk_sqs::{Client, config::retry::RetryConfig};
+use aws_sdk_sqs::config::retry::RetryConfig;
 use dlq_replayer::{
-    journal::read::{Resumed, resumed},
-    journal::write::{Begin, Journal, new_run},
-    report::counts::Tally,
-    report::exit::Exit,
-    rules::decide::{Carries, MAX_REPLAYS, Repeaters, Replay, Treatment, Validation},
-    rules::select::Selection,
-    run::breaker::{Breaker, DEFAULT_SHARE},
-    run::delivery::Delivery,
-    run::intake::{Intake, Taking},
-    run::interrupt::Interrupt,
-    run::rate::Pace,
-    run::state::Memory,
-    run::transfer::Transfer,
-    sqs::address::QueueArgument,
-    sqs::destination::Destination,
-    sqs::outgoing::FailureAttributes,
-    sqs::queue::Queue,
+    report::{
+        counts::Counts,
+        exit::Exit,
+        progress::{Progress, Shown},
+    },
+    rules::{
+        decide::{Carrier, Contract, MAX_REPLAYS, Replay, Treatment},
+        select::Selection,
+    },
+    run::{
+        breaker::DEFAULT_SHARE,
+        interrupt::Interrupt,
+        job::{self, Job},
+        rate::RateSetting,
+        routes::Routes,
+        settings::{CanarySetting, Settings},
+        source::{After, Source},
+        transfer::Plan,
+    },
+    sqs::{address::find, archive::Bodies, bus::Bus, clients::Clients, destination::Destination, queue::Queue},
 };
-use jiff::Timestamp;
 use pipeline_tests::sqs_model::{NewMessage, SqsModel};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 pub(crate) const DLQ: &str = "orders-dlq";
@@ -38,56 +39,69 @@ pub(crate) struct ReplayBench {
     pub(crate) source: &'static str,
 }
 
+/// Where a run sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum To {
+    /// To the one source.
+    #[default]
+    Source,
+    /// Each message back to where it came from.
+    ItsOwnSource,
+    /// On the bus `main`, whose rule matches everything.
+    Bus,
+}
+
 /// One run: what differs from the usual one.
 pub(crate) struct Run {
     pub(crate) selection: Selection,
     pub(crate) treatment: Treatment,
-    pub(crate) resume: Option<String>,
-    pub(crate) workers: usize,
-    pub(crate) pace: Pace,
+    pub(crate) to: To,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) calls: usize,
+    pub(crate) rate: RateSetting,
     pub(crate) limit: u64,
-    pub(crate) hidden: Duration,
+    pub(crate) visibility: Duration,
     pub(crate) quarantine: Option<&'static str>,
+    pub(crate) canary: Option<CanarySetting>,
+    pub(crate) most_aside: usize,
 }
 
 /// What came of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) exit: Exit,
-    pub(crate) tally: Tally,
-    pub(crate) run: String,
+    pub(crate) counts: Counts,
     pub(crate) fault: Option<anyhow::Error>,
     pub(crate) refusals: Vec<String>,
 }
 
 impl Default for Run {
     fn default() -> Self {
+        let usual = Settings::default();
         Self {
             selection: Selection::default(),
-            treatment: replay(),
-            resume: None,
-            workers: 1,
-            pace: Pace::fixed(1e6),
+            treatment: Treatment::Replay(Box::new(replay())),
+            to: To::Source,
+            file: None,
+            calls: 3,
+            rate: RateSetting::Unlimited,
             limit: u64::MAX,
-            hidden: Duration::from_mins(2),
+            visibility: usual.visibility,
             quarantine: None,
+            canary: None,
+            most_aside: usual.most_aside,
         }
     }
 }
 
 /// The usual treatment.
-pub(crate) fn replay() -> Treatment {
-    Treatment::Replay(Box::new(usual()))
-}
-
-pub(crate) fn usual() -> Replay {
+pub(crate) fn replay() -> Replay {
     Replay {
         edit: None,
-        validation: Validation::Ours,
+        contract: Contract::Auto,
         max_replays: MAX_REPLAYS,
-        repeaters: Repeaters::Stay,
-        failure: FailureAttributes::Removed,
-        carries: Carries::Everything,
+        quarantine: false,
+        carrier: Carrier::Queue,
     }
 }
 
@@ -114,74 +128,74 @@ impl ReplayBench {
         (0..count).map(|at| self.model.put(self.dlq, NewMessage::new(format!("body {at}"), &[]))).collect()
     }
 
-    pub(crate) fn client(&self) -> Client {
-        let config = self.model.http().sdk_config();
+    pub(crate) fn clients(&self) -> Rc<Clients> {
         // Retries without their waits: a second for each point of hundreds is no better test.
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
-        Client::from_conf(aws_sdk_sqs::config::Builder::from(&config).retry_config(retries).build())
+        let config = self.model.http().sdk_config().into_builder().retry_config(retries).build();
+        Rc::new(Clients::new(config))
     }
 
     pub(crate) async fn queue(&self, name: &str) -> Queue {
-        let client = self.client();
-        let address = dlq_replayer::sqs::address::find(&client, &QueueArgument::parse(name)).await.unwrap();
-        Queue::new(client, address)
+        find(&self.clients(), name).await.unwrap()
     }
 
-    /// Runs to the end. The queues are looked up before the faults begin.
+    /// Runs to the end.
     pub(crate) async fn run(&self, run: Run) -> Ended {
-        let (queue, source) = (self.queue(self.dlq).await, self.queue(self.source).await);
+        self.run_until(run, &Interrupt::by_hand().1).await
+    }
+
+    pub(crate) async fn run_until(&self, run: Run, interrupt: &Interrupt) -> Ended {
+        let job = self.job(run).await;
+        self.run_job(job, interrupt).await
+    }
+
+    pub(crate) async fn run_job(&self, job: Job, interrupt: &Interrupt) -> Ended {
+        let progress = Progress::begin(0, Shown::Quiet);
+        let ended = job::run(job, self.clients(), &self.journals, interrupt, progress).await;
+        let job::Ended { report, exit, fault } = ended.unwrap();
+        let refusals = report.refusals.into_iter().map(|refused| refused.why).collect();
+        Ended { exit, counts: report.counts, fault, refusals }
+    }
+
+    /// A run that has not begun: its queues are looked up, and its messages are counted.
+    pub(crate) async fn job(&self, run: Run) -> Job {
+        let queue = self.queue(self.dlq).await;
+        let routes = match run.to {
+            To::Source => Routes::to(Destination::Queue(self.queue(self.source).await)),
+            To::ItsOwnSource => Routes::back_to_source(Some(queue.address.clone()), None),
+            To::Bus => Routes::to(Destination::Bus(Bus::find(&self.clients(), "main").await.unwrap())),
+        };
         let quarantine = match run.quarantine {
             Some(name) => Some(Destination::Queue(self.queue(name).await)),
             None => None,
         };
-        self.run_between(run, &queue, &Destination::Queue(source), quarantine.as_ref(), &Interrupt::by_hand().1).await
-    }
-
-    pub(crate) async fn run_between(
-        &self,
-        run: Run,
-        queue: &Queue,
-        destination: &Destination,
-        quarantine: Option<&Destination>,
-        interrupt: &Interrupt,
-    ) -> Ended {
-        let name = new_run(Timestamp::now());
-        let begin = Begin {
-            run: name.clone(),
-            at: Timestamp::now(),
-            command: "replay".to_owned(),
-            queue: queue.address.arn.clone(),
-            destination: destination.name(),
-            resumes: run.resume.clone(),
-        };
-        let Resumed { sent, unknown } =
-            run.resume.map(|run| resumed(&self.journals, &run).unwrap()).unwrap_or_default();
-        let journal = Journal::create(&self.journals, begin).unwrap();
-        let taking = Taking { wait: Duration::ZERO, hidden: run.hidden, patience: Duration::ZERO };
-        let transfer = Transfer {
-            queue,
-            intake: Intake::new(queue, taking, sent),
-            delivery: Delivery {
-                destination,
-                quarantine,
-                journal: &journal,
-                pace: RefCell::new(run.pace),
-                began: Instant::now(),
-                tally: RefCell::default(),
-                interrupt,
-                doubtful: unknown,
+        let expected = queue.facts().await.unwrap().depth.total();
+        Job {
+            command: "replay",
+            source: Source::Queue(queue),
+            plan: Plan {
+                selection: run.selection,
+                treatment: run.treatment,
+                bodies: run.file.as_deref().map(|file| Bodies::open(file).unwrap()),
+                routes: routes.with_quarantine(quarantine),
+                after: After::Delete,
+                fifo_source: self.dlq.ends_with(".fifo"),
+                limit: run.limit,
+                max_returned: DEFAULT_SHARE,
             },
-            selection: &run.selection,
-            treatment: &run.treatment,
-            limit: run.limit,
-            breaker: RefCell::new(Breaker::new(DEFAULT_SHARE)),
-            workers: run.workers,
-            memory: Memory::default(),
-        };
-        transfer.run().await;
-        let refusals = transfer.refusals().into_iter().map(|(_, refusal)| refusal.to_string()).collect();
-        let tally = transfer.delivery.tally.borrow().clone();
-        Ended { exit: transfer.exit(), fault: transfer.take_fault(), tally, run: name, refusals }
+            settings: Settings {
+                expected: Some(expected),
+                visibility: run.visibility,
+                calls: run.calls,
+                rate: run.rate,
+                max_returned: DEFAULT_SHARE,
+                canary: run.canary,
+                most_aside: run.most_aside,
+            },
+            destination: "the destination".to_owned(),
+            written: serde_json::Value::Null,
+            archive: None,
+        }
     }
 
     /// The bodies at a queue, sorted.
@@ -189,11 +203,6 @@ impl ReplayBench {
         let mut bodies: Vec<_> = self.model.messages(queue).into_iter().map(|message| message.body).collect();
         bodies.sort();
         bodies
-    }
-
-    /// The last run's name, as a killed run leaves it.
-    pub(crate) fn last_run(&self) -> String {
-        dlq_replayer::journal::read::past_runs(&self.journals).unwrap()[0].begin.run.clone()
     }
 }
 

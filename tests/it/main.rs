@@ -26,6 +26,7 @@ mod polling;
 mod pre_sign_up;
 mod publishing;
 mod replay_cli;
+mod replay_hazards;
 mod replay_large;
 mod replay_local_stack;
 mod replay_run;

@@ -25,12 +25,12 @@ async fn a_thousand_dead_letters_are_understood_fixed_and_put_out_of_the_way() {
         scenes.push(scene.code);
     };
     Story::new(&stack, &mut tell).unwrap().tell(1_000).await.unwrap();
-    assert!(scenes.len() >= 10);
+    assert!(scenes.len() >= 20);
     stack.stop();
 }
 
 #[tokio::test]
-async fn killed_between_sending_and_deleting_a_run_is_resumed_and_nothing_is_sent_twice() {
+async fn after_a_kill_between_sending_and_deleting_the_same_command_sends_nothing_twice() {
     let stack = Stack::shared().unwrap();
     let sqs = Clients::of(stack).unwrap().sqs;
     let name = format!("killed-{}", Uuid::new_v4().simple());
@@ -55,10 +55,10 @@ async fn killed_between_sending_and_deleting_a_run_is_resumed_and_nothing_is_sen
     assert!(sent > 0, "it deletes only what it has sent");
     assert_eq!(depth(&sqs, &urls[0]).await.unwrap().total(), 10, "nothing has left the dead-letter queue");
 
-    // The same person, at an endpoint that lets deletes pass.
-    let resumed = gated.at(&stack.aws_endpoint).run(&[&words[..], &["--resume", "last"]].concat()).unwrap();
-    assert_eq!(resumed.code, 0, "{resumed:?}");
-    assert!(resumed.out.contains("deleted that an earlier run had sent"), "{}", resumed.out);
+    // The same operator types the same command, at an endpoint that lets deletes pass: no flag is needed.
+    let again = gated.at(&stack.aws_endpoint).run(&words).unwrap();
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.out.contains("deleted that an earlier run had sent"), "{}", again.out);
     assert_eq!(depth(&sqs, &urls[0]).await.unwrap().total(), 0);
     assert_eq!(
         depth(&sqs, &urls[1]).await.unwrap().visible,

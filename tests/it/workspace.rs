@@ -72,6 +72,103 @@ fn sqlx_and_backoff_are_only_where_they_belong() {
     assert_eq!(users("backoff"), ["rollcall-aws-runtime"]);
 }
 
+/// The rooms of the replayer: each may know those behind it, and none before it.
+const ROOMS: [&str; 6] = ["cli", "run", "report", "rules", "journal", "sqs"];
+
+/// The source files below a folder.
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The rooms that a text names behind `crate::`, alone or in a list.
+fn rooms_named(text: &str) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
+    for rest in text.split("crate::").skip(1) {
+        let Some(list) = rest.strip_prefix('{') else {
+            named.insert(word(rest));
+            continue;
+        };
+        let (mut depth, mut first) = (0, true);
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => first = true,
+                c if first && c.is_ascii_lowercase() => {
+                    named.insert(word(&list[at..]));
+                    first = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    named
+}
+
+#[test]
+fn the_replayers_rooms_import_one_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dlq-replayer/src");
+    for (at, room) in ROOMS.iter().enumerate() {
+        for file in sources(&root.join(room)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for named in rooms_named(&text) {
+                let place = ROOMS.iter().position(|room| *room == named);
+                let place = place.unwrap_or_else(|| panic!("{}: `{named}` is not a room", file.display()));
+                assert!(place >= at, "{}: `{room}` must not know `{named}`", file.display());
+            }
+        }
+    }
+    assert_eq!(sources(&root).len() - 2, ROOMS.iter().map(|room| sources(&root.join(room)).len()).sum::<usize>());
+}
+
+#[test]
+fn the_replayers_rules_have_no_input_and_output() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dlq-replayer/src/rules");
+    for file in sources(&root) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for outside in ["std::fs", "std::io", "std::net", "std::env", "tokio", "Client", "async "] {
+            assert!(!text.contains(outside), "{}: {outside}", file.display());
+        }
+    }
+}
+
+/// The file of a folder, and tests, need no line of their own.
+const WITHOUT_A_LINE: [&str; 2] = ["mod.rs", "tests.rs"];
+
+#[test]
+fn the_architecture_has_a_line_for_each_file_of_the_replayer_and_for_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let (_, tree) = page.split_once("```\ndlq-replayer/src/\n").unwrap();
+    let (tree, _) = tree.split_once("```").unwrap();
+    let first_words = tree.lines().filter_map(|line| line.split_whitespace().next());
+    let mut named: Vec<_> = first_words.filter(|word| word.ends_with(".rs")).map(str::to_owned).collect();
+    let name = |path: std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let mut there: Vec<_> = sources(&root.join("dlq-replayer/src")).into_iter().map(name).collect();
+    there.retain(|name| !WITHOUT_A_LINE.contains(&name.as_str()));
+    named.sort();
+    there.sort();
+    assert_eq!(named, there);
+}
+
+#[test]
+fn the_names_of_rooms_are_read_off_every_form_of_import() {
+    let text =
+        "use crate::{\n    run::{a, b},\n    sqs::queue::Queue,\n};\nuse crate::cli::x; fn f(m: &crate::report::y) {}";
+    assert_eq!(rooms_named(text), ["cli", "report", "run", "sqs"].map(str::to_owned).into());
+}
+
 #[test]
 fn the_rule_of_the_template_matches_the_words_that_the_producer_publishes() {
     let stack = Stack::shared().unwrap();
@@ -95,6 +192,7 @@ fn the_readme_and_the_architecture_link_to_files_that_exist() {
         "tests/README.md",
         "docs/outage.md",
         "docs/runbook.md",
+        "docs/benchmarks/replay.md",
         "docs/configuration.md",
         "docs/deploying/README.md",
         "docs/deploying/new-pool.md",

@@ -20,6 +20,7 @@ mod loopback;
 pub mod mailbox;
 pub mod messages;
 pub mod moto;
+pub mod peers;
 pub mod people;
 mod pgbouncer;
 mod pipeline;

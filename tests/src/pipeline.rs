@@ -65,25 +65,36 @@ pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
 ///
 /// With the workspace's features: those of dependencies that members share are then the same in every other build.
 pub(crate) fn build(wanted: &[&str], log: Stdio) -> anyhow::Result<Binaries> {
+    let arguments = ["--workspace"].into_iter().chain(wanted.iter().flat_map(|name| ["--bin", name]));
+    let binaries = cargo_build(arguments, log)?;
+    for name in wanted {
+        ensure!(binaries.contains_key(*name), "cargo has built no binary `{name}`");
+    }
+    Ok(binaries)
+}
+
+/// Builds `dlq-replayer` and its example `bare_client` for release, as they are measured: in one build, so that both link the same SDK.
+pub(crate) fn build_replayer_for_release() -> anyhow::Result<Binaries> {
+    let wanted = ["--package", "dlq-replayer", "--bin", "dlq-replayer", "--example", "bare_client"];
+    cargo_build(["--release"].into_iter().chain(wanted), Stdio::inherit())
+}
+
+fn cargo_build<'a>(arguments: impl Iterator<Item = &'a str>, log: Stdio) -> anyhow::Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_package(name)) {
         command.env_remove(name);
     }
     let output = command
-        .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
-        .args(wanted.iter().flat_map(|name| ["--bin", name]))
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(arguments)
         .current_dir(clone())
         .stdin(Stdio::null())
         .stderr(log)
         .output()
         .context("could not run cargo")?;
     ensure!(output.status.success(), "cargo build ended with {}", output.status);
-    let binaries: Binaries = String::from_utf8_lossy(&output.stdout).lines().filter_map(built_binary).collect();
-    for name in wanted {
-        ensure!(binaries.contains_key(*name), "cargo has built no binary `{name}`");
-    }
-    Ok(binaries)
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(built_binary).collect())
 }
 
 /// Whether cargo has set a variable to tell a program that it runs about its own package.

@@ -1,7 +1,7 @@
 //! The real `dlq-replayer` as a process, with an environment of its own.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
 };
@@ -57,6 +57,11 @@ impl Replayer {
         self
     }
 
+    /// The operator's home folder, which need not exist yet.
+    pub fn home(&self) -> &Path {
+        &self.state
+    }
+
     /// The folder that the journals are in.
     pub fn journals(&self) -> PathBuf {
         self.state.join("dlq-replayer")
@@ -89,7 +94,16 @@ impl Replayer {
     ///
     /// It cannot be started.
     pub fn run(&self, arguments: &[&str]) -> anyhow::Result<Said> {
-        let output = self.command(arguments)?.output().context("running dlq-replayer")?;
+        Self::finish(self.command(arguments)?)
+    }
+
+    /// Runs a command of [`Replayer::command`] to its end.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn finish(mut command: Command) -> anyhow::Result<Said> {
+        let output = command.output().context("running dlq-replayer")?;
         Ok(Said {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -24,7 +24,8 @@ use serde_json::Value;
 /// One request as the service would see it.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The operation, such as `AWSEvents.PutEvents` or `AmazonSQS.SendMessage` (the header `X-Amz-Target`).
+    /// The operation, such as `AWSEvents.PutEvents` or `AmazonSQS.SendMessage` (the header `X-Amz-Target`), or
+    /// `Lambda.Invoke` and `Lambda.GetFunctionConfiguration`, which only their paths name.
     pub operation: String,
     /// The HTTP method.
     pub method: String,
@@ -32,19 +33,48 @@ pub struct Call {
     pub url: String,
     /// The headers, by their names in small letters.
     pub headers: BTreeMap<String, String>,
-    /// The body.
+    /// The body; null when it is not JSON.
     pub body: Value,
+    /// The body as it arrived.
+    pub text: String,
+}
+
+impl Call {
+    /// A request as it was read. The headers are by their names in small letters.
+    pub fn new(method: &str, url: &str, headers: BTreeMap<String, String>, body: &[u8]) -> Self {
+        let invokes = method == "POST" && url.contains("/functions/") && url.ends_with("/invocations");
+        let target = headers.get("x-amz-target").cloned();
+        let describes = method == "GET" && url.contains("/functions/") && url.ends_with("/configuration");
+        let operation = target.unwrap_or_else(|| match (invokes, describes) {
+            (true, _) => "Lambda.Invoke".to_owned(),
+            (_, true) => "Lambda.GetFunctionConfiguration".to_owned(),
+            _ => String::new(),
+        });
+        Self {
+            operation,
+            method: method.to_owned(),
+            url: url.to_owned(),
+            headers,
+            body: serde_json::from_slice(body).unwrap_or_default(),
+            text: String::from_utf8_lossy(body).into_owned(),
+        }
+    }
 }
 
 /// What the service does with a request.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// Answers with a status and a JSON body.
+    /// Answers with a status and a JSON body, which is empty for null.
     Reply(u16, Value),
     /// Never answers.
     Hang,
     /// Refuses the connection.
     Refuse,
+}
+
+/// The text of a JSON body.
+pub(crate) fn body_text(body: &Value) -> String {
+    if body.is_null() { String::new() } else { body.to_string() }
 }
 
 /// Gets a call and how many calls of the same operation came before it.
@@ -97,14 +127,9 @@ impl ScriptedHttp {
     }
 
     fn answer(&self, request: &HttpRequest) -> Answer {
-        let body = request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
-        let call = Call {
-            operation: request.headers().get("x-amz-target").unwrap_or_default().to_owned(),
-            method: request.method().to_owned(),
-            url: request.uri().to_owned(),
-            headers: request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            body,
-        };
+        let headers = request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let body = request.body().bytes().unwrap_or_default();
+        let call = Call::new(request.method(), request.uri(), headers, body);
         if self.memory == Memory::Nothing {
             return (self.script)(&call, 0);
         }
@@ -137,7 +162,7 @@ impl HttpConnector for ScriptedHttp {
             match answer {
                 Answer::Reply(status, body) => {
                     let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
-                    Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
+                    Ok(HttpResponse::new(status, SdkBody::from(body_text(&body))))
                 }
                 Answer::Hang => std::future::pending().await,
                 Answer::Refuse => Err(ConnectorError::io(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)))),

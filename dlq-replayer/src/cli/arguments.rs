@@ -1,88 +1,180 @@
 //! The arguments of each command.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::{rules::decide::MAX_REPLAYS, run::breaker::DEFAULT_SHARE};
+use crate::{
+    rules::{
+        decide::Contract,
+        jq::Jq,
+        select::{SelectionText, age},
+    },
+    run::rate::RateSetting,
+};
 
-/// Which messages are meant.
+/// Which messages match.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Which messages (filters combine)")]
 pub struct Filters {
-    /// Given up for this reason, as `triage` shows it; repeat it for several
+    /// Reason of the failure, as `triage` shows it; can be repeated
     #[arg(long, value_name = "REASON")]
     pub reason: Vec<String>,
-    /// With this attribute; repeat it for several, which must all match
+    /// Attribute that the message must have; repeat it to require several
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub attribute: Vec<(String, String)>,
-    /// Sent at least this long ago, such as 2h or 3d
-    #[arg(long, value_name = "AGE")]
-    pub older_than: Option<String>,
-    /// Sent at most this long ago
-    #[arg(long, value_name = "AGE")]
-    pub newer_than: Option<String>,
-    /// With this id; repeat it for several
+    /// Minimum time since the message was sent, such as 2h or 3d
+    #[arg(long, value_name = "AGE", value_parser = past)]
+    pub older_than: Option<SignedDuration>,
+    /// Maximum time since the message was sent
+    #[arg(long, value_name = "AGE", value_parser = past)]
+    pub newer_than: Option<SignedDuration>,
+    /// Message id; can be repeated
     #[arg(long, value_name = "ID")]
     pub id: Vec<String>,
-    /// For which this jq expression over {id, body, attributes, system} is true
-    #[arg(long = "where", value_name = "JQ")]
+    /// jq expression over {id, body, attributes, system} that must be true
+    #[arg(long = "where", value_name = "JQ", value_parser = jq)]
     pub filter: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Maximum number of messages that match [default: 100 for `list`, otherwise no limit]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// How a run that changes something goes.
+/// Reads an age that lies in the time that can be told.
+fn past(text: &str) -> Result<SignedDuration, String> {
+    let age = age(text).map_err(|error| error.to_string())?;
+    Timestamp::now().checked_sub(age).map(|_| age).map_err(|_| "it is too long ago".to_owned())
+}
+
+/// Reads a jq expression, so that a fault in it is found before anything is asked.
+fn jq(text: &str) -> Result<String, String> {
+    let fault = |error: anyhow::Error| {
+        let text = error.to_string();
+        text.split_once("is not a jq expression: ").map_or(text.clone(), |(_, fault)| fault.to_owned())
+    };
+    Jq::compile(text).map(|_| text.to_owned()).map_err(fault)
+}
+
+impl Filters {
+    /// The selection that they describe; ages count from `now`.
+    ///
+    /// # Errors
+    ///
+    /// An age is longer than the time that can be told.
+    pub fn selection(&self, now: Timestamp) -> anyhow::Result<SelectionText> {
+        let ago = |age: Option<SignedDuration>| age.map(|age| now.checked_sub(age)).transpose();
+        Ok(SelectionText {
+            reasons: self.reason.clone(),
+            attributes: self.attribute.clone(),
+            sent_before: ago(self.older_than)?,
+            sent_after: ago(self.newer_than)?,
+            ids: self.id.clone(),
+            filter: self.filter.clone(),
+        })
+    }
+}
+
+/// How a run that changes something goes. A dry run accepts flags of the run, so that `--execute` is all that has to be added.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "How it runs")]
-pub struct Running {
-    /// Do it; without this, only say what would happen
+pub struct RunOptions {
+    /// Apply the changes; without it, only show what would happen
     #[arg(long)]
     pub execute: bool,
-    /// Do not ask before more than 100 messages are touched
-    #[arg(long)]
+    /// With `--execute`: skip the confirmation for more than 100 messages
+    #[arg(short = 'y', long)]
     pub yes: bool,
-    /// Finish a run that was stopped: its name, or `last`
+    /// Repeat the selection and treatment of an earlier run: its name, or `last`
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
-    /// Messages per second, such as 50/s; without it the pace finds itself
-    #[arg(long, value_name = "N/s", value_parser = rate)]
-    pub rate: Option<f64>,
-    /// Stop when more than this share of the last sent messages came back
-    #[arg(long, value_name = "SHARE", default_value_t = DEFAULT_SHARE)]
-    pub max_bounced: f64,
-    /// Show personal data
-    #[arg(long)]
+    /// With `--execute`: messages per second, such as 50/s, or `unlimited`; adapts automatically if unset
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub rate: Option<RateSetting>,
+    /// Show personal data in the dry run
+    #[arg(long, conflicts_with = "execute")]
     pub reveal: bool,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// What stops a run whose messages return.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "What stops it (with `--execute`)")]
+pub struct StopOptions {
+    /// Share of the sent messages (0 to 1) that may return before the run stops; 0.5 if unset
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub max_bounced: Option<f64>,
+    /// Number of messages to send first, before the rest follows if they do not return
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub canary: Option<u64>,
+    /// Maximum wait for the canary, such as 10m; the source's visibility timeout times its receives if unset
+    #[arg(long, value_name = "TIME", requires = "canary", value_parser = duration)]
+    pub settle: Option<Duration>,
+}
+
+/// Reads a rate such as `50/s`.
+///
+/// # Errors
+///
+/// The text is not a rate.
+pub fn rate(text: &str) -> Result<RateSetting, String> {
+    if text == "unlimited" {
+        return Ok(RateSetting::Unlimited);
+    }
     let number = text.strip_suffix("/s").unwrap_or(text);
-    number.parse().ok().filter(|rate| *rate > 0.0 && f64::is_finite(*rate)).ok_or("write it as 50/s".to_owned())
+    let rate = number.parse().ok().filter(|rate| *rate > 0.0 && f64::is_finite(*rate));
+    rate.map(RateSetting::Fixed).ok_or("expected a rate such as 50/s, or `unlimited`".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or("expected a share from 0 to 1".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    age(text).ok().and_then(|time| Duration::try_from(time).ok()).ok_or("expected a time such as 90s or 10m".to_owned())
+}
+
+/// When rollcall's contract applies.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum ContractArgument {
+    /// Those that say that they are rollcall's events
+    Auto,
+    /// All
+    Rollcall,
+    /// None
+    None,
+}
+
+impl From<ContractArgument> for Contract {
+    fn from(contract: ContractArgument) -> Self {
+        match contract {
+            ContractArgument::Auto => Self::Auto,
+            ContractArgument::Rollcall => Self::Rollcall,
+            ContractArgument::None => Self::None,
+        }
+    }
 }
 
 /// `triage`.
 #[derive(Args, Debug)]
+#[expect(missing_docs, reason = "the help texts say it")]
 pub struct Triage {
-    /// The dead-letter queue: a name, URL or ARN
-    pub queue: String,
-    /// Ask the consumer's own contract whether each body would be read now
-    #[arg(long)]
-    pub parse: bool,
-    /// Look at no more than so many messages
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub most: u64,
+    /// Dead-letter queue (name, URL, ARN or alias), or file of `pull`
+    pub source: String,
+    /// Group by the result of this jq expression over {id, body, attributes, system} instead of by reason
+    #[arg(long, value_name = "JQ", value_parser = jq)]
+    pub group_by: Option<String>,
+    /// Which bodies are validated against rollcall's contract
+    #[arg(long, value_enum, default_value = "auto")]
+    pub contract: ContractArgument,
     /// Show personal data
     #[arg(long)]
     pub reveal: bool,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "its own type says it")]
     pub filters: Filters,
 }
 
@@ -90,8 +182,11 @@ pub struct Triage {
 #[derive(Args, Debug)]
 #[expect(missing_docs, reason = "the help texts say it")]
 pub struct List {
-    /// The dead-letter queue: a name, URL or ARN
-    pub queue: String,
+    /// Dead-letter queue (name, URL, ARN or alias), or file of `pull`
+    pub source: String,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
     /// Show personal data
     #[arg(long)]
     pub reveal: bool,
@@ -102,76 +197,121 @@ pub struct List {
 /// `show`.
 #[derive(Args, Debug)]
 pub struct Show {
-    /// The dead-letter queue: a name, URL or ARN
-    pub queue: String,
-    /// The message's id
+    /// Dead-letter queue (name, URL, ARN or alias), or file of `pull`
+    pub source: String,
+    /// Message id
     pub id: String,
     /// Show personal data
     #[arg(long)]
     pub reveal: bool,
 }
 
+/// Where `replay` sends.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Where to (each message's own source queue if unset)")]
+#[group(multiple = true)]
+pub struct Destinations {
+    /// Send to this queue
+    #[arg(long, value_name = "QUEUE", conflicts_with_all = ["to_bus", "to_lambda"])]
+    pub to: Option<String>,
+    /// Put the bodies on this event bus; every target of every rule that matches gets them again
+    #[arg(long, value_name = "BUS", conflicts_with = "to_lambda", group = "without_attributes")]
+    pub to_bus: Option<String>,
+    /// Invoke this function asynchronously with each body, or with the payload in it
+    #[arg(long, value_name = "FUNCTION", group = "without_attributes")]
+    pub to_lambda: Option<String>,
+    /// Move messages that were replayed too often to this queue instead of leaving them
+    #[arg(long, value_name = "QUEUE")]
+    pub quarantine: Option<String>,
+}
+
+/// What `replay` may lose on the way to a bus or function.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "What may be lost")]
+pub struct Losses {
+    /// Put events on the bus that no enabled rule matches, which drops them
+    #[arg(long, requires = "to_bus")]
+    pub allow_unmatched: bool,
+    /// Send messages without their attributes and groups to a bus or function
+    #[arg(long, requires = "without_attributes")]
+    pub drop_attributes: bool,
+}
+
+/// What `replay` changes and accepts.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "What is sent")]
+pub struct Changes {
+    /// Send the bodies in this file of `pull`, and only its messages
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Change each JSON body with this jq expression
+    #[arg(long, value_name = "JQ", conflicts_with = "edit_file", value_parser = jq)]
+    pub edit: Option<String>,
+    /// The same, with the expression in a file
+    #[arg(long, value_name = "FILE")]
+    pub edit_file: Option<PathBuf>,
+    /// Which bodies must match rollcall's contract [default: auto]
+    #[arg(long, value_enum)]
+    pub contract: Option<ContractArgument>,
+    /// Refuse messages that were replayed this often [default: 3]
+    #[arg(long, value_name = "N")]
+    pub max_replays: Option<u32>,
+}
+
 /// `replay`.
 #[derive(Args, Debug)]
 #[expect(missing_docs, reason = "the help texts say it")]
 pub struct Replay {
-    /// The dead-letter queue: a name, URL or ARN
+    /// Dead-letter queue: name, URL, ARN or alias
     pub queue: String,
-    /// Send to this queue instead of the source queue
-    #[arg(long, value_name = "QUEUE", conflicts_with = "to_bus")]
-    pub to: Option<String>,
-    /// Put the bodies on this event bus
-    #[arg(long, value_name = "NAME")]
-    pub to_bus: Option<String>,
-    /// Agree to lose attributes and groups, which a bus does not take
-    #[arg(long, requires = "to_bus")]
-    pub drop_attributes: bool,
-    /// Change each JSON body with this jq expression
-    #[arg(long, value_name = "JQ", conflicts_with = "edit_file")]
-    pub edit: Option<String>,
-    /// The same, from a file
-    #[arg(long, value_name = "FILE")]
-    pub edit_file: Option<PathBuf>,
-    /// Send bodies that rollcall's contract refuses, too
-    #[arg(long, conflicts_with = "validate")]
-    pub no_validate: bool,
-    /// Send only bodies that rollcall's contract accepts, whoever wrote them
-    #[arg(long)]
-    pub validate: bool,
-    /// Refuse messages that have been replayed so often
-    #[arg(long, value_name = "N", default_value_t = MAX_REPLAYS)]
-    pub max_replays: u32,
-    /// Move those messages to this queue instead of leaving them
-    #[arg(long, value_name = "QUEUE")]
-    pub quarantine: Option<String>,
+    #[command(flatten)]
+    pub destinations: Destinations,
+    #[command(flatten)]
+    pub losses: Losses,
+    #[command(flatten)]
+    pub changes: Changes,
     #[command(flatten)]
     pub filters: Filters,
     #[command(flatten)]
-    pub running: Running,
+    pub run: RunOptions,
+    #[command(flatten)]
+    pub stop: StopOptions,
 }
 
 /// `move`.
 #[derive(Args, Debug)]
 #[expect(missing_docs, reason = "the help texts say it")]
 pub struct Move {
-    /// The dead-letter queue: a name, URL or ARN
+    /// Dead-letter queue: name, URL, ARN or alias
     pub queue: String,
-    /// Where to
-    #[arg(long, value_name = "QUEUE")]
-    pub to: String,
+    /// Queue to move messages to
+    #[arg(long, value_name = "QUEUE", required_unless_present = "resume")]
+    pub to: Option<String>,
     #[command(flatten)]
     pub filters: Filters,
     #[command(flatten)]
-    pub running: Running,
+    pub run: RunOptions,
+    #[command(flatten)]
+    pub stop: StopOptions,
 }
 
-/// `export`.
+/// `export` and `pull`.
 #[derive(Args, Debug)]
 #[expect(missing_docs, reason = "the help texts say it")]
 pub struct Export {
-    /// The dead-letter queue: a name, URL or ARN
+    /// Dead-letter queue: name, URL, ARN or alias
     pub queue: String,
-    /// The file, which must not exist
+    /// File to write, which must not exist
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub filters: Filters,
+}
+
+/// `edit`.
+#[derive(Args, Debug)]
+#[expect(missing_docs, reason = "the help texts say it")]
+pub struct Edit {
+    /// File of `pull`
     pub file: PathBuf,
     #[command(flatten)]
     pub filters: Filters,
@@ -181,38 +321,38 @@ pub struct Export {
 #[derive(Args, Debug)]
 #[expect(missing_docs, reason = "the help texts say it")]
 pub struct Import {
-    /// The queue to send to: a name, URL or ARN
+    /// Queue to send to: name, URL, ARN or alias
     pub queue: String,
-    /// The file
+    /// File to read
     pub file: PathBuf,
     #[command(flatten)]
-    pub running: Running,
+    pub run: RunOptions,
 }
 
 /// `purge`.
 #[derive(Args, Debug)]
 #[expect(missing_docs, reason = "the help texts say it")]
 pub struct Purge {
-    /// The dead-letter queue: a name, URL or ARN
+    /// Dead-letter queue: name, URL, ARN or alias
     pub queue: String,
-    /// The file that everything is written to before it is deleted; it must not exist
-    #[arg(long, value_name = "FILE")]
-    pub archive: PathBuf,
+    /// File that messages are written to before they are deleted; it must not exist
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    pub archive: Option<PathBuf>,
     #[command(flatten)]
     pub filters: Filters,
     #[command(flatten)]
-    pub running: Running,
+    pub run: RunOptions,
 }
 
 /// `watch`.
 #[derive(Args, Debug)]
 pub struct Watch {
-    /// The queue: a name, URL or ARN
+    /// Queue: name, URL, ARN or alias
     pub queue: String,
-    /// Seconds between two looks
-    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    /// Seconds between two lines
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     pub every: u64,
-    /// End after so many looks
+    /// Number of lines after which it ends
     #[arg(long, value_name = "N")]
     pub looks: Option<u64>,
 }
@@ -220,7 +360,35 @@ pub struct Watch {
 /// `history`.
 #[derive(Args, Debug)]
 pub struct History {
-    /// At most so many runs
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    /// Run to show with all its messages that need attention
+    pub run: Option<String>,
+    /// Maximum number of runs
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
+}
+
+/// The commands whose permissions `preflight` checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PlannedCommand {
+    /// triage, list, show, export, pull, and every dry run
+    Triage,
+    /// replay
+    Replay,
+    /// move
+    Move,
+    /// purge
+    Purge,
+}
+
+/// `preflight`.
+#[derive(Args, Debug)]
+#[expect(missing_docs, reason = "the help texts say it")]
+pub struct Preflight {
+    /// Dead-letter queue: name, URL, ARN or alias
+    pub queue: String,
+    /// Command that you plan to run
+    #[arg(long = "for", value_enum, default_value = "replay", value_name = "COMMAND")]
+    pub command: PlannedCommand,
+    #[command(flatten)]
+    pub destinations: Destinations,
 }

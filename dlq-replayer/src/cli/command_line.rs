@@ -3,14 +3,16 @@
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{
-    cli::arguments::{Export, History, Import, List, Move, Purge, Replay, Show, Triage, Watch},
-    report::exit,
-};
+use super::arguments::{Edit, Export, History, Import, List, Move, Preflight, Purge, Replay, Show, Triage, Watch};
+use crate::report::exit;
 
 /// Triage, fix and replay the messages of any SQS dead-letter queue, safe at every step.
 ///
-/// QUEUE is a name, a URL or an ARN. Nothing is sent or deleted without `--execute`.
+/// QUEUE is a name, a URL, an ARN, or an alias. Nothing is sent or deleted without `--execute`.
+///
+/// Aliases and defaults are in `$XDG_CONFIG_HOME/dlq-replayer/dlq-replayer.toml` (`~/.config` if unset); flags and `AWS_*` variables override them.
+///
+/// A journal of each run is in `$XDG_STATE_HOME/dlq-replayer` (`~/.local/state` if unset): message ids and the arguments as typed, and no bodies.
 #[derive(Debug, Parser)]
 #[command(name = "dlq-replayer", version, after_help = exit::EXPLAINED, propagate_version = true)]
 pub struct Cli {
@@ -25,45 +27,48 @@ pub struct Cli {
 /// How to reach AWS, and how to show results.
 #[derive(Args, Debug)]
 pub struct Global {
-    /// A profile of ~/.aws/config
+    /// Profile of ~/.aws/config
     #[arg(long, global = true, help_heading = "AWS")]
     pub profile: Option<String>,
-    /// The Region; the one in a URL or ARN is taken when this is not given
+    /// Region of plain queue names; a URL or ARN names its own
     #[arg(long, global = true, help_heading = "AWS")]
     pub region: Option<String>,
-    /// One endpoint for every service, for local use
+    /// Endpoint for every service, for local use
     #[arg(long, global = true, value_name = "URL", help_heading = "AWS")]
     pub endpoint_url: Option<String>,
-    /// Print one JSON document instead of text
+    /// Maximum number of calls under way at the same time [default: 64]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "AWS")]
+    pub concurrency: Option<u16>,
+    /// Visibility timeout of received messages, in seconds; held messages are prolonged [default: 120]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=43_200), help_heading = "AWS")]
+    pub visibility: Option<u32>,
+    /// Print JSON instead of text
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
-    /// Receives, sends and deletes at the same time
-    #[arg(long, global = true, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "AWS")]
-    pub concurrency: u16,
-    /// How long a message stays hidden when this program is killed, in seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=43_200), help_heading = "AWS")]
-    pub visibility: u32,
+    /// Print nothing but results and errors
+    #[arg(short = 'q', long, global = true, help_heading = "Output")]
+    pub quiet: bool,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what is in the queue, by reason, with what to do about it
+    /// Show what is in a queue or file, by reason, with what to do about it
     #[command(
-        after_help = "Example:\n  dlq-replayer triage orders-dlq --parse\n\nLooking is receiving: each message is hidden while the look lasts, given back at its end,\nand its receive count rises by one."
+        after_help = "Examples:\n  dlq-replayer triage orders-dlq\n  dlq-replayer triage orders-dlq --group-by .body.tenant --reveal\n\nScanning is receiving: each message is hidden during the scan and released at its end,\nand its receive count rises by one."
     )]
     Triage(Triage),
-    /// List messages, one per line
+    /// List messages, one per line, at most 100 unless `-n` says otherwise
     #[command(
-        after_help = "Example:\n  dlq-replayer list orders-dlq --reason invalid_field --older-than 2h --limit 20"
+        after_help = "Example:\n  dlq-replayer list orders-dlq --reason unsupported_version --older-than 2h -n 20"
     )]
     List(List),
     /// Show one message with all its attributes
     #[command(after_help = "Example:\n  dlq-replayer show orders-dlq 7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22 --reveal")]
     Show(Show),
-    /// Send messages again: to the source queue, another queue, or a bus; a dry run unless --execute
+    /// Send messages again, each to its own source queue or to another destination; a dry run unless --execute
     #[command(
-        after_help = "Examples:\n  dlq-replayer replay orders-dlq --reason panic\n  dlq-replayer replay orders-dlq --reason invalid_field --edit '.detail.data.first_name |= if . == \"\" then null else . end' --execute\n  dlq-replayer replay orders-dlq --resume last --execute"
+        after_help = "Examples:\n  dlq-replayer replay orders-dlq --reason panic\n  dlq-replayer replay orders-dlq --reason invalid_field --edit '.detail.data.city |= ltrimstr(\" \")' --execute\n  dlq-replayer replay orders-dlq --canary 10 --execute\n  dlq-replayer replay orders-dlq --from letters.ndjson --execute"
     )]
     Replay(Replay),
     /// Move messages to another queue, unchanged; a dry run unless --execute
@@ -71,27 +76,40 @@ pub enum Command {
         after_help = "Example:\n  dlq-replayer move orders-dlq --to orders-quarantine --reason wrong_detail_type --execute"
     )]
     Move(Move),
-    /// Write messages to a file, one JSON object per line, and leave them in the queue
+    /// Take a private snapshot of a queue into a file, for triage, edit and replay; the messages stay in the queue
     #[command(
-        after_help = "Example:\n  dlq-replayer export orders-dlq letters.ndjson --newer-than 1d\n\nThe file holds personal data; only you may read it, and an existing file is never overwritten."
+        after_help = "Example:\n  dlq-replayer pull orders-dlq letters.ndjson --reason malformed_envelope\n\nThe file contains personal data; only you may read it, and an existing file is never overwritten."
+    )]
+    Pull(Export),
+    /// Edit the bodies in a file of `pull` with $EDITOR
+    #[command(
+        after_help = "Example:\n  dlq-replayer edit letters.ndjson --id 7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22\n\nThe difference is kept in FILE.diff. `replay QUEUE --from FILE` sends the edited bodies."
+    )]
+    Edit(Edit),
+    /// Write messages to a file, one JSON object per line; the messages stay in the queue
+    #[command(
+        after_help = "Example:\n  dlq-replayer export orders-dlq letters.ndjson --newer-than 1d\n\nThe file contains personal data; only you may read it, and an existing file is never overwritten."
     )]
     Export(Export),
     /// Send the messages of a file to a queue; a dry run unless --execute
     #[command(after_help = "Example:\n  dlq-replayer import orders-dlq letters.ndjson --execute")]
     Import(Import),
-    /// Write messages to a file, verify it, and delete them from the queue; a dry run unless --execute
+    /// Archive messages in a file, verify it, and delete them from the queue; a dry run unless --execute
     #[command(after_help = "Example:\n  dlq-replayer purge orders-dlq --archive old.ndjson --older-than 7d --execute")]
     Purge(Purge),
-    /// Show the queue's counts and rates until Ctrl-C
+    /// Check the permissions that a command needs, without changing anything
+    #[command(after_help = "Example:\n  dlq-replayer preflight orders-dlq --for replay --to orders")]
+    Preflight(Preflight),
+    /// Show a queue's counts and how they change until Ctrl-C
     #[command(after_help = "Example:\n  dlq-replayer watch orders-dlq --every 5")]
     Watch(Watch),
-    /// Show what earlier runs did
-    #[command(after_help = "Example:\n  dlq-replayer history --limit 5")]
+    /// Show what earlier runs did, or one run with all its messages that need attention
+    #[command(after_help = "Examples:\n  dlq-replayer history -n 5\n  dlq-replayer history 20261123T234719Z-umjo")]
     History(History),
     /// Print a completion script
     #[command(after_help = "Example:\n  dlq-replayer completions bash > /etc/bash_completion.d/dlq-replayer")]
     Completions {
-        /// The shell
+        /// Shell
         shell: CompletedShell,
     },
     /// Print the manual page

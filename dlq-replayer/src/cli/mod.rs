@@ -1,8 +1,85 @@
-//! TODO
+//! The command line: one file for each command, from its arguments to its report.
 
 pub mod arguments;
+pub mod changing;
 pub mod command_line;
-pub mod commands;
-pub mod connect;
+pub mod config;
+pub mod confirm;
+pub mod document;
+pub mod edit;
+pub mod export;
 pub mod hints;
+pub mod history;
+pub mod import;
+pub mod letters;
+pub mod list;
 pub mod manual;
+pub mod move_messages;
+pub mod original;
+pub mod permissions;
+pub mod preflight;
+pub mod preview;
+pub mod pull;
+pub mod purge;
+pub mod replay;
+pub mod session;
+pub mod show;
+pub mod triage;
+pub mod watch;
+pub mod written;
+
+use command_line::{Cli, Command, Global};
+use session::Session;
+
+use crate::{report::exit::Exit, run::interrupt::Interrupt};
+
+/// Does what the command line says.
+///
+/// # Errors
+///
+/// Whatever went wrong; [`hints::hint`] says what to do about it.
+pub async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Triage(arguments) => {
+            with_session(global, async |session| triage::triage(session, arguments).await).await
+        }
+        Command::List(arguments) => with_session(global, async |session| list::list(session, arguments).await).await,
+        Command::Show(arguments) => with_session(global, async |session| show::show(session, arguments).await).await,
+        Command::Replay(arguments) => {
+            with_session(global, async |session| replay::replay(session, arguments).await).await
+        }
+        Command::Move(arguments) => {
+            with_session(global, async |session| move_messages::move_messages(session, arguments).await).await
+        }
+        Command::Pull(arguments) => with_session(global, async |session| pull::pull(session, arguments).await).await,
+        Command::Export(arguments) => {
+            with_session(global, async |session| export::export(session, arguments).await).await
+        }
+        Command::Import(arguments) => {
+            with_session(global, async |session| import::import(session, arguments).await).await
+        }
+        Command::Purge(arguments) => with_session(global, async |session| purge::purge(session, arguments).await).await,
+        Command::Preflight(arguments) => {
+            with_session(global, async |session| preflight::preflight(session, arguments).await).await
+        }
+        Command::Watch(arguments) => with_session(global, async |session| watch::watch(session, arguments).await).await,
+        Command::Edit(arguments) => edit::edit(arguments, global).await,
+        Command::History(arguments) => history::history(arguments, global.json),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man => manual::man(),
+    }
+}
+
+/// Runs a command that talks to AWS. Its error tells what to do in the Region that was asked.
+async fn with_session(
+    global: &Global,
+    command: impl AsyncFnOnce(&Session<'_>) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    let session = Session::begin(global, Interrupt::listen()?).await?;
+    let region = session.clients.region().map(str::to_owned);
+    Box::pin(command(&session)).await.map_err(|error| match hints::hint(&error, region.as_deref()) {
+        Some(hint) => hints::Explained { error, hint }.into(),
+        None => error,
+    })
+}

@@ -1,4 +1,7 @@
-//! TODO
+//! What runs have done, on disk before and after each step: written while a run goes on, read back by the next one.
 
-pub mod read;
+pub mod folder;
+pub mod leftovers;
+pub mod past;
+pub mod record;
 pub mod write;

@@ -1,82 +1,90 @@
-//! What a run has done so far, in numbers, and the messages that somebody has to know by id.
+//! What a run has done, in numbers, and the messages that an operator has to know by id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Messages that are listed one by one; of more, only the number is told.
+/// Ids that a report lists; the journal has all of them, and `history RUN` shows them.
 const LISTED: usize = 1_000;
 
 /// The numbers of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Tally {
-    /// Messages that were looked at.
-    pub looked_at: u64,
-    /// Messages that the selection meant.
-    pub meant: u64,
-    /// Messages that the destination has confirmed.
+pub struct Counts {
+    /// Messages that were scanned.
+    pub scanned: u64,
+    /// Messages of those that the selection matched.
+    pub matched: u64,
+    /// Messages that their destination has confirmed, quarantine left out.
     pub sent: u64,
+    /// The same for each destination.
+    pub sent_to: BTreeMap<String, u64>,
+    /// Of a bus: how many of them each rule passes on to all of its targets.
+    pub rules: BTreeMap<String, u64>,
     /// Messages that the quarantine has confirmed.
     pub quarantined: u64,
     /// Messages that were deleted after they were confirmed.
     pub deleted: u64,
-    /// Messages of an earlier run that were sent then, and deleted now without being sent again.
+    /// Messages that an earlier run had sent, and that this one deleted without sending them again.
     pub finished_for_earlier_run: u64,
-    /// Messages that came back to the dead-letter queue during the run.
-    pub bounced: u64,
-    /// Messages that were meant and refused before sending, by reason.
+    /// Messages that returned to the dead-letter queue during the run.
+    pub returned: u64,
+    /// Messages that were matched and refused before sending, by reason.
     pub refused: BTreeMap<String, u64>,
-    /// Messages that the destination refused, by its code.
+    /// Messages that a destination did not accept, by its code.
     pub failed: BTreeMap<String, u64>,
     /// Messages of a FIFO group that were left because one before them was not sent.
     pub left_for_order: u64,
-    /// Ids of messages that were confirmed and could not be deleted: `--resume` deletes them.
-    pub not_deleted: Listed,
-    /// Ids of messages whose send had no answer and that are still in the dead-letter queue: the destination may have them.
-    pub unknown: Listed,
-    /// Ids of messages that were sent again after a send without an answer: the destination may have them twice.
-    pub perhaps_twice: Listed,
+    /// Messages that were sent to another queue than the one they came from, because `--to` said so, by the queue they came from.
+    pub from_other_source: BTreeMap<String, u64>,
+    /// Messages that were confirmed and could not be deleted; the next run deletes them.
+    pub not_deleted: Named,
+    /// Messages whose send had no answer and that are still in the dead-letter queue: the destination may have them.
+    pub unconfirmed: Named,
+    /// Messages that were sent again after a send without an answer: the destination may have them twice.
+    pub possible_duplicates: Named,
+    /// Messages of the file of `--from` that are not in the queue, whose whole was seen.
+    pub not_in_queue: Named,
+    /// Messages that the queue counts and that the run has not seen: another receiver has them, or the queue does not give them.
+    pub not_seen: u64,
+    /// Messages that were not counted when the run was confirmed, and that it therefore left alone.
+    pub arrived_later: u64,
 }
 
-/// Ids, as far as they can be listed.
+/// Messages by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Listed {
+pub struct Named {
     /// How many there are.
     pub count: u64,
-    /// The first thousand of them.
+    /// The first thousand; `history RUN` has all.
     pub ids: Vec<String>,
 }
 
-impl Listed {
-    /// Adds one, unless it is listed.
-    pub fn push(&mut self, id: &str) {
-        if self.ids.iter().any(|listed| listed == id) {
-            return;
-        }
-        self.count += 1;
-        if self.ids.len() < LISTED {
-            self.ids.push(id.to_owned());
-        }
-    }
-
-    /// Takes one away, and says whether it was listed.
-    pub fn remove(&mut self, id: &str) -> bool {
-        let Some(at) = self.ids.iter().position(|listed| listed == id) else { return false };
-        self.ids.remove(at);
-        self.count -= 1;
-        true
+impl Named {
+    /// As many of a set as a report lists.
+    pub fn of(ids: &BTreeSet<String>) -> Self {
+        Self { count: ids.len() as u64, ids: ids.iter().take(LISTED).cloned().collect() }
     }
 }
 
-impl Tally {
-    /// Messages that were meant and are not where they should be.
+impl Counts {
+    /// Messages that were matched and are not where they should be.
     pub fn not_sent(&self) -> u64 {
-        self.refused.values().chain(self.failed.values()).sum::<u64>() + self.left_for_order + self.unknown.count
+        self.refused.values().chain(self.failed.values()).sum::<u64>() + self.left_for_order + self.unconfirmed.count
     }
 
-    /// Whether everything that was meant was done.
+    /// Messages that were matched and were still waiting to be sent when the run stopped.
+    pub fn left_by_the_end(&self) -> u64 {
+        self.matched.saturating_sub(self.sent + self.quarantined + self.not_sent())
+    }
+
+    /// Whether everything that was matched was done, stayed done, and everything was seen.
     pub fn is_complete(&self) -> bool {
-        self.not_sent() == 0 && self.not_deleted.count == 0
+        self.not_sent() == 0
+            && self.not_deleted.count == 0
+            && self.not_in_queue.count == 0
+            && self.returned == 0
+            && self.not_seen == 0
+            && self.arrived_later == 0
     }
 }

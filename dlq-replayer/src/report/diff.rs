@@ -37,7 +37,7 @@ pub fn diff(before: &str, after: &str, reveal: Reveal) -> Vec<DiffLine> {
         })
         .collect();
     if lines.is_empty() && before != after {
-        let text = "(the change does not show while values are masked; see it with --reveal)";
+        let text = "(the change does not show while values are masked; add `--reveal` to see it)";
         return vec![DiffLine { sign: ' ', text: text.to_owned() }];
     }
     lines
@@ -54,8 +54,8 @@ mod tests {
         let after = Edit::new(".first_name = null").unwrap().apply(before).unwrap();
         let lines: Vec<_> =
             diff(before, &after, Reveal::Nothing).into_iter().map(|l| format!("{}{}", l.sign, l.text)).collect();
-        assert!(lines.contains(&"-  \"first_name\": \"‹0 characters›\",".to_owned()), "{lines:?}");
-        assert!(lines.contains(&"+  \"first_name\": null,".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"-  \"‹key 2›\": \"‹0 characters›\",".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"+  \"‹key 2›\": null,".to_owned()), "{lines:?}");
         assert!(!format!("{lines:?}").contains("marker"));
     }
 

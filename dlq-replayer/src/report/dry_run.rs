@@ -2,24 +2,26 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{
+    counts::Named,
+    diff::{DiffLine, diff},
+    masking::Reveal,
+    output::{Report, Style, messages},
+    summary::{SHOWN_IDS, done, not_seen},
+};
 use crate::{
-    report::diff::{DiffLine, diff},
-    report::masking::Reveal,
-    report::output::{Report, Style, messages},
-    rules::decide::{Decision, Route, Treatment, decide},
-    rules::select::Selection,
-    sqs::message::Message,
+    rules::decide::{Refusal, Route},
+    sqs::{address::is_fifo, outgoing::Outgoing},
 };
 
 /// Messages that are shown of each kind.
 const SAMPLES: usize = 3;
 
 /// What a run would do.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct DryRunReport {
     /// The command, such as `replay`.
     pub command: String,
@@ -27,18 +29,33 @@ pub struct DryRunReport {
     pub from: String,
     /// Where messages would go.
     pub destination: String,
-    /// Messages that were looked at.
-    pub looked_at: u64,
+    /// Of a bus: how many of them each rule would pass on to all of its targets.
+    pub rules: BTreeMap<String, u64>,
+    /// Messages that were scanned.
+    pub scanned: u64,
     /// Messages that would be sent.
     pub would_send: u64,
+    /// The same for each destination.
+    pub would_send_to: BTreeMap<String, u64>,
     /// Messages that would go to quarantine.
     pub would_quarantine: u64,
     /// Messages that would be refused, by reason.
     pub would_refuse: BTreeMap<String, u64>,
+    /// Messages that would be sent to another queue than the one they came from, by the queue they came from.
+    pub from_other_source: BTreeMap<String, u64>,
+    /// Messages of the file of `--from` that are not in the queue.
+    pub not_in_queue: Named,
+    /// Messages that the queue counts and that were not seen.
+    pub not_seen: u64,
     /// A few of those that would be sent.
     pub samples: Vec<Sample>,
     /// A few of those that would be refused.
     pub refusals: Vec<RefusedSample>,
+    /// A run that left something unfinished on this queue.
+    pub unfinished_run: Option<String>,
+    /// The first messages that were met, for the case that all of them are refused.
+    #[serde(skip)]
+    met: Vec<String>,
 }
 
 /// A message that would be sent.
@@ -62,63 +79,139 @@ pub struct RefusedSample {
 }
 
 impl DryRunReport {
-    /// A report to add messages to.
-    pub fn new(command: &str, from: &str, destination: &str) -> Self {
-        Self {
-            command: command.to_owned(),
-            from: from.to_owned(),
-            destination: destination.to_owned(),
-            looked_at: 0,
-            would_send: 0,
-            would_quarantine: 0,
-            would_refuse: BTreeMap::new(),
-            samples: Vec::new(),
-            refusals: Vec::new(),
-        }
+    /// A dry run without messages.
+    pub fn new(command: &str, from: String, destination: String) -> Self {
+        Self { command: command.to_owned(), from, destination, ..Self::default() }
     }
 
-    /// Messages that the selection meant.
-    pub fn meant(&self) -> u64 {
+    /// Messages that the selection matched.
+    pub fn matched(&self) -> u64 {
         self.would_send + self.would_quarantine + self.would_refuse.values().sum::<u64>()
     }
 
-    /// Adds a message: it is decided about as a run would.
-    pub fn add(&mut self, message: &Message, selection: &Selection, treatment: &Treatment, reveal: Reveal) {
-        self.looked_at += 1;
-        match decide(message, selection, treatment, Timestamp::now()) {
-            Decision::NotMeant => {}
-            Decision::Refused(refusal) => {
-                *self.would_refuse.entry(refusal.word().to_owned()).or_default() += 1;
-                if self.refusals.len() < SAMPLES {
-                    self.refusals.push(RefusedSample { id: message.id.clone(), why: refusal.to_string() });
-                }
+    /// Whether the body of another message is needed for a sample.
+    pub fn wants_sample(&self) -> bool {
+        self.samples.len() < SAMPLES
+    }
+
+    /// Whether a message that matched would stay, or one of the file is missing.
+    pub fn would_leave_some(&self) -> bool {
+        !self.would_refuse.is_empty() || self.not_in_queue.count > 0
+    }
+
+    /// Adds a message that is about to be decided about.
+    pub fn met(&mut self, id: &str) {
+        if self.met.len() < SAMPLES {
+            self.met.push(id.to_owned());
+        }
+    }
+
+    /// Adds what another part of the dry run has found.
+    pub fn merge(&mut self, other: Self) {
+        let add = |all: &mut BTreeMap<String, u64>, more: BTreeMap<String, u64>| {
+            for (word, count) in more {
+                *all.entry(word).or_default() += count;
             }
-            Decision::Send(Route::Quarantine, _) => self.would_quarantine += 1,
-            Decision::Send(Route::Destination, outgoing) => {
-                self.would_send += 1;
-                if self.samples.len() < SAMPLES {
-                    let lines = diff(&message.body, &outgoing.body, reveal);
-                    let diff = lines.into_iter().map(|DiffLine { sign, text }| format!("{sign} {text}")).collect();
-                    let attributes = outgoing.attributes.keys().cloned().collect();
-                    self.samples.push(Sample { id: message.id.clone(), diff, attributes });
-                }
-            }
+        };
+        self.would_send += other.would_send;
+        self.would_quarantine += other.would_quarantine;
+        add(&mut self.would_send_to, other.would_send_to);
+        add(&mut self.would_refuse, other.would_refuse);
+        self.samples.extend(other.samples);
+        self.samples.truncate(SAMPLES);
+        self.refusals.extend(other.refusals);
+        self.refusals.truncate(SAMPLES);
+    }
+
+    /// Adds the messages of another part of the dry run, all of which would be refused.
+    pub fn refused_all(&mut self, other: &Self, refusal: &Refusal) {
+        *self.would_refuse.entry(refusal.word().to_owned()).or_default() += other.matched();
+        let refusals = other.met.iter().map(|id| RefusedSample { id: id.clone(), why: refusal.to_string() });
+        self.refusals.extend(refusals);
+        self.refusals.truncate(SAMPLES);
+    }
+
+    /// Adds a message that would be refused.
+    pub fn refused(&mut self, id: &str, refusal: &Refusal) {
+        *self.would_refuse.entry(refusal.word().to_owned()).or_default() += 1;
+        if self.refusals.len() < SAMPLES {
+            self.refusals.push(RefusedSample { id: id.to_owned(), why: refusal.to_string() });
+        }
+    }
+
+    /// Adds a message that would be sent to `to`; `before` is its body in the queue, and `carried` says whether its attributes go along.
+    pub fn sent(
+        &mut self,
+        to: &str,
+        route: Route,
+        before: Option<&str>,
+        outgoing: &Outgoing,
+        carried: bool,
+        reveal: Reveal,
+    ) {
+        if route == Route::Quarantine {
+            self.would_quarantine += 1;
+            return;
+        }
+        self.would_send += 1;
+        *self.would_send_to.entry(to.to_owned()).or_default() += 1;
+        for rule in &outgoing.rules {
+            *self.rules.entry(rule.clone()).or_default() += 1;
+        }
+        if let Some(before) = before {
+            let lines = diff(before, &outgoing.message.body, reveal);
+            let diff = lines.into_iter().map(|DiffLine { sign, text }| format!("{sign} {text}")).collect();
+            let attributes = outgoing.message.attributes.keys().filter(|_| carried).cloned().collect();
+            self.samples.push(Sample { id: outgoing.message.id.clone(), diff, attributes });
         }
     }
 
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
         let Self { command, from, destination, .. } = self;
-        writeln!(out, "dry run of {command}: nothing was sent or deleted; do it with --execute")?;
-        writeln!(out, "from {from}\nto   {destination}\n\n{} looked at", messages(self.looked_at))?;
-        writeln!(out, "{} would be sent", messages(self.would_send))?;
+        writeln!(out, "dry run of {command}: nothing was sent or deleted; add `--execute` to apply the changes")?;
+        let matched = self.matched();
+        writeln!(out, "from {from}\nto   {destination}\n\n{} scanned, {matched} matched", messages(self.scanned))?;
+        writeln!(out, "{} would be {}", messages(self.would_send), done(command))?;
+        if self.would_send_to.len() > 1 {
+            self.would_send_to.iter().try_for_each(|(to, count)| writeln!(out, "  {} to {to}", messages(*count)))?;
+        }
         if self.would_quarantine > 0 {
             writeln!(out, "{} would go to quarantine", messages(self.would_quarantine))?;
         }
         for (word, count) in &self.would_refuse {
             writeln!(out, "{} would be refused: {word}", messages(*count))?;
         }
+        self.write_notes(out, style)?;
+        self.write_samples(out, style)
+    }
+
+    fn write_notes(&self, out: &mut String, style: Style) -> std::fmt::Result {
+        let note = style.warning("note:");
+        for (source, count) in &self.from_other_source {
+            writeln!(out, "{note} {} came from another queue, {source}", messages(*count))?;
+        }
+        for (rule, count) in &self.rules {
+            writeln!(out, "{note} {} would go to every target of rule {rule} again", messages(*count))?;
+        }
+        if let Some(run) = &self.unfinished_run {
+            writeln!(
+                out,
+                "{note} the run {run} left messages unfinished; this one would finish them, and send nothing twice"
+            )?;
+        }
+        if self.not_in_queue.count > 0 {
+            writeln!(out, "{note} {} of the file not found in the queue", messages(self.not_in_queue.count))?;
+            self.not_in_queue.ids.iter().take(SHOWN_IDS).try_for_each(|id| writeln!(out, "  {id}"))?;
+        }
+        if self.not_seen > 0 {
+            writeln!(out, "{note} {}", not_seen(self.not_seen, is_fifo(&self.from)))?;
+        }
+        Ok(())
+    }
+
+    fn write_samples(&self, out: &mut String, style: Style) -> std::fmt::Result {
         for sample in &self.samples {
-            writeln!(out, "\n{} with {}", sample.id, listed(&sample.attributes))?;
+            writeln!(out, "\n{}, {}", sample.id, listed(&sample.attributes))?;
             for line in &sample.diff {
                 let painted = match line.chars().next() {
                     Some('-') => style.bad(line),
@@ -136,7 +229,7 @@ impl DryRunReport {
 }
 
 fn listed(names: &[String]) -> String {
-    if names.is_empty() { "no attributes".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "no attributes".to_owned() } else { format!("attributes: {}", names.join(", ")) }
 }
 
 impl Report for DryRunReport {

@@ -3,19 +3,19 @@
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All was done.
+    /// Everything was done.
     Done,
     /// It failed.
     Error,
-    /// The command line cannot be understood.
+    /// The command line is not valid.
     Usage,
     /// No message matched.
     NothingMatched,
-    /// Some messages that were meant could not be dealt with.
+    /// Something was left, returned, or not seen.
     Partly,
-    /// The circuit breaker stopped the run.
+    /// The circuit breaker opened, or the canary returned.
     Breaker,
-    /// Somebody stopped it.
+    /// The operator stopped it.
     Interrupted,
 }
 
@@ -42,10 +42,10 @@ impl Exit {
 /// The codes as the help shows them.
 pub const EXPLAINED: &str = "\
 Exit codes:
-  0    all done
+  0    everything was done, and the whole queue was seen
   1    an error; the last line says what to do
-  2    the command line cannot be understood
+  2    the command line is not valid
   3    no message matched
-  4    partly done: the summary says what was left and why
-  5    stopped by the circuit breaker: too many messages came back
+  4    something was left, returned or not seen; the summary says what and why
+  5    too many messages returned: the circuit breaker opened, or the canary failed
   130  interrupted";

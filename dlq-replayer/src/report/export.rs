@@ -1,23 +1,25 @@
-//! What `export` has written.
+//! What `export` and `pull` have written.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::report::output::{Report, Style, messages};
+use super::output::{Report, Style, messages};
 
-/// What `export` has written.
+/// What was written.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ExportReport {
     /// The queue.
     pub queue: String,
     /// The file.
     pub file: String,
-    /// Messages that were written, and read back.
+    /// Messages that were written, synced to the disk and read back.
     pub exported: u64,
+    /// Messages that the queue counts and that were not seen.
+    pub not_seen: u64,
 }
 
 impl Report for ExportReport {
     fn text(&self, _: Style) -> String {
-        format!("{} written to {} and read back; they are still in the queue\n", messages(self.exported), self.file)
+        format!("{} written to {} and read back; the queue is unchanged\n", messages(self.exported), self.file)
     }
 }

@@ -1,23 +1,30 @@
-//! `list` and `show`: single messages, masked unless revealed.
+//! `list`: messages, one per line, masked unless revealed.
 
-use std::{collections::BTreeMap, fmt::Write, time::Duration};
+use std::time::Duration;
 
+use anyhow::Context;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    report::masking::{self as mask, Reveal},
-    report::output::{Report, Style, age, lines, table},
-    rules::cause::Cause,
-    sqs::message::Message,
+use super::{
+    masking::{self, Reveal},
+    output::{Report, Style, age, lines, table},
 };
+use crate::{rules::cause::Cause, sqs::message::Message};
+
+/// Longest body in a list, in characters.
+const LISTED_BODY: usize = 80;
 
 /// Messages, one per line.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ListReport {
     /// The messages, in the order they were received.
     pub messages: Vec<Line>,
+    /// Whether it stopped at its limit, so that there may be more.
+    pub truncated: bool,
+    /// Messages that the queue counts and that were not seen.
+    pub not_seen: u64,
 }
 
 /// One message in short.
@@ -29,45 +36,15 @@ pub struct Line {
     pub reason: String,
     /// Seconds since it was sent.
     pub age_seconds: Option<u64>,
-    /// How often it has been received.
+    /// How often it was received.
     pub receives: Option<u32>,
-    /// How often it has been replayed; none when its `replay_count` is no count.
+    /// How often it was replayed; none when its `replay_count` is not a number.
     pub replays: Option<u32>,
     /// Bytes of its body.
     pub bytes: usize,
     /// Its body, masked unless revealed.
     pub body: String,
 }
-
-/// One message with everything.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ShowReport {
-    /// Its id.
-    pub id: String,
-    /// Why it is here.
-    pub reason: String,
-    /// A sentence about it.
-    pub detail: String,
-    /// The sender's attributes, masked unless revealed.
-    pub attributes: BTreeMap<String, ShownAttribute>,
-    /// What SQS says about it.
-    pub system: BTreeMap<String, String>,
-    /// The body, masked unless revealed.
-    pub body: String,
-}
-
-/// An attribute as it is shown.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ShownAttribute {
-    /// Its type.
-    #[serde(rename = "type")]
-    pub data_type: String,
-    /// Its value, masked unless revealed; base64 when it is binary.
-    pub value: String,
-}
-
-/// Longest body in a list, in characters.
-const LISTED_BODY: usize = 80;
 
 impl Line {
     /// A message in short.
@@ -80,28 +57,30 @@ impl Line {
             receives: message.receive_count(),
             replays: message.replays(),
             bytes: message.body.len(),
-            body: mask::body(&message.body, reveal),
+            body: masking::body(&message.body, reveal),
         }
     }
 }
 
-impl ShowReport {
-    /// A message with everything.
-    pub fn of(message: &Message, reveal: Reveal) -> Self {
-        let cause = Cause::of(message);
-        let attributes = message.attributes.iter().map(|(name, attribute)| {
-            let value = mask::attribute(name, attribute, reveal);
-            (name.clone(), ShownAttribute { data_type: attribute.data_type.clone(), value })
-        });
-        Self {
-            id: message.id.clone(),
-            reason: cause.reason(),
-            detail: cause.detail(),
-            attributes: attributes.collect(),
-            system: message.system.clone(),
-            body: mask::pretty_body(&message.body, reveal),
+impl ListReport {
+    /// The messages as comma-separated values with a header.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the text is written to memory.
+    pub fn csv(&self) -> anyhow::Result<String> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for line in &self.messages {
+            writer.serialize(line)?;
         }
+        let bytes = writer.into_inner().context("writing CSV")?;
+        Ok(String::from_utf8(bytes)?)
     }
+}
+
+/// A body on one line.
+fn one_line(body: &str) -> String {
+    body.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl Report for ListReport {
@@ -119,32 +98,29 @@ impl Report for ListReport {
                 line.age_seconds.map_or("?".to_owned(), |seconds| age(Duration::from_secs(seconds))),
                 number(line.receives),
                 number(line.replays),
-                body.replace('\n', " "),
+                one_line(&body),
             ]);
         }
         if self.messages.is_empty() { "no message matched\n".to_owned() } else { lines(&rows) }
     }
 }
 
-impl Report for ShowReport {
-    fn text(&self, _: Style) -> String {
-        let mut out = String::new();
-        // Writing to a String does not fail.
-        let _ = self.write(&mut out);
-        out
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl ShowReport {
-    fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "{}\n{}: {}\n\nattributes", self.id, self.reason, self.detail)?;
-        for (name, ShownAttribute { data_type, value }) in &self.attributes {
-            writeln!(out, "  {name} ({data_type}): {value}")?;
-        }
-        writeln!(out, "\nsystem attributes")?;
-        for (name, value) in &self.system {
-            writeln!(out, "  {name}: {value}")?;
-        }
-        writeln!(out, "\nbody\n{}", self.body)
+    #[test]
+    fn csv_keeps_commas_quotes_and_lines_apart() {
+        let line = Line {
+            id: "m".into(),
+            reason: "unknown".into(),
+            age_seconds: None,
+            receives: Some(1),
+            replays: Some(0),
+            bytes: 9,
+            body: "a,\"b\"\nc".into(),
+        };
+        let text = ListReport { messages: vec![line], truncated: false, not_seen: 0 }.csv().unwrap();
+        assert_eq!(text, "id,reason,age_seconds,receives,replays,bytes,body\nm,unknown,,1,0,9,\"a,\"\"b\"\"\nc\"\n");
     }
 }

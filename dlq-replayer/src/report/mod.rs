@@ -1,4 +1,4 @@
-//! TODO
+//! What an operator sees: results on standard output, everything else on standard error.
 
 pub mod counts;
 pub mod diff;
@@ -8,10 +8,13 @@ pub mod export;
 pub mod history;
 pub mod list;
 pub mod masking;
+pub mod next;
 pub mod output;
+pub mod preflight;
 pub mod progress;
 #[cfg(test)]
 mod schema;
+pub mod show;
 pub mod summary;
 pub mod triage;
 pub mod watch;

@@ -34,49 +34,116 @@ impl Style {
 
     /// Green.
     pub fn good(self, text: &str) -> String {
-        self.paint("32", text)
+        self.paint(GREEN, text)
     }
 
     /// Yellow.
     pub fn warning(self, text: &str) -> String {
-        self.paint("33", text)
+        self.paint(YELLOW, text)
     }
 
     /// Red.
     pub fn bad(self, text: &str) -> String {
-        self.paint("31", text)
+        self.paint(RED, text)
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
-        if self == Self::Coloured { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    fn paint(self, code: char, text: &str) -> String {
+        if self == Self::Coloured { format!("{code}{text}{UNPAINTED}") } else { text.to_owned() }
     }
 }
 
-/// What a command has found out or done.
+/// What stands for an escape sequence until the text is printed, so that those of a message can be told apart and removed.
+/// Unicode keeps these characters for uses inside of a program ("Private-use characters, noncharacters and sentinels" in its FAQ).
+const GREEN: char = '\u{fdd0}';
+const YELLOW: char = '\u{fdd1}';
+const RED: char = '\u{fdd2}';
+const UNPAINTED: char = '\u{fdd3}';
+
+/// A text as a terminal may get it: the colours that were asked for, and no other control characters but the ends of lines.
+fn for_terminal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            GREEN => out.push_str("\u{1b}[32m"),
+            YELLOW => out.push_str("\u{1b}[33m"),
+            RED => out.push_str("\u{1b}[31m"),
+            UNPAINTED => out.push_str("\u{1b}[0m"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// JSON in which the control characters are escaped that JSON allows and a terminal obeys.
+fn escaped(json: &str) -> String {
+    let escape =
+        |c: char| if ('\u{7f}'..='\u{9f}').contains(&c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    json.chars().map(escape).collect()
+}
+
+/// What a command has found or done.
 pub trait Report: Serialize {
-    /// For people: lines, each with its end.
+    /// As text: lines, each with its end.
     fn text(&self, style: Style) -> String;
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// As text.
+    Text,
+    /// As one JSON document over several lines.
+    Json,
+    /// As one JSON document on one line.
+    JsonLine,
+}
+
+/// Whether standard output still has a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// It has.
+    There,
+    /// It had seen enough, as `head` does.
+    Gone,
 }
 
 /// Prints a report on standard output.
 ///
 /// # Errors
 ///
-/// Standard output is closed.
-pub fn print(report: &impl Report, json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if json {
-        serde_json::to_writer_pretty(&mut out, report)?;
-        writeln!(out)
-    } else {
-        out.write_all(report.text(Style::of_stdout()).as_bytes())
+/// Standard output cannot be written. That its reader is gone is not an error.
+pub fn print(report: &impl Report, format: Format) -> io::Result<Reader> {
+    match format {
+        Format::Text => print_text(&report.text(Style::of_stdout())),
+        Format::Json => write_out(&(escaped(&serde_json::to_string_pretty(report)?) + "\n")),
+        Format::JsonLine => write_out(&(escaped(&serde_json::to_string(report)?) + "\n")),
     }
 }
 
-/// Says something to the person, beside the result.
+/// Prints a text on standard output, without the control characters in it.
+///
+/// # Errors
+///
+/// Standard output cannot be written. That its reader is gone is not an error.
+pub fn print_text(text: &str) -> io::Result<Reader> {
+    write_out(&for_terminal(text))
+}
+
+fn write_out(text: &str) -> io::Result<Reader> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says something to the operator, beside the result, without the control characters in it.
 pub fn say(text: &str) {
-    // Nobody reads it: nothing to be done.
-    let _ = writeln!(io::stderr(), "{text}");
+    // A closed standard error is no reason to stop.
+    let _ = writeln!(io::stderr(), "{}", for_terminal(text));
 }
 
 /// A table without lines.
@@ -150,7 +217,14 @@ mod tests {
         assert_eq!(Style::choose(true, Some(OsStr::new(""))), Style::Coloured);
         assert_eq!(Style::choose(true, Some(OsStr::new("1"))), Style::Plain);
         assert_eq!(Style::choose(false, None), Style::Plain);
-        assert_eq!((Style::Coloured.bad("x").as_str(), Style::Plain.bad("x").as_str()), ("\u{1b}[31mx\u{1b}[0m", "x"));
+        let printed = |style: Style| for_terminal(&style.bad("x"));
+        assert_eq!((printed(Style::Coloured).as_str(), printed(Style::Plain).as_str()), ("\u{1b}[31mx\u{1b}[0m", "x"));
+    }
+
+    #[test]
+    fn control_characters_of_a_message_do_not_reach_the_terminal() {
+        assert_eq!(for_terminal("a\u{1b}[31m\u{9b}2J\r\u{7}b\n\tc"), "a[31m2Jb\n\tc");
+        assert_eq!(escaped("{\"a\":\"\u{9b}2J ü\"}"), r#"{"a":"\u009b2J ü"}"#);
     }
 
     #[test]

@@ -2,16 +2,18 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use crate::{
-    report::dry_run::DryRunReport,
-    report::export::ExportReport,
-    report::history::HistoryReport,
-    report::list::{ListReport, ShowReport},
-    report::summary::RunReport,
-    report::triage::TriageReport,
-    report::watch::WatchReport,
-    sqs::message::Message,
+use super::{
+    dry_run::DryRunReport,
+    export::ExportReport,
+    history::{HistoryReport, RunHistoryReport},
+    list::ListReport,
+    preflight::PreflightReport,
+    show::ShowReport,
+    summary::RunReport,
+    triage::TriageReport,
+    watch::WatchReport,
 };
+use crate::sqs::message::Message;
 
 fn check<T: JsonSchema>(name: &str) {
     let file = format!("{}/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -32,7 +34,9 @@ fn the_schema_files_are_what_the_types_say() {
     check::<DryRunReport>("dry-run");
     check::<RunReport>("run");
     check::<ExportReport>("export");
+    check::<PreflightReport>("preflight");
     check::<HistoryReport>("history");
+    check::<RunHistoryReport>("run-history");
     check::<WatchReport>("watch");
     check::<Message>("message");
 }

@@ -1,40 +1,39 @@
-//! What a run has done, for the person who started it.
+//! What a run has done, for the operator who started it.
 
 use std::fmt::Write;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    report::counts::{Listed, Tally},
-    report::exit::Exit,
-    report::output::{Report, Style, messages},
+use super::{
+    counts::{Counts, Named},
+    exit::Exit,
+    output::{Report, Style, messages},
 };
+use crate::sqs::address::is_fifo;
 
-/// Ids that are shown as text; `--json` and the journal have more.
-const SHOWN_IDS: usize = 10;
+/// Ids that are shown as text; `--json` has more, and `history RUN` all of them.
+pub(super) const SHOWN_IDS: usize = 10;
 
 /// What a run has done.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct RunReport {
-    /// The run's name, for `--resume`.
+    /// The run's name, for `--resume` and `history`.
     pub run: String,
     /// The command, such as `replay`.
     pub command: String,
-    /// The queue or file it read.
+    /// The queue or file that it read.
     pub from: String,
     /// Where it sent to.
     pub destination: String,
     /// How it ended.
     pub outcome: String,
     /// The numbers.
-    pub tally: Tally,
+    pub counts: Counts,
     /// The first refusals, with what to do.
     pub refusals: Vec<Refused>,
     /// The journal.
     pub journal: String,
-    /// Messages in the queue that somebody else holds, at the end.
-    pub held_by_others: u64,
 }
 
 /// A message that was refused.
@@ -46,74 +45,131 @@ pub struct Refused {
     pub why: String,
 }
 
+/// How the canary ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanaryEnd {
+    /// Too many of its messages returned.
+    Returned,
+    /// Its messages were still at the destination when the time was over.
+    Unsettled,
+}
+
 /// How a run ended, in words.
-pub fn outcome(exit: Exit) -> &'static str {
+pub fn outcome(exit: Exit, canary: Option<CanaryEnd>) -> &'static str {
+    match canary {
+        Some(CanaryEnd::Returned) => return "stopped: the canary returned",
+        Some(CanaryEnd::Unsettled) => return "stopped: the canary did not settle in time",
+        None => {}
+    }
     match exit {
         Exit::Done => "done",
         Exit::Error | Exit::Usage => "stopped by an error",
-        Exit::NothingMatched => "nothing matched",
+        Exit::NothingMatched => "no message matched",
         Exit::Partly => "partly done",
-        Exit::Breaker => "stopped by the breaker: too many messages came back",
+        Exit::Breaker => "circuit breaker opened: too many messages returned",
         Exit::Interrupted => "interrupted",
+    }
+}
+
+/// What a command does to a message that it sends.
+pub(super) fn done(command: &str) -> &'static str {
+    match command {
+        "move" => "moved",
+        "purge" => "archived",
+        "import" => "imported",
+        _ => "sent",
     }
 }
 
 impl RunReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
-        let Tally { looked_at, sent, quarantined, deleted, bounced, left_for_order, .. } = self.tally;
+        let Counts { scanned, matched, sent, quarantined, deleted, returned, left_for_order, .. } = self.counts;
         let paint = if self.outcome == "done" { style.good(&self.outcome) } else { style.warning(&self.outcome) };
         writeln!(out, "{}: {paint}\nfrom {}\nto   {}\n", self.command, self.from, self.destination)?;
+        writeln!(out, "{} scanned, {matched} matched", messages(scanned))?;
+        writeln!(out, "{} {}", messages(sent), done(&self.command))?;
+        if self.counts.sent_to.len() > 1 {
+            self.counts.sent_to.iter().try_for_each(|(to, count)| writeln!(out, "  {} to {to}", messages(*count)))?;
+        }
         for (count, what) in [
-            (looked_at, "looked at"),
-            (sent, "sent"),
             (quarantined, "moved to quarantine"),
-            (deleted, "deleted after they were confirmed"),
-            (self.tally.finished_for_earlier_run, "deleted that an earlier run had sent"),
-            (bounced, "came back during the run"),
-            (left_for_order, "left to keep their group's order"),
+            (deleted, "deleted after confirmation"),
+            (self.counts.finished_for_earlier_run, "deleted that an earlier run had sent"),
+            (returned, "returned during the run"),
+            (self.counts.left_by_the_end(), "left because the run stopped"),
+            (left_for_order, "left to keep the order of their group"),
+            (self.counts.arrived_later, "left that were not counted when the run was confirmed"),
         ] {
-            if count > 0 || what == "looked at" || what == "sent" {
+            if count > 0 {
                 writeln!(out, "{} {what}", messages(count))?;
             }
         }
-        for (word, count) in &self.tally.refused {
+        for (word, count) in &self.counts.refused {
             writeln!(out, "{} {}: {word}", messages(*count), style.warning("refused"))?;
         }
-        for (code, count) in &self.tally.failed {
-            writeln!(out, "{} {}: {code}", messages(*count), style.bad("not taken by the destination"))?;
+        for (code, count) in &self.counts.failed {
+            writeln!(out, "{} {}: {code}", messages(*count), style.bad("not accepted by the destination"))?;
         }
-        self.write_doubts(out)?;
-        for Refused { id, why } in &self.refusals {
-            writeln!(out, "  {id}: {why}")?;
-        }
-        if self.held_by_others > 0 {
-            let held = messages(self.held_by_others);
-            writeln!(out, "{held} held by somebody else and not seen; run it again when they are visible")?;
-        }
+        self.refusals.iter().try_for_each(|Refused { id, why }| writeln!(out, "  {id}: {why}"))?;
+        self.write_named(out)?;
+        self.write_notes(out, style)?;
         writeln!(out, "\nrun {}, journal {}", self.run, self.journal)
     }
 
-    /// What cannot be known, by id.
-    fn write_doubts(&self, out: &mut String) -> std::fmt::Result {
-        for (listed, what) in [
-            (&self.tally.not_deleted, "sent and not deleted; `--resume` deletes them and sends nothing twice"),
-            (&self.tally.unknown, "sent without an answer: the destination may have them, and they are still here"),
+    /// Messages that an operator has to know by id.
+    fn write_named(&self, out: &mut String) -> std::fmt::Result {
+        for (named, what) in [
             (
-                &self.tally.perhaps_twice,
+                &self.counts.not_deleted,
+                "sent and not deleted; the next run of this queue deletes them and does not send them again",
+            ),
+            (
+                &self.counts.unconfirmed,
+                "sent without an answer: the destination may have them, and they are still here",
+            ),
+            (
+                &self.counts.possible_duplicates,
                 "sent again after a send without an answer: the destination may have them twice",
             ),
+            (&self.counts.not_in_queue, "of the file not found in the queue"),
         ] {
-            let Listed { count, ids } = listed;
-            if *count > 0 {
-                writeln!(out, "{} {what}", messages(*count))?;
-                ids.iter().take(SHOWN_IDS).try_for_each(|id| writeln!(out, "  {id}"))?;
+            let Named { count, ids } = named;
+            if *count == 0 {
+                continue;
             }
-            if ids.len() > SHOWN_IDS {
-                writeln!(out, "  and more: see them with --json")?;
+            writeln!(out, "{} {what}", messages(*count))?;
+            ids.iter().take(SHOWN_IDS).try_for_each(|id| writeln!(out, "  {id}"))?;
+            if *count > SHOWN_IDS as u64 {
+                let more = count - SHOWN_IDS as u64;
+                writeln!(out, "  and {more} more: dlq-replayer history {}", self.run)?;
             }
         }
         Ok(())
     }
+
+    fn write_notes(&self, out: &mut String, style: Style) -> std::fmt::Result {
+        let note = style.warning("note:");
+        for (source, count) in &self.counts.from_other_source {
+            writeln!(out, "{note} {} came from another queue, {source}", messages(*count))?;
+        }
+        for (rule, count) in &self.counts.rules {
+            writeln!(out, "{note} {} went to every target of rule {rule} again", messages(*count))?;
+        }
+        if self.counts.not_seen > 0 {
+            writeln!(out, "{note} {}", not_seen(self.counts.not_seen, is_fifo(&self.from)))?;
+        }
+        Ok(())
+    }
+}
+
+/// What it means that a queue counts messages that were not seen, and what to do.
+pub fn not_seen(count: u64, fifo: bool) -> String {
+    let why = if fifo {
+        "a FIFO queue gives the next messages of a group only after those before them are deleted: `replay`, `move` and `purge` get to all of them"
+    } else {
+        "another receiver has them, or too many are in flight: run the command again when they are visible"
+    };
+    format!("{} not seen; {why}", messages(count))
 }
 
 impl Report for RunReport {

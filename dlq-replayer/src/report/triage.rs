@@ -1,4 +1,4 @@
-//! `triage`: what is in a queue, by reason, and what to do about each group.
+//! `triage`: what is in a queue or a file, by reason, and what to do about each group.
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
@@ -6,32 +6,40 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{
+    masking::{self, Reveal},
+    next::{To, Triaged, next},
+    output::{Report, Style, age, bar, grouped, lines, messages, quoted, table},
+    summary::not_seen,
+};
 use crate::{
-    report::masking::{self as mask, Reveal},
-    report::output::{Report, Style, age, bar, grouped, lines, messages, quoted, table},
-    rules::cause::{Cause, Verdict, would_be_read},
-    rules::decide::MAX_REPLAYS,
-    sqs::address::QueueAddress,
-    sqs::message::Message,
-    sqs::queue::Facts,
+    rules::{
+        cause::{Cause, Verdict, would_be_read},
+        decide::Contract,
+        jq::Jq,
+        select::view,
+    },
+    sqs::{message::Message, queue::Facts},
 };
 
 /// Longest sample, in characters.
 const SAMPLE: usize = 320;
 
-/// What is in a queue.
+/// What is in a queue or a file.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TriageReport {
-    /// The queue.
-    pub queue: QueueAddress,
-    /// Messages that can be received, as SQS estimates.
-    pub visible: u64,
-    /// Messages that somebody holds, as SQS estimates.
-    pub in_flight: u64,
-    /// Messages that were looked at.
-    pub looked_at: u64,
-    /// Messages of those that the filters meant.
-    pub meant: u64,
+    /// The queue with its Region and account, or the file.
+    pub source: String,
+    /// Messages that can be received, as SQS estimates; none for a file.
+    pub visible: Option<u64>,
+    /// Messages that other receivers hold, as SQS estimates; none for a file.
+    pub in_flight: Option<u64>,
+    /// Messages that were scanned.
+    pub scanned: u64,
+    /// Messages of those that the filters matched.
+    pub matched: u64,
+    /// Messages that the queue counts and that were not seen.
+    pub not_seen: u64,
     /// Seconds since the oldest of them was sent.
     pub oldest_seconds: Option<u64>,
     /// Seconds until the first of them expires.
@@ -40,94 +48,171 @@ pub struct TriageReport {
     pub warnings: Vec<String>,
     /// The groups, the largest first.
     pub groups: Vec<Group>,
+    #[serde(skip)]
+    max_replays: u32,
+    #[serde(skip)]
+    fifo: bool,
 }
 
-/// Messages with the same reason.
+/// Messages with the same reason, or with the same value of `--group-by`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Group {
-    /// The reason; `--reason` takes it.
+    /// The reason, which `--reason` takes, or the value, masked unless revealed.
     pub reason: String,
     /// A sentence about it, from one of the messages.
     pub detail: String,
     /// How many there are.
     pub count: u64,
-    /// How many bodies the consumer's contract would read now; none unless it was asked.
-    pub would_be_read: Option<u64>,
-    /// How many have been replayed so often that the loop guard refuses them.
+    /// How many of them are validated against rollcall's contract.
+    pub validated: u64,
+    /// How many of those match the contract now.
+    pub valid: u64,
+    /// How many were replayed so often that the loop guard refuses them.
     pub replayed_too_often: u64,
     /// What to do.
     pub verdict: Verdict,
-    /// What to type next.
-    pub next: String,
+    /// What to type next; none for a group whose value is masked, because it cannot be selected without it.
+    pub next: Option<String>,
     /// The id of the message that the sample shows.
     pub sample_id: String,
     /// One body, masked unless revealed.
     pub sample: String,
+    /// Where its messages go; none when they differ.
     #[serde(skip)]
-    target: Option<String>,
+    to: Option<To>,
+}
+
+/// How messages are grouped and shown.
+pub struct TriageOptions {
+    /// The source as the next command has to name it.
+    pub triaged: Triaged,
+    /// The value that groups messages; by default their reason.
+    pub group_by: Option<Jq>,
+    /// Which bodies are validated.
+    pub contract: Contract,
+    /// Replays after which the loop guard refuses a message.
+    pub max_replays: u32,
+    /// Whether the source is a FIFO queue.
+    pub fifo: bool,
+    /// Whether personal data is shown.
+    pub reveal: Reveal,
 }
 
 /// Gathers what a triage tells.
 pub struct Triage {
+    options: TriageOptions,
     groups: BTreeMap<String, (Cause, Group)>,
     oldest: Option<Timestamp>,
-    looked_at: u64,
-    parse: bool,
-    reveal: Reveal,
+    matched: u64,
 }
 
 impl Triage {
-    /// `parse` asks the consumer's contract about each body.
-    pub fn new(parse: bool, reveal: Reveal) -> Self {
-        Self { groups: BTreeMap::new(), oldest: None, looked_at: 0, parse, reveal }
+    /// A triage without messages.
+    pub fn new(options: TriageOptions) -> Self {
+        Self { options, groups: BTreeMap::new(), oldest: None, matched: 0 }
     }
 
-    /// Messages that were looked at so far.
-    pub fn looked_at(&self) -> u64 {
-        self.looked_at
-    }
-
-    /// Counts a message that the filters do not mean.
-    pub fn pass(&mut self) {
-        self.looked_at += 1;
+    /// Messages that were added.
+    pub fn matched(&self) -> u64 {
+        self.matched
     }
 
     /// Adds a message.
     pub fn add(&mut self, message: &Message) {
-        self.looked_at += 1;
+        self.matched += 1;
         self.oldest = self.oldest.into_iter().chain(message.sent_at()).min();
         let cause = Cause::of(message);
-        let (_, group) = self.groups.entry(cause.reason()).or_insert_with(|| {
-            let group = new_group(&cause, message, self.reveal);
+        let key = match &self.options.group_by {
+            None => cause.reason(),
+            Some(jq) => jq.run(&view(message).to_string()).unwrap_or_else(|error| format!("({error})")),
+        };
+        let reveal = self.options.reveal;
+        let (_, group) = self.groups.entry(key).or_insert_with(|| {
+            let group = new_group(&cause, message, reveal);
             (cause, group)
         });
+        if group.count > 0 && self.options.group_by.is_some() {
+            group.joined(&Cause::of(message));
+        }
         group.count += 1;
-        group.replayed_too_often += u64::from(message.replays().is_none_or(|count| count >= MAX_REPLAYS));
-        if self.parse {
-            let read = u64::from(would_be_read(&message.body).is_ok());
-            group.would_be_read = Some(group.would_be_read.unwrap_or(0) + read);
+        let most = self.options.max_replays;
+        group.replayed_too_often += u64::from(message.replays().is_none_or(|count| count >= most));
+        if self.options.contract.applies(message, &message.body) {
+            group.validated += 1;
+            group.valid += u64::from(would_be_read(&message.body).is_ok());
         }
     }
 
-    /// The report.
-    pub fn report(self, queue: QueueAddress, facts: &Facts, now: Timestamp) -> TriageReport {
+    /// The report; `facts` are those of the queue, where the source is one.
+    pub fn report(self, source: String, facts: Option<&Facts>, scanned: (u64, u64), now: Timestamp) -> TriageReport {
         let oldest = self.oldest.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
-        let expires = oldest.and_then(|oldest| Some(facts.retention?.saturating_sub(oldest)));
-        let mut groups: Vec<_> =
-            self.groups.into_values().map(|(cause, group)| judged(&cause, group, &queue)).collect();
-        groups.sort_by(|one, other| (other.count, &one.reason).cmp(&(one.count, &other.reason)));
+        let expires = oldest.and_then(|oldest| Some(facts?.retention?.saturating_sub(oldest)));
+        let mut groups: Vec<_> = self.groups.into_iter().collect();
+        groups.sort_by(|(one_key, (_, one)), (other_key, (_, other))| {
+            (other.count, one_key).cmp(&(one.count, other_key))
+        });
+        let groups = groups.into_iter().enumerate();
+        let groups = groups.map(|(at, (key, (cause, group)))| self.options.finished(at, &key, &cause, group)).collect();
+        let (scanned, not_seen) = scanned;
         TriageReport {
-            visible: facts.depth.visible,
-            in_flight: facts.depth.in_flight,
-            looked_at: self.looked_at,
-            meant: groups.iter().map(|group| group.count).sum(),
+            source,
+            visible: facts.map(|facts| facts.depth.visible),
+            in_flight: facts.map(|facts| facts.depth.in_flight),
+            scanned,
+            matched: self.matched,
+            not_seen,
             oldest_seconds: oldest.map(|oldest| oldest.as_secs()),
             first_expires_in_seconds: expires.map(|expires| expires.as_secs()),
-            warnings: warnings(&queue, facts, self.looked_at),
-            queue,
+            warnings: warnings(facts),
             groups,
+            max_replays: self.options.max_replays,
+            fifo: self.options.fifo,
         }
     }
+}
+
+impl TriageOptions {
+    /// The group with its verdict: what the contract says now counts more than what was said when the message failed.
+    fn finished(&self, at: usize, key: &str, cause: &Cause, mut group: Group) -> Group {
+        let by_the_body = matches!(cause, Cause::Consumer { reason, .. } if !reason.contains("violation"));
+        group.verdict = match group.verdict {
+            _ if group.replayed_too_often == group.count => Verdict::DoNotReplay,
+            _ if group.validated == group.count && group.valid == group.count && by_the_body => Verdict::ReplayAsIs,
+            verdict => verdict,
+        };
+        // jq cannot change what is not JSON: the bodies are pulled, edited and replayed from the file.
+        let needs_editor = group.reason == "malformed_envelope";
+        let filter = match &self.group_by {
+            None => Some(format!(" --reason {}", quoted(&group.reason))),
+            // The result of the expression is JSON, which is jq too, and a fault is not.
+            Some(_) if is_fault(key) || (self.reveal == Reveal::Nothing && !is_plain(key)) => None,
+            Some(jq) => Some(format!(" --where {}", quoted(&format!("({}) == {key}", jq.text())))),
+        };
+        let to = group.to.as_ref();
+        group.next = filter.map(|filter| next(&self.triaged, group.verdict, &filter, to, needs_editor));
+        if self.group_by.is_some() {
+            group.reason = value(at, key, self.reveal);
+        }
+        group
+    }
+}
+
+/// Whether a key of a group tells why there is no value.
+fn is_fault(key: &str) -> bool {
+    key.starts_with('(')
+}
+
+/// Whether a value tells nothing about a person.
+fn is_plain(json: &str) -> bool {
+    matches!(json, "true" | "false" | "null")
+}
+
+/// A value of `--group-by` as it is shown: it may be anything that is in a body. Masked ones have a number, so that groups can be told apart.
+fn value(at: usize, json: &str, reveal: Reveal) -> String {
+    if reveal == Reveal::Everything || is_plain(json) || is_fault(json) {
+        return json.to_owned();
+    }
+    format!("‹value {}, {} characters›", at + 1, json.trim_matches('"').chars().count())
 }
 
 fn new_group(cause: &Cause, message: &Message, reveal: Reveal) -> Group {
@@ -135,53 +220,24 @@ fn new_group(cause: &Cause, message: &Message, reveal: Reveal) -> Group {
         reason: cause.reason(),
         detail: cause.detail(),
         count: 0,
-        would_be_read: None,
+        validated: 0,
+        valid: 0,
         replayed_too_often: 0,
         verdict: cause.verdict(),
-        next: String::new(),
+        next: None,
         sample_id: message.id.clone(),
-        sample: mask::body(&message.body, reveal).chars().take(SAMPLE).collect(),
-        target: cause.target_queue().map(str::to_owned),
+        sample: masking::sample(&message.body, reveal, SAMPLE),
+        to: To::of(cause),
     }
 }
 
-/// The group with its verdict: what the real code says now counts more than what was said when the message failed.
-fn judged(cause: &Cause, mut group: Group, queue: &QueueAddress) -> Group {
-    let by_the_body = matches!(cause, Cause::Consumer { reason, .. } if !reason.contains("violation"));
-    group.verdict = match group.would_be_read {
-        _ if group.replayed_too_often == group.count => Verdict::DoNotReplay,
-        Some(read) if read == group.count && by_the_body => Verdict::ReplayAsIs,
-        _ => group.verdict,
-    };
-    let (name, reason) = (quoted(&queue.name), quoted(&group.reason));
-    let to = group.target.as_ref().map(|arn| format!(" --to {}", quoted(arn))).unwrap_or_default();
-    group.next = match group.verdict {
-        Verdict::ReplayAsIs => format!("dlq-replayer replay {name} --reason {reason}{to}"),
-        Verdict::NeedsAFix if group.target.is_some() => format!("dlq-replayer replay {name} --reason {reason}{to}"),
-        // A body that is not JSON can only be mended by hand: export, mend, import.
-        Verdict::NeedsAFix if group.reason == "malformed_envelope" => {
-            format!("dlq-replayer export {name} letters.ndjson --reason {reason}")
-        }
-        Verdict::NeedsAFix => format!("dlq-replayer replay {name} --reason {reason} --edit '<jq>'"),
-        Verdict::DoNotReplay => format!("dlq-replayer move {name} --reason {reason} --to <quarantine>"),
-    };
-    group
-}
-
-fn warnings(queue: &QueueAddress, facts: &Facts, looked_at: u64) -> Vec<String> {
+fn warnings(facts: Option<&Facts>) -> Vec<String> {
+    let Some(facts) = facts else { return Vec::new() };
     let mut warnings = Vec::new();
-    if facts.redrive_policy.is_some() {
-        let text =
-            "this queue has a redrive policy of its own: each look counts as a receive, and too many move a message on";
-        warnings.push(text.to_owned());
-    }
-    if facts.depth.in_flight > 0 {
-        warnings.push(format!("{} held by somebody else and not seen here", messages(facts.depth.in_flight)));
-    }
-    if queue.is_fifo() && looked_at < facts.depth.visible {
-        warnings.push("a FIFO queue shows only the first messages of each group until they are deleted".to_owned());
-    } else if looked_at < facts.depth.visible {
-        warnings.push(format!("only {} were looked at; see more with --most", messages(looked_at)));
+    if let Some(most) = facts.max_receives {
+        warnings.push(format!(
+            "this queue has a redrive policy: each scan counts as a receive, and SQS moves a message after {most} of them"
+        ));
     }
     warnings
 }
@@ -197,19 +253,21 @@ impl Report for TriageReport {
 
 impl TriageReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
-        let QueueAddress { name, region, account, .. } = &self.queue;
-        writeln!(out, "{name} ({region}, {account})")?;
+        writeln!(out, "{}", self.source)?;
         let seconds = |seconds: u64| age(Duration::from_secs(seconds));
-        write!(out, "{}", messages(self.visible))?;
+        write!(out, "{}", messages(self.visible.unwrap_or(self.scanned)))?;
         if let Some(oldest) = self.oldest_seconds {
             write!(out, ", the oldest {} old", seconds(oldest))?;
         }
         if let Some(expires) = self.first_expires_in_seconds {
             write!(out, ", the first expires in {}", seconds(expires))?;
         }
-        writeln!(out, "\n{} looked at, {} meant", grouped(self.looked_at), grouped(self.meant))?;
+        writeln!(out, "\n{} scanned, {} matched", grouped(self.scanned), grouped(self.matched))?;
         for warning in &self.warnings {
             writeln!(out, "{} {warning}", style.warning("note:"))?;
+        }
+        if self.not_seen > 0 {
+            writeln!(out, "{} {}", style.warning("note:"), not_seen(self.not_seen, self.fifo))?;
         }
         let most = self.groups.first().map_or(1, |group| group.count);
         let mut rows = table(&["reason", "messages", "", "verdict"]);
@@ -221,14 +279,22 @@ impl TriageReport {
             write!(out, "\n{}", lines(&rows))?;
         }
         for group in &self.groups {
-            group.write(out, style)?;
+            group.write(out, style, self.max_replays)?;
         }
         Ok(())
     }
 }
 
 impl Group {
-    fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
+    /// Adds the cause of another message with the same value: the verdict is that of the message with the least hope.
+    fn joined(&mut self, cause: &Cause) {
+        self.verdict = self.verdict.max(cause.verdict());
+        if self.to != To::of(cause) {
+            self.to = None;
+        }
+    }
+
+    fn write(&self, out: &mut String, style: Style, max_replays: u32) -> std::fmt::Result {
         let verdict = match self.verdict {
             Verdict::ReplayAsIs => style.good(self.verdict.text()),
             Verdict::NeedsAFix => style.warning(self.verdict.text()),
@@ -236,13 +302,18 @@ impl Group {
         };
         writeln!(out, "\n{}: {}, {verdict}", self.reason, messages(self.count))?;
         writeln!(out, "  why     {}", self.detail)?;
-        if let Some(read) = self.would_be_read {
-            writeln!(out, "  now     {} of {} would be read by the contract", grouped(read), grouped(self.count))?;
+        if self.validated > 0 {
+            writeln!(
+                out,
+                "  now     {} of {} match rollcall's contract",
+                grouped(self.valid),
+                grouped(self.validated)
+            )?;
         }
         if self.replayed_too_often > 0 {
-            writeln!(out, "  loop    {} replayed {MAX_REPLAYS} times or more", messages(self.replayed_too_often))?;
+            writeln!(out, "  loop    {} replayed {max_replays} times or more", messages(self.replayed_too_often))?;
         }
         writeln!(out, "  sample  {} {}", self.sample_id, self.sample)?;
-        writeln!(out, "  next    {}", self.next)
+        self.next.iter().try_for_each(|next| writeln!(out, "  next    {next}"))
     }
 }

@@ -1,35 +1,49 @@
 //! What a run does with one message: decided here, without I/O, for the dry run and for the run alike.
 
-use jiff::Timestamp;
+use serde::de::IgnoredAny;
 
-use crate::{
-    rules::cause::{is_ours, would_be_read},
-    rules::edit::Edit,
-    rules::select::Selection,
-    sqs::message::Message,
-    sqs::outgoing::{FailureAttributes, Outgoing},
+use super::{
+    bus_event::{BusPlace, BusRule, Matched, as_put, ask, counted},
+    cause::{is_ours, lambda_payload, service_attributes, would_be_read},
+    edit::Edit,
+};
+use crate::sqs::{
+    message::{Attribute, Message, REPLAY_COUNT},
+    outgoing::{ATTRIBUTES, Outgoing, Question},
 };
 
-/// Replays after which a message is refused: who has failed four times will fail a fifth.
+/// Replays after which a message is refused: a message that failed four times will fail again.
 pub const MAX_REPLAYS: u32 = 3;
 
-/// Which bodies must pass the contract before they are sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Validation {
-    /// Those that are rollcall's; others are not ours to judge.
+/// Which bodies must match rollcall's contract before they are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contract {
+    /// Those that say that they are rollcall's events.
     #[default]
-    Ours,
+    Auto,
     /// All.
-    All,
+    Rollcall,
     /// None.
-    Off,
+    None,
 }
 
-/// What is done to the messages that are meant.
+impl Contract {
+    /// Whether the contract applies to a message with this body.
+    pub fn applies(self, message: &Message, body: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Rollcall => true,
+            Self::Auto => is_ours(message, body),
+        }
+    }
+}
+
+/// What is done to the messages that match.
 pub enum Treatment {
     /// Sent again, counted, edited and validated.
     Replay(Box<Replay>),
-    /// Moved unchanged to where the run sends.
+    /// Sent unchanged.
     Move,
 }
 
@@ -38,77 +52,87 @@ pub struct Replay {
     /// The change of the body.
     pub edit: Option<Edit>,
     /// Which bodies are validated.
-    pub validation: Validation,
+    pub contract: Contract,
     /// Replays after which a message is refused.
     pub max_replays: u32,
-    /// Whether refused repeaters go to quarantine; otherwise they stay.
-    pub repeaters: Repeaters,
-    /// What becomes of the failure's attributes.
-    pub failure: FailureAttributes,
-    /// What the destination takes along.
-    pub carries: Carries,
+    /// Whether messages that were replayed too often go to quarantine; otherwise they stay.
+    pub quarantine: bool,
+    /// What the destination takes.
+    pub carrier: Carrier,
 }
 
-/// What becomes of messages that have been replayed too often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeaters {
-    /// They stay where they are.
-    Stay,
-    /// They go to quarantine.
-    GoToQuarantine,
-}
-
-/// What a destination takes along besides the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carries {
-    /// Attributes and group, as a queue does.
-    Everything,
-    /// Nothing: a message that has more than a body is refused.
-    BodyOnly,
-    /// Nothing, and the person who runs it has agreed to lose the rest.
-    BodyOnlyAgreed,
+/// What kind of destination takes a replayed message, and what it takes along besides the body.
+pub enum Carrier {
+    /// A queue takes attributes and the message group.
+    Queue,
+    /// A bus takes the body, which must be an event that one of the rules matches.
+    Bus {
+        /// Whether the operator agrees to lose attributes.
+        drop_attributes: bool,
+        /// Where the bus is.
+        bus: BusPlace,
+        /// Its enabled rules.
+        rules: Vec<BusRule>,
+        /// Whether the operator agrees that no rule need match.
+        allow_unmatched: bool,
+    },
+    /// A function takes the body, or the payload in it, as its event.
+    Function {
+        /// Whether the operator agrees to lose attributes.
+        drop_attributes: bool,
+    },
 }
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// To the run's destination.
+    /// To its destination.
     Destination,
-    /// To quarantine, because it has been replayed too often.
+    /// To quarantine, because it was replayed too often.
     Quarantine,
 }
 
-/// What is decided about one message.
-pub enum Decision {
-    /// It is not meant.
-    NotMeant,
-    /// It is meant, and stays where it is, for this reason.
-    Refused(Refusal),
-    /// It is sent.
-    Send(Route, Outgoing),
-}
-
-/// Why a message that is meant is not sent.
+/// Why a message that matches is not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The loop guard.
-    #[error("replayed {0} times already; give `--quarantine QUEUE` or a higher `--max-replays`")]
+    #[error("its replay count is {0}; use `--quarantine QUEUE` or a higher `--max-replays`")]
     ReplayedTooOften(u32),
     /// Its `replay_count` is not a count, so the loop guard cannot work.
-    #[error("its `replay_count` is not a count")]
+    #[error("its `replay_count` is not a number")]
     UnknownReplays,
     /// The edit cannot be applied.
     #[error("the edit cannot be applied: {0}")]
     NotEditable(String),
-    /// The contract would refuse it again.
-    #[error("the contract would refuse it ({0}); fix it with `--edit`, or send it with `--no-validate`")]
+    /// The contract would reject it again.
+    #[error(
+        "it does not match rollcall's contract ({0}); fix it with `--edit` or `edit FILE`, or send it with `--contract none`"
+    )]
     WouldFail(&'static str),
     /// Ten attributes of its own.
     #[error("its ten attributes leave no room for `replay_count`")]
     NoRoom,
-    /// It has attributes, and goes to a bus.
-    #[error("a bus takes no attributes along, and it has some; give `--drop-attributes`")]
+    /// It has attributes, and the destination takes none.
+    #[error("the destination takes no attributes, and the message has some; `--drop-attributes` sends it without them")]
     AttributesWouldBeLost,
+    /// EventBridge would accept the event and drop it.
+    #[error("no enabled rule of the bus matches it, so it would be dropped; `--allow-unmatched` sends it all the same")]
+    NoRuleMatches,
+    /// Only events can be put on a bus.
+    #[error("its body is not an EventBridge event")]
+    NotAnEvent,
+    /// Lambda takes only JSON.
+    #[error("its payload is not JSON, and Lambda takes nothing else; repair it with `edit FILE`")]
+    NotJson,
+    /// A FIFO queue orders messages by group.
+    #[error("it has no message group, and the destination is a FIFO queue")]
+    NoGroup,
+    /// Nothing says where it came from.
+    #[error("nothing says which queue it came from; say where it goes with `--to QUEUE`")]
+    NoSource,
+    /// The queue that it came from cannot be used.
+    #[error("the queue that it came from cannot be used: {0}; say where it goes with `--to QUEUE`")]
+    SourceUnusable(String),
 }
 
 impl Refusal {
@@ -121,47 +145,108 @@ impl Refusal {
             Self::WouldFail(_) => "would_fail",
             Self::NoRoom => "no_room",
             Self::AttributesWouldBeLost => "attributes_would_be_lost",
+            Self::NoRuleMatches => "no_rule_matches",
+            Self::NotAnEvent => "not_an_event",
+            Self::NotJson => "not_json",
+            Self::NoGroup => "no_group",
+            Self::NoSource => "no_source",
+            Self::SourceUnusable(_) => "source_unusable",
         }
     }
 }
 
-/// Decides about one message.
-pub fn decide(message: &Message, selection: &Selection, treatment: &Treatment, now: Timestamp) -> Decision {
-    if !selection.takes(message, now) {
-        return Decision::NotMeant;
+/// Decides what is sent for one message that matches, and why it goes where it goes.
+///
+/// `is_fifo` says whether a route ends at a FIFO queue, and `body` is the repaired body, where there is one.
+///
+/// # Errors
+///
+/// [`Refusal`]: it stays where it is.
+pub fn decide(
+    message: Message,
+    body: Option<String>,
+    treatment: &Treatment,
+    is_fifo: impl Fn(Route) -> bool,
+) -> Result<(Route, Box<Outgoing>), Refusal> {
+    let (route, outgoing) = match treatment {
+        Treatment::Move => (Route::Destination, moved(message)),
+        Treatment::Replay(replay) => replayed(message, body, replay)?,
+    };
+    if is_fifo(route) && outgoing.message.group().is_none() {
+        return Err(Refusal::NoGroup);
     }
-    match treatment {
-        Treatment::Move => Decision::Send(Route::Destination, Outgoing::unchanged(message)),
-        Treatment::Replay(replay) => replayed(message, replay, now).unwrap_or_else(Decision::Refused),
+    Ok((route, Box::new(outgoing)))
+}
+
+/// The message as it is. Its replay count travels with it.
+fn moved(message: Message) -> Outgoing {
+    let replays = message.replays().unwrap_or(0);
+    Outgoing::new(message, replays)
+}
+
+fn replayed(mut message: Message, body: Option<String>, replay: &Replay) -> Result<(Route, Outgoing), Refusal> {
+    let replays = message.replays().ok_or(Refusal::UnknownReplays)?;
+    if replays >= replay.max_replays {
+        if replay.quarantine {
+            return Ok((Route::Quarantine, Outgoing::new(message, replays)));
+        }
+        return Err(Refusal::ReplayedTooOften(replays));
+    }
+    let body = body.unwrap_or_else(|| message.body.clone());
+    let body = match &replay.edit {
+        Some(edit) => edit.apply(&body).map_err(|error| Refusal::NotEditable(error.to_string()))?,
+        None => body,
+    };
+    if replay.contract.applies(&message, &body) {
+        would_be_read(&body).map_err(|error| Refusal::WouldFail(error.reason()))?;
+    }
+    // Yesterday's reason would mislead the next triage, wherever the message goes.
+    let stale: Vec<_> = service_attributes(&message).into_iter().map(str::to_owned).collect();
+    message.attributes.retain(|name, _| !stale.contains(name));
+    message.body = body;
+    message.attributes.insert(REPLAY_COUNT.to_owned(), Attribute::number(replays + 1));
+    carried(message, replays + 1, &replay.carrier).map(|outgoing| (Route::Destination, outgoing))
+}
+
+/// What a kind of destination takes of a message.
+fn carried(mut message: Message, replay: u32, carrier: &Carrier) -> Result<Outgoing, Refusal> {
+    match carrier {
+        Carrier::Queue if message.attributes.len() > ATTRIBUTES => Err(Refusal::NoRoom),
+        Carrier::Queue => Ok(Outgoing::new(message, replay)),
+        Carrier::Bus { drop_attributes, bus, rules, allow_unmatched } => {
+            may_lose_attributes(&message, *drop_attributes)?;
+            if let Some(body) = counted(&message.body, replay) {
+                message.body = body;
+            }
+            let event = as_put(&message.body, bus).ok_or(Refusal::NotAnEvent)?;
+            let matched = match ask(&event, rules) {
+                Some(matched) => matched,
+                None if *allow_unmatched => Matched::default(),
+                None => return Err(Refusal::NoRuleMatches),
+            };
+            let to_ask = if *allow_unmatched { Vec::new() } else { matched.to_ask };
+            let question = (!to_ask.is_empty()).then_some(Question { event, patterns: to_ask });
+            Ok(Outgoing { rules: matched.labels, question, ..Outgoing::new(message, replay) })
+        }
+        Carrier::Function { drop_attributes } => {
+            may_lose_attributes(&message, *drop_attributes)?;
+            if let Some(payload) = lambda_payload(&message.body).map(str::to_owned) {
+                message.body = payload;
+            }
+            if serde_json::from_str::<IgnoredAny>(&message.body).is_err() {
+                return Err(Refusal::NotJson);
+            }
+            Ok(Outgoing::new(message, replay))
+        }
     }
 }
 
-fn replayed(message: &Message, replay: &Replay, now: Timestamp) -> Result<Decision, Refusal> {
-    let replays = message.replays().ok_or(Refusal::UnknownReplays)?;
-    if replays >= replay.max_replays {
-        return match replay.repeaters {
-            Repeaters::GoToQuarantine => Ok(Decision::Send(Route::Quarantine, Outgoing::unchanged(message))),
-            Repeaters::Stay => Err(Refusal::ReplayedTooOften(replays)),
-        };
-    }
-    let body = match &replay.edit {
-        Some(edit) => edit.apply(&message.body).map_err(|error| Refusal::NotEditable(error.to_string()))?,
-        None => message.body.clone(),
-    };
-    let validated = match replay.validation {
-        Validation::Off => false,
-        Validation::All => true,
-        Validation::Ours => is_ours(message, &body),
-    };
-    if validated {
-        would_be_read(&body).map_err(|error| Refusal::WouldFail(error.reason()))?;
-    }
-    let outgoing = Outgoing::replayed(message, body, replays, replay.failure, now).map_err(|_| Refusal::NoRoom)?;
-    let own = outgoing.attributes.keys().any(|name| name != crate::sqs::message::REPLAY_COUNT);
-    if replay.carries == Carries::BodyOnly && (own || outgoing.group.is_some()) {
+fn may_lose_attributes(message: &Message, drop_attributes: bool) -> Result<(), Refusal> {
+    let own = message.attributes.keys().any(|name| name != REPLAY_COUNT);
+    if !drop_attributes && (own || message.group().is_some()) {
         return Err(Refusal::AttributesWouldBeLost);
     }
-    Ok(Decision::Send(Route::Destination, outgoing))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -169,72 +254,141 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sqs::message::{Attribute, REPLAY_COUNT};
+    use crate::rules::event_pattern::EventPattern;
 
     const SUB: &str = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
 
-    fn message(first_name: &str, replays: u32) -> Message {
+    fn message(version: u32, replays: u32) -> Message {
         let body = json!({
             "detail-type": "UserConfirmed",
+            "source": "rollcall",
             "detail": {
-                "metadata": { "version": 1, "event_id": SUB, "occurred_at": "2026-11-22T21:00:00.000Z", "origin": "sign_up" },
-                "data": { "cognito_sub": SUB, "username": "u", "user_pool_id": "p_1", "first_name": first_name },
+                "metadata": { "version": version, "event_id": SUB, "occurred_at": "2026-11-22T21:00:00.000Z", "origin": "sign_up" },
+                "data": { "cognito_sub": SUB, "username": "u", "user_pool_id": "p_1" },
             },
         });
         let mut message: Message = serde_json::from_value(json!({ "id": "m", "body": body.to_string() })).unwrap();
-        message.attributes.insert(REPLAY_COUNT.into(), Attribute::number(replays));
+        if replays > 0 {
+            message.attributes.insert(REPLAY_COUNT.into(), Attribute::number(replays));
+        }
         message
     }
 
-    fn treatment(edit: Option<&str>, validation: Validation) -> Treatment {
-        Treatment::Replay(Box::new(Replay {
-            edit: edit.map(|text| Edit::new(text).unwrap()),
-            validation,
+    fn replay() -> Replay {
+        Replay {
+            edit: None,
+            contract: Contract::Auto,
             max_replays: MAX_REPLAYS,
-            repeaters: Repeaters::Stay,
-            failure: FailureAttributes::Removed,
-            carries: Carries::Everything,
-        }))
-    }
-
-    fn decided(message: &Message, treatment: &Treatment) -> Result<Outgoing, Refusal> {
-        match decide(message, &Selection::default(), treatment, Timestamp::UNIX_EPOCH) {
-            Decision::Send(_, outgoing) => Ok(outgoing),
-            Decision::Refused(refusal) => Err(refusal),
-            Decision::NotMeant => panic!("everything is meant"),
+            quarantine: false,
+            carrier: Carrier::Queue,
         }
     }
 
-    #[test]
-    fn a_body_that_the_contract_refuses_is_sent_only_when_it_is_fixed_or_not_validated() {
-        let broken = message("", 0);
-        assert_eq!(
-            decided(&broken, &treatment(None, Validation::Ours)).err(),
-            Some(Refusal::WouldFail("invalid_field"))
-        );
-        assert!(decided(&broken, &treatment(None, Validation::Off)).is_ok());
-        let fixed =
-            decided(&broken, &treatment(Some(".detail.data.first_name = null"), Validation::Ours)).ok().unwrap();
-        assert!(fixed.body.contains(r#""first_name":null"#));
-        assert_eq!(fixed.attributes[REPLAY_COUNT], Attribute::number(1));
+    fn decided(message: Message, replay: Replay) -> Result<Outgoing, Refusal> {
+        decide(message, None, &Treatment::Replay(Box::new(replay)), |_| false).map(|(_, outgoing)| *outgoing)
     }
 
     #[test]
-    fn bodies_of_others_are_judged_only_when_asked() {
-        let mut other = message("Ada", 0);
-        other.body = "whatever".into();
-        assert!(decided(&other, &treatment(None, Validation::Ours)).is_ok());
-        let refused = decided(&other, &treatment(None, Validation::All)).err();
+    fn a_body_that_the_contract_rejects_is_sent_only_when_it_is_fixed_or_not_validated() {
+        let refused = decided(message(9, 0), replay()).err();
+        assert_eq!(refused, Some(Refusal::WouldFail("unsupported_version")));
+        assert!(decided(message(9, 0), Replay { contract: Contract::None, ..replay() }).is_ok());
+        let edit = Some(Edit::new(".detail.metadata.version = 1").unwrap());
+        let fixed = decided(message(9, 0), Replay { edit, ..replay() }).ok().unwrap();
+        assert!(fixed.message.body.contains(r#""version":1"#));
+        assert_eq!(fixed.message.attributes[REPLAY_COUNT], Attribute::number(1));
+        assert!(fixed.deduplication.starts_with("m.1."), "{}", fixed.deduplication);
+    }
+
+    #[test]
+    fn a_repaired_body_takes_the_place_of_the_one_in_the_queue() {
+        let treatment = Treatment::Replay(Box::new(replay()));
+        let body = message(1, 0).body;
+        let (route, outgoing) = decide(message(9, 0), Some(body.clone()), &treatment, |_| false).ok().unwrap();
+        assert!(route == Route::Destination && outgoing.message.body == body);
+    }
+
+    #[test]
+    fn bodies_of_other_senders_are_validated_only_when_asked() {
+        let other = || Message { body: "whatever".into(), ..message(1, 0) };
+        assert!(decided(other(), replay()).is_ok());
+        let refused = decided(other(), Replay { contract: Contract::Rollcall, ..replay() }).err();
         assert_eq!(refused, Some(Refusal::WouldFail("malformed_envelope")));
     }
 
     #[test]
-    fn the_loop_guard_counts_and_then_refuses() {
-        assert!(decided(&message("Ada", MAX_REPLAYS - 1), &treatment(None, Validation::Ours)).is_ok());
-        let refused = decided(&message("Ada", MAX_REPLAYS), &treatment(None, Validation::Ours)).err();
+    fn the_loop_guard_counts_and_then_refuses_or_puts_in_quarantine() {
+        assert!(decided(message(1, MAX_REPLAYS - 1), replay()).is_ok());
+        let refused = decided(message(1, MAX_REPLAYS), replay()).err();
         assert_eq!(refused, Some(Refusal::ReplayedTooOften(MAX_REPLAYS)));
-        let mut odd = message("Ada", 0);
+        let quarantine = Treatment::Replay(Box::new(Replay { quarantine: true, ..replay() }));
+        let decided_route = decide(message(1, MAX_REPLAYS), None, &quarantine, |_| false).map(|(route, _)| route);
+        assert_eq!(decided_route, Ok(Route::Quarantine));
+        let mut odd = message(1, 0);
         odd.attributes.insert(REPLAY_COUNT.into(), Attribute::text("many"));
-        assert_eq!(decided(&odd, &treatment(None, Validation::Ours)).err(), Some(Refusal::UnknownReplays));
+        assert_eq!(decided(odd, replay()).err(), Some(Refusal::UnknownReplays));
+    }
+
+    #[test]
+    fn the_reason_of_an_earlier_failure_stays_behind_and_own_attributes_go_along() {
+        let mut failed = message(1, 0);
+        for name in ["failure_reason", "source_message_id", "failed_at", "own"] {
+            failed.attributes.insert(name.into(), Attribute::text("x"));
+        }
+        let sent = decided(failed, replay()).ok().unwrap();
+        assert_eq!(sent.message.attributes.keys().collect::<Vec<_>>(), ["own", REPLAY_COUNT]);
+    }
+
+    #[test]
+    fn own_attributes_never_make_room() {
+        let mut full = message(1, 0);
+        (0..10).for_each(|at| drop(full.attributes.insert(format!("own_{at}"), Attribute::text("v"))));
+        assert_eq!(decided(full, replay()).err(), Some(Refusal::NoRoom));
+    }
+
+    #[test]
+    fn a_bus_gets_only_what_a_rule_matches_and_no_attribute_is_lost_unasked() {
+        let rules = |pattern: &str| {
+            vec![BusRule { label: "r".into(), text: pattern.into(), pattern: EventPattern::parse(pattern).unwrap() }]
+        };
+        let bus = |rules: Vec<BusRule>, drop_attributes| {
+            let place = BusPlace { account: "1".into(), region: "eu-west-1".into(), now: jiff::Timestamp::UNIX_EPOCH };
+            let allow_unmatched = rules.is_empty();
+            Replay { carrier: Carrier::Bus { drop_attributes, bus: place, rules, allow_unmatched }, ..replay() }
+        };
+        let ours = r#"{"source":["rollcall"]}"#;
+        assert!(decided(message(1, 0), bus(rules(ours), false)).is_ok());
+        let other = decided(message(1, 0), bus(rules(r#"{"source":["other"]}"#), false)).err();
+        assert_eq!(other, Some(Refusal::NoRuleMatches));
+        assert!(decided(message(1, 0), bus(Vec::new(), false)).is_ok(), "agreed");
+        let mut own = message(1, 0);
+        own.attributes.insert("own".into(), Attribute::text("x"));
+        assert_eq!(decided(own.clone(), bus(rules(ours), false)).err(), Some(Refusal::AttributesWouldBeLost));
+        assert!(decided(own, bus(rules(ours), true)).is_ok());
+        let mut undelivered = message(1, 0);
+        for name in ["ERROR_CODE", "RULE_ARN", "TARGET_ARN"] {
+            undelivered.attributes.insert(name.into(), Attribute::text("arn:aws:events:eu-west-1:1:rule/r"));
+        }
+        assert!(
+            decided(undelivered, bus(rules(ours), false)).is_ok(),
+            "EventBridge's attributes are not the message's"
+        );
+    }
+
+    #[test]
+    fn a_function_gets_json_only() {
+        let function = || Replay { carrier: Carrier::Function { drop_attributes: false }, ..replay() };
+        assert!(decided(message(1, 0), function()).is_ok());
+        let text = Message { body: "not json".into(), ..message(1, 0) };
+        assert_eq!(decided(text, function()).err(), Some(Refusal::NotJson));
+    }
+
+    #[test]
+    fn a_fifo_queue_needs_a_group() {
+        let treatment = Treatment::Move;
+        assert_eq!(decide(message(1, 0), None, &treatment, |_| true).err(), Some(Refusal::NoGroup));
+        let mut grouped = message(1, 0);
+        grouped.system.insert("MessageGroupId".into(), "g".into());
+        assert!(decide(grouped, None, &treatment, |_| true).is_ok());
     }
 }

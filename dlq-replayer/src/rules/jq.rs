@@ -8,6 +8,7 @@ use jaq_core::{
     unwrap_valr,
 };
 use jaq_json::{Val, read};
+use serde::de::IgnoredAny;
 
 type Filter = jaq_core::compile::Filter<jaq_core::Native<JustLut<Val>>>;
 
@@ -38,13 +39,19 @@ impl Jq {
         Ok(Self { text: text.to_owned(), filter })
     }
 
+    /// The expression as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Runs the expression over a JSON text and gives back its one result as JSON.
     ///
     /// Numbers keep every digit and objects the order of their keys.
     ///
     /// # Errors
     ///
-    /// The text is not JSON, the expression fails on it, or gives none or several results. No value is quoted.
+    /// The text is not JSON, the expression fails on it, gives none or several results, or one that is not JSON.
+    /// No value is quoted.
     pub fn run(&self, json: &str) -> anyhow::Result<String> {
         let Ok(input) = read::parse_single(json.as_bytes()) else { bail!("the body is not JSON") };
         let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
@@ -52,17 +59,33 @@ impl Jq {
         // The text of jq's error quotes values of the message.
         let failed = || anyhow!("`{}` fails on it", self.text);
         match (results.next(), results.next()) {
-            (Some(Ok(value)), None) => Ok(value.to_string()),
+            (Some(Ok(value)), None) => self.json(&value),
             (Some(Err(_)), _) | (_, Some(Err(_))) => Err(failed()),
             (None, _) => bail!("`{}` gives no result for it", self.text),
             (Some(Ok(_)), Some(Ok(_))) => bail!("`{}` gives several results for it", self.text),
         }
     }
 
-    /// Whether the expression says anything but `false` and `null`, as jq's `select` understands it.
-    /// An expression that fails on a message does not match it.
+    /// A result as JSON. jq writes `NaN` as `null`, and jaq writes it as it is; either would be another body than was asked for.
+    fn json(&self, value: &Val) -> anyhow::Result<String> {
+        let text = value.to_string();
+        if serde_json::from_str::<IgnoredAny>(&text).is_err() {
+            // jaq's own values go further than JSON's: bytes, and keys that are not strings.
+            let not_a_number = text.contains("NaN") || text.contains("Infinity");
+            let what = if not_a_number { "NaN or Infinity" } else { "a value" };
+            bail!("`{}` gives {what}, which JSON does not have", self.text);
+        }
+        Ok(text)
+    }
+
+    /// Whether one of the expression's results is anything but `false` and `null`: jq's `select` passes a message on for each of these.
+    /// An expression that fails on a message before it has such a result does not match it.
     pub fn matches(&self, json: &str) -> bool {
-        self.run(json).is_ok_and(|value| value != "false" && value != "null")
+        let Ok(input) = read::parse_single(json.as_bytes()) else { return false };
+        let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
+        let results = self.filter.id.run((context, input)).map(unwrap_valr);
+        let mut texts = results.map_while(|result| self.json(&result.ok()?).ok());
+        texts.any(|text| text != "false" && text != "null")
     }
 }
 
@@ -108,6 +131,25 @@ mod tests {
     }
 
     #[test]
+    fn a_result_that_is_not_json_is_an_error() {
+        let error = |text| Jq::compile(text).unwrap().run(r#"{"a":1}"#).expect_err(text).to_string();
+        for text in ["nan", "infinite", "-infinite", "{a: nan}", "[1, infinite]"] {
+            assert_eq!(error(text), format!("`{text}` gives NaN or Infinity, which JSON does not have"));
+            assert!(!Jq::compile(text).unwrap().matches("1"), "{text}");
+        }
+        assert_eq!(error("{(.a): 1}"), "`{(.a): 1}` gives a value, which JSON does not have");
+    }
+
+    #[test]
+    fn numbers_keep_every_digit() {
+        let jq = Jq::compile(".b = .a").unwrap();
+        for number in ["12345678901234567890123", "0.10", "1.0", "-0.0", "1e2", "1.50E+03", "9007199254740993"] {
+            let body = format!(r#"{{"a":{number}}}"#);
+            assert_eq!(jq.run(&body).unwrap(), format!(r#"{{"a":{number},"b":{number}}}"#));
+        }
+    }
+
+    #[test]
     fn a_text_that_is_not_jq_is_refused_with_the_place() {
         let error = |text| Jq::compile(text).err().unwrap().to_string();
         assert!(error(".a |").contains("is not a jq expression"), "{}", error(".a |"));
@@ -119,5 +161,8 @@ mod tests {
         let matches = |text| Jq::compile(text).unwrap().matches(r#"{"a":{"b":2}}"#);
         assert!(matches(".a.b == 2") && matches(".a") && matches("0"));
         assert!(!matches(".a.b == 3") && !matches(".c") && !matches(".a.b.c"));
+        assert!(matches(".a.b == (1, 2, 3)"), "one of several results is enough");
+        assert!(matches("false, 1, error") && !matches("false, error, 1") && !matches("empty"));
+        assert!(matches("repeat(1)"), "the first result that counts ends it");
     }
 }

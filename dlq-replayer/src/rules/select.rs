@@ -1,50 +1,83 @@
-//! Which messages are meant. Filters combine: a message must pass all of them.
+//! Which messages match. Filters combine: a message must pass all of them.
 
 use std::collections::HashSet;
 
-use anyhow::Context;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{
-    rules::cause::Cause,
-    rules::jq::Jq,
-    sqs::message::{AttributeValue, Message, MessageKey},
-};
+use super::{cause::Cause, jq::Jq};
+use crate::sqs::message::{AttributeValue, Message, MessageKey};
 
-/// What a person asked for; the default means every message.
-#[derive(Default)]
-pub struct Selection {
-    /// Any of these reasons, as `triage` shows them, or without what stands behind the colon.
+/// A selection as it was written; the default matches every message. A journal keeps it, so that a run can be repeated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SelectionText {
+    /// Any of these reasons, as `triage` shows them, or without what follows the colon.
     pub reasons: Vec<String>,
     /// All of these attributes, with these values.
     pub attributes: Vec<(String, String)>,
-    /// Sent at least this long ago.
-    pub older_than: Option<SignedDuration>,
-    /// Sent at most this long ago.
-    pub newer_than: Option<SignedDuration>,
+    /// Sent at this time or before.
+    pub sent_before: Option<Timestamp>,
+    /// Sent at this time or after.
+    pub sent_after: Option<Timestamp>,
     /// Any of these ids.
-    pub ids: HashSet<MessageKey>,
-    /// A jq expression over `{body, attributes, system}`.
+    pub ids: Vec<String>,
+    /// A jq expression over `{id, body, attributes, system}`.
+    pub filter: Option<String>,
+}
+
+impl SelectionText {
+    /// The selection that it describes.
+    ///
+    /// # Errors
+    ///
+    /// The filter is not jq.
+    pub fn compile(&self) -> anyhow::Result<Selection> {
+        Ok(Selection {
+            reasons: self.reasons.clone(),
+            attributes: self.attributes.clone(),
+            sent_before: self.sent_before,
+            sent_after: self.sent_after,
+            ids: (!self.ids.is_empty()).then(|| self.ids.iter().map(|id| MessageKey::of(id)).collect()),
+            filter: self.filter.as_deref().map(Jq::compile).transpose()?,
+        })
+    }
+}
+
+/// Which messages match; the default matches every message.
+#[derive(Default)]
+pub struct Selection {
+    /// Any of these reasons.
+    pub reasons: Vec<String>,
+    /// All of these attributes, with these values.
+    pub attributes: Vec<(String, String)>,
+    /// Sent at this time or before.
+    pub sent_before: Option<Timestamp>,
+    /// Sent at this time or after.
+    pub sent_after: Option<Timestamp>,
+    /// Any of these ids; an empty set matches no message.
+    pub ids: Option<HashSet<MessageKey>>,
+    /// A jq expression over `{id, body, attributes, system}`.
     pub filter: Option<Jq>,
 }
 
 impl Selection {
-    /// Whether a message is meant.
-    pub fn takes(&self, message: &Message, now: Timestamp) -> bool {
-        let age = message.sent_at().map(|sent| now.duration_since(sent));
-        (self.ids.is_empty() || self.ids.contains(&message.key()))
+    /// Whether a message matches.
+    pub fn matches(&self, message: &Message) -> bool {
+        let sent = message.sent_at();
+        self.ids.as_ref().is_none_or(|ids| ids.contains(&message.key()))
             && (self.reasons.is_empty() || self.has_reason(&Cause::of(message).reason()))
             && self.attributes.iter().all(|(name, value)| message.text(name) == Some(value))
-            && self.older_than.is_none_or(|least| age.is_some_and(|age| age >= least))
-            && self.newer_than.is_none_or(|most| age.is_some_and(|age| age <= most))
+            && self.sent_before.is_none_or(|time| sent.is_some_and(|sent| sent <= time))
+            && self.sent_after.is_none_or(|time| sent.is_some_and(|sent| sent >= time))
             && self.filter.as_ref().is_none_or(|jq| jq.matches(&view(message).to_string()))
     }
 
-    /// Whether every message that can match has been found, so that looking on is of no use.
+    /// Whether every message that can match has been found, so that scanning on is of no use.
     pub fn is_complete_with(&self, found: u64) -> bool {
-        !self.ids.is_empty() && found >= self.ids.len() as u64
+        self.ids.as_ref().is_some_and(|ids| found >= ids.len() as u64)
     }
 
     fn has_reason(&self, reason: &str) -> bool {
@@ -53,8 +86,8 @@ impl Selection {
     }
 }
 
-/// What a jq filter sees: the body as JSON where it is JSON and as text where not, and all attributes as text, binary ones in base64.
-fn view(message: &Message) -> Value {
+/// What a jq expression sees: the body as JSON where it is JSON and as text where not, and all attributes as text, binary ones in base64.
+pub fn view(message: &Message) -> Value {
     let body = serde_json::from_str(&message.body).unwrap_or_else(|_| Value::String(message.body.clone()));
     let text = |value: &AttributeValue| match value {
         AttributeValue::String(text) => Value::String(text.clone()),
@@ -69,10 +102,12 @@ fn view(message: &Message) -> Value {
 ///
 /// # Errors
 ///
-/// The text is no such age.
+/// The text is not an age.
 pub fn age(text: &str) -> anyhow::Result<SignedDuration> {
-    let span: Span = text.parse().with_context(|| format!("`{text}` is no age such as `2h`, `3d` or `1h 30m`"))?;
-    Ok(span.to_duration(SpanRelativeTo::days_are_24_hours())?.abs())
+    let span = text.parse::<Span>().ok();
+    // Months and years have no fixed length.
+    let age = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    age.map(SignedDuration::abs).ok_or_else(|| anyhow::anyhow!("expected an age such as `2h`, `3d` or `1h 30m`"))
 }
 
 #[cfg(test)]
@@ -88,40 +123,42 @@ mod tests {
         message
     }
 
-    fn takes(selection: &Selection, message: &Message) -> bool {
-        selection.takes(message, Timestamp::UNIX_EPOCH)
+    fn before(ago: &str) -> Timestamp {
+        Timestamp::UNIX_EPOCH - age(ago).unwrap()
     }
 
     #[test]
     fn a_reason_is_matched_whole_or_without_what_it_is_about() {
         let reason = |text: &str| Selection { reasons: vec![text.into()], ..Selection::default() };
         let message = message("unique_violation:users_email_key", 1, "{}");
-        assert!(takes(&reason("unique_violation"), &message));
-        assert!(takes(&reason("unique_violation:users_email_key"), &message));
-        assert!(!takes(&reason("unique_violation:other"), &message) && !takes(&reason("unique"), &message));
+        assert!(reason("unique_violation").matches(&message));
+        assert!(reason("unique_violation:users_email_key").matches(&message));
+        assert!(!reason("unique_violation:other").matches(&message) && !reason("unique").matches(&message));
     }
 
     #[test]
     fn filters_combine() {
         let message = message("panic", 5, r#"{"detail":{"n":7}}"#);
-        let selection = |hours: &str, jq: &str| Selection {
-            attributes: vec![("failure_reason".into(), "panic".into())],
-            older_than: Some(age(hours).unwrap()),
-            newer_than: Some(age("1d").unwrap()),
-            filter: Some(Jq::compile(jq).unwrap()),
-            ids: HashSet::from([MessageKey::of("m")]),
-            ..Selection::default()
+        let matches = |hours: &str, jq: &str| {
+            let text = SelectionText {
+                attributes: vec![("failure_reason".into(), "panic".into())],
+                sent_before: Some(before(hours)),
+                sent_after: Some(before("1d")),
+                filter: Some(jq.into()),
+                ids: vec!["m".into()],
+                ..SelectionText::default()
+            };
+            text.compile().unwrap().matches(&message)
         };
-        assert!(takes(&selection("2h", ".body.detail.n == 7 and .attributes.failure_reason == \"panic\""), &message));
-        assert!(!takes(&selection("2h", ".body.detail.n == 8"), &message));
-        assert!(!takes(&selection("6h", "true"), &message));
+        assert!(matches("2h", ".body.detail.n == 7 and .attributes.failure_reason == \"panic\""));
+        assert!(!matches("2h", ".body.detail.n == 8"));
+        assert!(!matches("6h", "true"));
     }
 
     #[test]
     fn a_body_that_is_not_json_is_a_text_to_jq() {
-        let selection =
-            Selection { filter: Some(Jq::compile(".body | test(\"^not\")").unwrap()), ..Selection::default() };
-        assert!(takes(&selection, &message("x", 0, "not json")));
+        let text = SelectionText { filter: Some(".body | test(\"^not\")".into()), ..SelectionText::default() };
+        assert!(text.compile().unwrap().matches(&message("x", 0, "not json")));
     }
 
     #[test]
@@ -129,6 +166,8 @@ mod tests {
         assert_eq!(age("2h").unwrap(), SignedDuration::from_hours(2));
         assert_eq!(age("3d").unwrap(), SignedDuration::from_hours(72));
         assert_eq!(age("1h 30m").unwrap(), SignedDuration::from_mins(90));
-        assert!(age("soon").is_err());
+        for text in ["soon", "1y", "2mo", ""] {
+            assert_eq!(age(text).unwrap_err().to_string(), "expected an age such as `2h`, `3d` or `1h 30m`", "{text}");
+        }
     }
 }

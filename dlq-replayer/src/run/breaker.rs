@@ -1,87 +1,69 @@
-//! Stops a run whose messages come back: what does not help is not done ten thousand times.
+//! Stops a run whose messages return: what does not help is not done ten thousand times.
 
-use std::collections::VecDeque;
+/// Returned messages below which a share says nothing.
+const LEAST_RETURNED: u64 = 10;
 
-use crate::sqs::message::MessageKey;
-
-/// How many of the last sent messages are looked at. A bounce takes as long as the consumer takes, so a shorter window would have moved on by then.
-const WINDOW: usize = 1_000;
-
-/// Bounces below which a share says nothing.
-const LEAST_BOUNCED: usize = 10;
-
-/// Share of the window that may bounce when nothing else is said.
+/// Share of the sent messages that may return when nothing else is said.
 pub const DEFAULT_SHARE: f64 = 0.5;
 
-/// The circuit breaker: which of the last sent messages have come back.
+/// The circuit breaker: how many of all messages that the run has sent have returned.
 #[derive(Debug)]
 pub struct Breaker {
     share: f64,
-    window: VecDeque<(MessageKey, bool)>,
+    sent: u64,
+    returned: u64,
 }
 
 impl Breaker {
-    /// A breaker that opens when more than `share` (0 to 1) of the last sent messages have come back.
+    /// A breaker that opens when more than `share` (0 to 1) of what was sent has returned.
     pub fn new(share: f64) -> Self {
-        Self { share, window: VecDeque::new() }
+        Self { share, sent: 0, returned: 0 }
     }
 
-    /// A message was sent, under this id.
-    pub fn sent(&mut self, key: MessageKey) {
-        if self.window.len() == WINDOW {
-            self.window.pop_front();
-        }
-        self.window.push_back((key, false));
+    /// A message was sent.
+    pub fn sent(&mut self) {
+        self.sent += 1;
     }
 
-    /// A message that was sent under this id has come back.
-    pub fn bounced(&mut self, key: MessageKey) {
-        if let Some((_, bounced)) = self.window.iter_mut().find(|(sent, _)| *sent == key) {
-            *bounced = true;
-        }
+    /// A message returned.
+    pub fn returned(&mut self) {
+        self.returned += 1;
     }
 
     /// Whether the run must stop.
     pub fn is_open(&self) -> bool {
-        let bounced = self.window.iter().filter(|(_, bounced)| *bounced).count();
-        #[expect(clippy::cast_precision_loss, reason = "both are at most a thousand")]
-        let share = bounced as f64 / self.window.len().max(1) as f64;
-        bounced >= LEAST_BOUNCED && share > self.share
+        self.returned >= LEAST_RETURNED && share(self.returned, self.sent) > self.share
     }
+
+    /// Whether so many returned messages of a canary are as many as the share, or more.
+    pub fn reaches(&self, returned: u64, sent: u64) -> bool {
+        share(returned, sent) >= self.share
+    }
+}
+
+fn share(returned: u64, sent: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "counts of messages are far below 2^52")]
+    let share = returned as f64 / sent.max(1) as f64;
+    share
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(at: usize) -> MessageKey {
-        MessageKey::of(&format!("m{at}"))
+    fn breaker(sent: u64, returned: u64) -> Breaker {
+        Breaker { share: DEFAULT_SHARE, sent, returned }
     }
 
     #[test]
-    fn it_opens_when_more_than_the_share_has_come_back_and_enough_to_say_so() {
-        let mut breaker = Breaker::new(DEFAULT_SHARE);
-        (0..20).for_each(|at| breaker.sent(key(at)));
-        (0..10).for_each(|at| breaker.bounced(key(at)));
-        assert!(!breaker.is_open(), "half is not more than half");
-        breaker.bounced(key(10));
-        breaker.bounced(key(10));
-        assert!(breaker.is_open());
-
-        let mut few = Breaker::new(DEFAULT_SHARE);
-        (0..5).for_each(|at| few.sent(key(at)));
-        (0..5).for_each(|at| few.bounced(key(at)));
-        assert!(!few.is_open(), "five are too few to judge");
+    fn it_opens_when_more_than_the_share_has_returned_and_enough_to_say_so() {
+        assert!(!breaker(20, 10).is_open(), "half is not more than half");
+        assert!(breaker(20, 11).is_open());
+        assert!(!breaker(5, 5).is_open(), "five are too few to judge");
     }
 
     #[test]
-    fn only_the_last_sent_count() {
-        let mut breaker = Breaker::new(DEFAULT_SHARE);
-        (0..20).for_each(|at| breaker.sent(key(at)));
-        (0..20).for_each(|at| breaker.bounced(key(at)));
-        (20..20 + WINDOW).for_each(|at| breaker.sent(key(at)));
-        assert!(!breaker.is_open());
-        breaker.bounced(key(0));
-        assert!(!breaker.is_open(), "one that left the window is forgotten");
+    fn messages_that_return_late_still_count() {
+        assert!(breaker(10_000, 5_001).is_open(), "the whole run is judged, not the last thousand");
     }
 }

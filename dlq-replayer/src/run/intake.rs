@@ -1,188 +1,215 @@
-//! Taking messages out of sight, each once, until the queue has no new ones, and giving back what was not used.
+//! What a run knows of the queue that it reads: which messages it has seen, which it holds, and whether there are more.
 
-use std::{cell::RefCell, collections::HashMap, time::Duration};
-
-use futures_util::{StreamExt, stream};
-use tokio::time::{Instant, interval_at};
-
-use crate::{
-    sqs::call_error::CallError,
-    sqs::message::{Message, MessageKey},
-    sqs::queue::{ENTRIES, Queue},
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
 };
 
-/// Receives without anything new, in a row, that end a queue: one alone means nothing, because SQS asks only some of its servers.
-const NOTHING_NEW: u32 = 3;
+use tokio::time::Instant;
 
-/// The same for a queue that says it has more.
-const NOTHING_NEW_THOUGH_THERE_IS: u32 = 10;
+use crate::sqs::{
+    message::{Message, MessageKey},
+    queue::ENTRIES,
+};
 
-/// Receipts that are kept to give messages back at once; a receipt has some hundred bytes. The others come back by themselves.
-const RECEIPTS: usize = 10_000;
-
-/// Calls under way when messages are given back.
-const CALLS: usize = 8;
-
-/// How messages are taken.
-#[derive(Clone, Copy, Debug)]
-pub struct Taking {
-    /// Longest wait of one receive for the first message.
-    pub wait: Duration,
-    /// How long a message stays hidden when nobody prolongs it.
-    pub hidden: Duration,
-    /// How long to wait for messages that somebody else, such as a run that was killed, still hides.
-    pub patience: Duration,
-}
-
-impl Default for Taking {
-    fn default() -> Self {
-        Self { wait: Duration::from_secs(2), hidden: Duration::from_mins(2), patience: Duration::ZERO }
-    }
-}
-
-/// What is known of a message that has been met.
+/// How far a message has come that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Met {
-    /// Somebody works on it, or it was not used.
-    Seen,
-    /// It has arrived at its destination: it must go, however often it comes.
+pub enum Seen {
+    /// It is in work, or it is put aside.
+    Here,
+    /// Its destination has confirmed it: it is deleted, however often it is received.
     Delivered,
+    /// It was deleted.
+    Deleted,
 }
 
-/// What one receive gave.
+/// A message that is hidden from other receivers.
+struct Held {
+    /// What deletes and hides it: the newest receipt, because older ones do nothing and are answered with success.
+    receipt: Box<str>,
+    /// Whether it is only kept from being received again.
+    aside: bool,
+    /// When its visibility has to be prolonged.
+    beat: Instant,
+}
+
+/// What a run knows of its queue.
 #[derive(Default)]
-pub struct Taken {
-    /// Messages that are met for the first time.
-    pub fresh: Vec<Message>,
-    /// Messages that have been delivered before and were not deleted.
-    pub delivered: Vec<Message>,
+pub struct Intake {
+    seen: HashMap<MessageKey, Seen>,
+    held: HashMap<MessageKey, Held>,
+    /// When the visibility of held messages has to be prolonged, the first first.
+    beats: VecDeque<(Instant, MessageKey)>,
+    /// Messages that were put aside, the oldest first.
+    aside: VecDeque<MessageKey>,
+    /// Messages that were seen and are not deleted.
+    live: u64,
 }
 
-/// The reading end of a run.
-pub struct Intake<'a> {
-    queue: &'a Queue,
-    taking: Taking,
-    began: Instant,
-    state: RefCell<State>,
-}
-
-#[derive(Default)]
-struct State {
-    met: HashMap<MessageKey, Met>,
-    receipts: Vec<String>,
-    nothing_new: u32,
-    ended: bool,
-    /// Receives whose messages are in work at this moment.
-    in_work: u32,
-}
-
-impl<'a> Intake<'a> {
-    /// Reads a queue; `delivered` are those that an earlier run has delivered and not deleted.
-    pub fn new(queue: &'a Queue, taking: Taking, delivered: impl IntoIterator<Item = MessageKey>) -> Self {
-        let met = delivered.into_iter().map(|key| (key, Met::Delivered)).collect();
-        let state = RefCell::new(State { met, ..State::default() });
-        Self { queue, taking, began: Instant::now(), state }
+impl Intake {
+    /// A message was received: it is held from now on, by this receipt. Gives back how it was known before, and whether it was held.
+    pub fn receive(&mut self, message: &Message, beat: Instant) -> (Option<Seen>, bool) {
+        let key = message.key();
+        let before = self.seen.get(&key).copied();
+        if before.is_none_or(|seen| seen == Seen::Deleted) {
+            self.live += 1;
+        }
+        match before {
+            None => drop(self.seen.insert(key, Seen::Here)),
+            // The receipt that it was deleted with was not the newest one.
+            Some(Seen::Deleted) => drop(self.seen.insert(key, Seen::Delivered)),
+            Some(_) => {}
+        }
+        let receipt = message.receipt.as_str().into();
+        if let Some(held) = self.held.get_mut(&key) {
+            held.receipt = receipt;
+            return (before, true);
+        }
+        self.held.insert(key, Held { receipt, aside: false, beat });
+        self.beats.push_back((beat, key));
+        (before, false)
     }
 
-    /// Takes up to ten messages. None at the end of the queue.
-    ///
-    /// # Errors
-    ///
-    /// [`CallError`].
-    pub async fn next(&self) -> Result<Option<Taken>, CallError> {
-        if self.state.borrow().ended {
-            return Ok(None);
-        }
-        let messages = self.queue.receive(ENTRIES, self.taking.wait, self.taking.hidden).await?;
-        let (taken, nothing_new) = self.sort(messages);
-        if nothing_new >= NOTHING_NEW && !self.more_is_to_come(nothing_new).await? {
-            // Another worker may have found something new while this one asked.
-            let mut state = self.state.borrow_mut();
-            state.ended = state.ended || state.nothing_new >= NOTHING_NEW;
-        }
-        Ok(Some(taken))
+    /// Its destination has confirmed a message.
+    pub fn delivered(&mut self, key: MessageKey) {
+        self.seen.insert(key, Seen::Delivered);
     }
 
-    fn sort(&self, messages: Vec<Message>) -> (Taken, u32) {
-        let mut state = self.state.borrow_mut();
-        let mut taken = Taken::default();
-        for message in messages {
-            match state.met.get(&message.key()) {
-                None => {
-                    state.met.insert(message.key(), Met::Seen);
-                    taken.fresh.push(message);
-                }
-                Some(Met::Delivered) => taken.delivered.push(message),
-                Some(Met::Seen) => hold(&mut state.receipts, message.receipt),
+    /// A message was deleted.
+    pub fn deleted(&mut self, key: MessageKey) {
+        self.held.remove(&key);
+        if self.seen.insert(key, Seen::Deleted) != Some(Seen::Deleted) {
+            self.live = self.live.saturating_sub(1);
+        }
+    }
+
+    /// Whether a message was deleted.
+    pub fn is_deleted(&self, key: MessageKey) -> bool {
+        self.seen.get(&key) == Some(&Seen::Deleted)
+    }
+
+    /// A message is not used; it stays hidden so that it is not received again, and is released at the end.
+    pub fn put_aside(&mut self, key: MessageKey) {
+        if let Some(held) = self.held.get_mut(&key)
+            && !held.aside
+        {
+            held.aside = true;
+            self.aside.push_back(key);
+        }
+    }
+
+    /// How many messages are held.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// How many messages are put aside.
+    pub fn aside(&self) -> usize {
+        self.aside.len()
+    }
+
+    /// How many messages were seen and are not deleted, whether they are held or were released.
+    pub fn live(&self) -> u64 {
+        self.live
+    }
+
+    /// The newest receipt of a message that is held.
+    pub fn receipt(&self, key: MessageKey) -> Option<String> {
+        self.held.get(&key).map(|held| held.receipt.to_string())
+    }
+
+    /// Up to ten messages, oldest first, that were put aside; they are no longer held.
+    pub fn release_aside(&mut self) -> Vec<String> {
+        let mut receipts = Vec::new();
+        while receipts.len() < ENTRIES
+            && let Some(key) = self.aside.pop_front()
+        {
+            receipts.extend(self.held.remove(&key).map(|held| String::from(held.receipt)));
+        }
+        receipts
+    }
+
+    /// Everything that is held; it is no longer held.
+    pub fn release_all(&mut self) -> Vec<String> {
+        self.aside.clear();
+        let held = std::mem::take(&mut self.held).into_values();
+        let mut receipts: Vec<_> = held.map(|held| String::from(held.receipt)).collect();
+        // A map has no order, and two equal runs should make equal calls.
+        receipts.sort_unstable();
+        receipts
+    }
+
+    /// When the next visibility has to be prolonged.
+    pub fn next_beat(&self) -> Option<Instant> {
+        self.beats.front().map(|(due, _)| *due)
+    }
+
+    /// Up to ten messages that are held and whose visibility has to be prolonged now; the next time is `every` later.
+    pub fn due(&mut self, now: Instant, every: Duration) -> Vec<String> {
+        let mut receipts = Vec::new();
+        while receipts.len() < ENTRIES
+            && let Some((due, key)) = self.beats.pop_front_if(|(due, _)| *due <= now)
+        {
+            // A message that was released and received again has a beat of its own.
+            if let Some(held) = self.held.get_mut(&key).filter(|held| held.beat == due) {
+                held.beat = now + every;
+                receipts.push(held.receipt.to_string());
+                self.beats.push_back((held.beat, key));
             }
         }
-        state.nothing_new = if taken.fresh.is_empty() { state.nothing_new + 1 } else { 0 };
-        (taken, state.nothing_new)
-    }
-
-    async fn more_is_to_come(&self, nothing_new: u32) -> Result<bool, CallError> {
-        // A FIFO queue gives the next messages of a group when those before them are gone.
-        if self.queue.address.is_fifo() && self.state.borrow().in_work > 0 {
-            tokio::task::yield_now().await;
-            return Ok(true);
-        }
-        let depth = self.queue.facts().await?.depth;
-        let patient = self.began.elapsed() < self.taking.patience && depth.in_flight > 0;
-        Ok(patient || (depth.visible > 0 && nothing_new < NOTHING_NEW_THOUGH_THERE_IS))
-    }
-
-    /// Marks a message as delivered: it is deleted whenever it is met.
-    pub fn delivered(&self, key: MessageKey) {
-        self.state.borrow_mut().met.insert(key, Met::Delivered);
-    }
-
-    /// Keeps messages that are not used until they are given back.
-    pub fn hold(&self, receipts: impl IntoIterator<Item = String>) {
-        let mut state = self.state.borrow_mut();
-        for receipt in receipts {
-            hold(&mut state.receipts, receipt);
-        }
-    }
-
-    /// Does `work` while the messages stay hidden, however long it takes.
-    pub async fn while_hidden<T>(&self, receipts: &[String], work: impl Future<Output = T>) -> T {
-        let period = (self.taking.hidden / 3).max(Duration::from_millis(1));
-        let mut beats = interval_at(Instant::now() + period, period);
-        let mut work = std::pin::pin!(work);
-        self.state.borrow_mut().in_work += 1;
-        loop {
-            tokio::select! {
-                done = &mut work => {
-                    let mut state = self.state.borrow_mut();
-                    state.in_work -= 1;
-                    state.nothing_new = 0;
-                    return done;
-                }
-                _ = beats.tick() => {
-                    let receipts: Vec<_> = receipts.iter().map(String::as_str).collect();
-                    for ten in receipts.chunks(ENTRIES) {
-                        // Whoever loses a message this way meets it again, and knows it.
-                        let _ = self.queue.hide(ten, self.taking.hidden).await;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Gives back every message that is held. What cannot be given back comes back by itself.
-    pub async fn give_back(&self) {
-        let receipts = std::mem::take(&mut self.state.borrow_mut().receipts);
-        stream::iter(receipts.chunks(ENTRIES))
-            .for_each_concurrent(CALLS, |ten| async move {
-                let ten: Vec<_> = ten.iter().map(String::as_str).collect();
-                let _ = self.queue.hide(&ten, Duration::ZERO).await;
-            })
-            .await;
+        receipts
     }
 }
 
-fn hold(receipts: &mut Vec<String>, receipt: String) {
-    if receipts.len() < RECEIPTS {
-        receipts.push(receipt);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str, receipt: &str) -> Message {
+        let mut message: Message = serde_json::from_value(serde_json::json!({ "id": id, "body": "b" })).unwrap();
+        receipt.clone_into(&mut message.receipt);
+        message
+    }
+
+    #[tokio::test]
+    async fn a_message_is_deleted_with_its_newest_receipt_and_counts_until_it_really_is() {
+        let (mut intake, now) = (Intake::default(), Instant::now());
+        let key = MessageKey::of("m");
+        assert_eq!(intake.receive(&message("m", "1"), now), (None, false));
+        assert_eq!(intake.receive(&message("m", "2"), now), (Some(Seen::Here), true));
+        assert_eq!(intake.receipt(key).as_deref(), Some("2"));
+        intake.delivered(key);
+        intake.deleted(key);
+        assert_eq!((intake.held(), intake.live()), (0, 0));
+        let again = intake.receive(&message("m", "3"), now);
+        assert_eq!(again, (Some(Seen::Deleted), false), "an old receipt had deleted nothing");
+        assert_eq!((intake.receipt(key).as_deref(), intake.live()), (Some("3"), 1));
+    }
+
+    #[tokio::test]
+    async fn what_is_put_aside_is_released_oldest_first_and_is_still_known() {
+        let (mut intake, now) = (Intake::default(), Instant::now());
+        for id in ["a", "b", "c"] {
+            intake.receive(&message(id, id), now);
+            intake.put_aside(MessageKey::of(id));
+        }
+        intake.deleted(MessageKey::of("a"));
+        assert_eq!(intake.release_aside(), ["b", "c"]);
+        assert_eq!((intake.held(), intake.live()), (0, 2));
+        assert_eq!(intake.receive(&message("b", "again"), now), (Some(Seen::Here), false));
+    }
+
+    #[tokio::test]
+    async fn visibility_is_prolonged_for_what_is_held_and_for_nothing_else() {
+        let (mut intake, now) = (Intake::default(), Instant::now());
+        let every = Duration::from_secs(40);
+        for id in ["a", "b"] {
+            intake.receive(&message(id, id), now + every);
+        }
+        assert!(intake.due(now, every).is_empty());
+        intake.deleted(MessageKey::of("a"));
+        assert_eq!(intake.due(now + every, every), ["b"]);
+        assert!(intake.due(now + every, every).is_empty());
+        assert_eq!(intake.next_beat(), Some(now + 2 * every));
     }
 }

@@ -1,31 +1,54 @@
-//! Ctrl-C and SIGTERM: the first one asks a run to end well, the second one ends it.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one asks a run to end well, the second one ends it.
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
 use crate::report::exit::Exit;
 
-/// Whether somebody has asked the run to end.
+/// Whether the run was asked to end.
 #[derive(Clone, Debug)]
 pub struct Interrupt(watch::Receiver<bool>);
 
+/// The signals that ask for the end: a closed terminal asks like the others.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let [interrupt, terminate, hangup] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+    }
+}
+
 impl Interrupt {
-    /// Listens to this process's signals from now on, on the runtime's own threads.
+    /// Listens to this process's signals from now on.
     ///
     /// # Errors
     ///
     /// The operating system refuses.
     pub fn listen() -> std::io::Result<Self> {
         let (asked, heard) = watch::channel(false);
-        let (mut interrupts, mut terminations) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::spawn(async move {
-            tokio::select! { _ = interrupts.recv() => {}, _ = terminations.recv() => {} }
-            // The run is over when nobody listens.
-            let _ = asked.send(true);
-            tokio::select! { _ = interrupts.recv() => {}, _ = terminations.recv() => {} }
-            std::process::exit(Exit::Interrupted.code());
+        // On a thread of its own: a jq expression that does not end keeps the other one busy.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let mut signals = {
+            let _entered = runtime.enter();
+            Signals::listen()?
+        };
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                signals.next().await;
+                // Without a listener the run is over.
+                let _ = asked.send(true);
+                signals.next().await;
+                std::process::exit(Exit::Interrupted.code());
+            });
         });
         Ok(Self(heard))
     }
@@ -36,7 +59,7 @@ impl Interrupt {
         (asked, Self(heard))
     }
 
-    /// Whether it has been asked.
+    /// Whether it was asked.
     pub fn is_asked(&self) -> bool {
         *self.0.borrow()
     }

@@ -1,199 +1,241 @@
-//! A run from its first journal line to its summary: what `replay`, `move` and `purge` have in common.
+//! A run from its first journal line to its report, and a scan that changes nothing.
 
-use std::{
-    cell::RefCell,
-    io::{self, BufRead, IsTerminal, Write},
-    path::Path,
-};
+use std::{collections::HashSet, path::Path, rc::Rc, time::SystemTime};
 
-use anyhow::{Context, bail};
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
+use serde_json::Value;
 
+use super::{
+    engine::{Engine, Look, Stop, Work},
+    interrupt::Interrupt,
+    routes::Routes,
+    settings::Settings,
+    source::Source,
+    transfer::{Plan, Transfer},
+};
 use crate::{
-    cli::arguments::Running,
-    journal::read::{Resumed, past_runs, resolve, resumed},
-    journal::write::{Begin, End, Journal, new_run},
-    report::counts::Tally,
-    report::exit::Exit,
-    report::output::{messages, say},
-    report::progress::Progress,
-    report::summary::{Refused, RunReport, outcome},
-    rules::decide::Treatment,
-    rules::select::Selection,
-    run::breaker::Breaker,
-    run::delivery::Delivery,
-    run::intake::{Intake, Taking},
-    run::interrupt::Interrupt,
-    run::rate::Pace,
-    run::state::Memory,
-    run::transfer::Transfer,
-    sqs::destination::Destination,
-    sqs::queue::Queue,
+    journal::{
+        folder::{Live, of_queue, prune},
+        leftovers::Leftovers,
+        past::files_of,
+        record::{Begin, End, Record},
+        write::{Journal, next_run},
+    },
+    report::{
+        counts::Counts,
+        exit::Exit,
+        progress::Progress,
+        summary::{CanaryEnd, Refused, RunReport, outcome},
+    },
+    sqs::{
+        archive::Archive,
+        clients::Clients,
+        destination::Destination,
+        message::{Message, MessageKey},
+        queue::Queue,
+    },
 };
 
-/// Messages above which a run asks before it begins.
-const ASK_ABOVE: u64 = 100;
-
-/// One run: what, from where, to where.
-pub struct Job<'a> {
+/// One run: from where, what, to where.
+pub struct Job {
     /// The command.
     pub command: &'static str,
-    /// The queue it reads.
-    pub queue: &'a Queue,
-    /// Where it sends.
-    pub destination: &'a Destination,
-    /// Where those go that have been replayed too often.
-    pub quarantine: Option<&'a Destination>,
-    /// Which messages are meant.
-    pub selection: &'a Selection,
-    /// What is done to them.
-    pub treatment: &'a Treatment,
-    /// The most to send.
-    pub limit: u64,
+    /// Where messages come from.
+    pub source: Source,
+    /// Which messages, and what is done to them.
+    pub plan: Plan,
     /// How it goes.
-    pub running: &'a Running,
-    /// How messages are taken.
-    pub taking: Taking,
-    /// Batches at the same time.
-    pub workers: usize,
+    pub settings: Settings,
+    /// Where it sends to, as it is shown.
+    pub destination: String,
+    /// Selection and treatment as they were written, for the journal.
+    pub written: Value,
+    /// For an archive: opens it, when the lock of the queue is held.
+    pub archive: Option<OpenArchive>,
 }
 
-/// Runs a job, and gives back what it has done and how it ended.
+/// Opens an archive, and says which messages were read back from it, which alone may be deleted.
+pub type OpenArchive = Box<dyn FnOnce() -> anyhow::Result<(Archive, HashSet<MessageKey>)>>;
+
+/// A run that is over.
+pub struct Ended {
+    /// What it has done.
+    pub report: RunReport,
+    /// How it ended.
+    pub exit: Exit,
+    /// What failed, if something did. What was done until then is in the report.
+    pub fault: Option<anyhow::Error>,
+}
+
+/// Runs a job with a journal under `journals`.
 ///
 /// # Errors
 ///
-/// The journal cannot be written, or a call failed for good. What was done until then is in the report of `Ok`, if anything was.
+/// Another run works on the queue, or the journal cannot be written: then nothing was sent.
 pub async fn run(
-    job: &Job<'_>,
+    mut job: Job,
+    clients: Rc<Clients>,
     journals: &Path,
     interrupt: &Interrupt,
-) -> anyhow::Result<(RunReport, Exit, Option<anyhow::Error>)> {
-    let arn = &job.queue.address.arn;
-    let resume = job.running.resume.as_deref().map(|wanted| resolve(journals, wanted, arn)).transpose()?;
-    let Resumed { sent, unknown } =
-        resume.as_deref().map(|run| resumed(journals, run)).transpose()?.unwrap_or_default();
-    if resume.is_none() {
-        tell_of_unfinished_run(journals, arn)?;
-    }
-    let name = new_run(Timestamp::now());
-    let journal = Journal::create(journals, begin(job.command, &name, arn, &job.destination.name(), resume.clone()))?;
-    // The run that is resumed may have been killed a moment ago, and still hides what it held.
-    let patience = if resume.is_some() { job.taking.hidden } else { job.taking.patience };
-    let pace = job.running.rate.map_or_else(Pace::adaptive, Pace::fixed);
-    let transfer = Transfer {
-        queue: job.queue,
-        intake: Intake::new(job.queue, Taking { patience, ..job.taking }, sent),
-        delivery: Delivery {
-            destination: job.destination,
-            quarantine: job.quarantine,
-            journal: &journal,
-            pace: RefCell::new(pace),
-            began: Instant::now(),
-            tally: RefCell::default(),
-            interrupt,
-            doubtful: unknown,
-        },
-        selection: job.selection,
-        treatment: job.treatment,
-        limit: job.limit,
-        breaker: RefCell::new(Breaker::new(job.running.max_bounced)),
-        workers: job.workers,
-        memory: Memory::default(),
+    mut progress: Progress,
+) -> anyhow::Result<Ended> {
+    let from = match &job.source {
+        Source::Queue(queue) => queue.address.arn.clone(),
+        Source::File(file) => file.path.clone(),
     };
-    let progress = Progress::begin(job.queue.facts().await?.depth.visible);
-    tokio::select! {
-        () = transfer.run() => {}
-        () = show(&progress, &transfer.delivery) => {}
+    let folder = of_queue(journals, &from);
+    let mut live = Live::take(&folder)?;
+    let newest = files_of(&folder)?.into_iter().next();
+    let newest = newest.as_deref().and_then(Path::file_stem).and_then(|stem| stem.to_str());
+    let name = next_run(Timestamp::now(), newest);
+    live.name(&name)?;
+    prune(&folder, SystemTime::now());
+    let mut leftovers = Leftovers::load(&folder)?;
+    if let Some(open) = job.archive.take() {
+        let (archive, held) = open()?;
+        leftovers.trust_only(&archive.path().display().to_string(), &held);
+        job.plan.routes = Routes::to(Destination::Archive(archive));
     }
+    let begin = Begin {
+        run: name.clone(),
+        at: Timestamp::now(),
+        command: job.command.to_owned(),
+        queue: from.clone(),
+        destination: job.destination.clone(),
+        plan: job.written,
+    };
+    let journal = Rc::new(Journal::create(&folder, begin).await?);
+    let transfer = Transfer::new(job.plan, Some(Rc::clone(&journal)), leftovers);
+    let work = Work::Move(Box::new(transfer));
+    let mut engine = Engine::new(job.source, work, job.settings, clients, interrupt.clone());
+    engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
     drop(progress);
-    let tally = transfer.delivery.tally.borrow().clone();
-    let (exit, fault) = end(&journal, &tally, transfer.exit(), transfer.take_fault()).await;
-    let refusals = transfer.refusals().into_iter().map(|(id, why)| Refused { id, why: why.to_string() }).collect();
+    if let Some(transfer) = engine.transfer()
+        && engine.saw_everything()
+    {
+        transfer.note_not_in_queue();
+    }
+    let (counts, mut exit, mut fault) = (engine.numbers(), exit(&engine), engine.take_fault());
+    if let Err(error) = journal.write(&Record::End(end(&engine, &counts, exit))).await {
+        // What was done is told even if it cannot be written down.
+        exit = Exit::Error;
+        fault = fault.or(Some(error));
+    }
+    drop(live);
+    let refusals = engine.transfer().map(|transfer| transfer.refusals.as_slice()).unwrap_or_default();
     let report = RunReport {
         run: name,
         command: job.command.to_owned(),
-        from: arn.clone(),
-        destination: job.destination.name(),
-        outcome: outcome(exit).to_owned(),
-        held_by_others: job.queue.facts().await.map(|facts| facts.depth.in_flight).unwrap_or_default(),
-        tally,
-        refusals,
+        from,
+        destination: job.destination,
+        outcome: outcome(exit, canary(&engine)).to_owned(),
+        refusals: refusals.iter().map(|(id, why)| Refused { id: id.clone(), why: why.to_string() }).collect(),
+        counts,
         journal: journal.path().display().to_string(),
     };
-    Ok((report, exit, fault))
+    Ok(Ended { report, exit, fault })
 }
 
-/// The first line of a journal.
-pub(crate) fn begin(command: &str, run: &str, queue: &str, destination: &str, resumes: Option<String>) -> Begin {
-    Begin {
-        run: run.to_owned(),
+fn end(engine: &Engine<'_>, counts: &Counts, exit: Exit) -> End {
+    End {
         at: Timestamp::now(),
-        command: command.to_owned(),
-        queue: queue.to_owned(),
-        destination: destination.to_owned(),
-        resumes,
+        outcome: outcome(exit, canary(engine)).to_owned(),
+        sent: counts.sent + counts.quarantined,
+        not_sent: counts.not_sent(),
+        returned: counts.returned,
+        unfinished: engine.transfer().map_or(0, Transfer::unfinished),
+        saw_everything: engine.saw_everything() && counts.arrived_later == 0,
     }
 }
 
-/// Writes the last line of a journal. What was done is told even if it cannot be written down: then that is the fault, unless there was one.
-pub(crate) async fn end(
-    journal: &Journal,
-    tally: &Tally,
-    exit: Exit,
-    fault: Option<anyhow::Error>,
-) -> (Exit, Option<anyhow::Error>) {
-    let end = End {
-        at: Timestamp::now(),
-        outcome: outcome(exit).to_owned(),
-        sent: tally.sent + tally.quarantined,
-        not_sent: tally.not_sent(),
-        bounced: tally.bounced,
-    };
-    match journal.write(&crate::journal::write::Record::End(end)).await {
-        Ok(()) => (exit, fault),
-        Err(error) => (Exit::Error, fault.or(Some(error))),
+/// How the canary ended the run, if it did.
+fn canary(engine: &Engine<'_>) -> Option<CanaryEnd> {
+    match engine.stopped()? {
+        Stop::Canary => Some(CanaryEnd::Returned),
+        Stop::Unsettled => Some(CanaryEnd::Unsettled),
+        Stop::Interrupted | Stop::Fault | Stop::Breaker => None,
     }
 }
 
-/// Shows how far it is, from time to time. Never returns.
-pub(crate) async fn show(progress: &Progress, delivery: &Delivery<'_>) {
-    loop {
-        sleep(progress.pause()).await;
-        let rate = delivery.pace.borrow().rate();
-        progress.show(&delivery.tally.borrow(), rate);
+fn exit(engine: &Engine<'_>) -> Exit {
+    let counts = engine.numbers();
+    match engine.stopped() {
+        Some(Stop::Fault) => Exit::Error,
+        Some(Stop::Breaker | Stop::Canary) => Exit::Breaker,
+        Some(Stop::Interrupted) => Exit::Interrupted,
+        Some(Stop::Unsettled) => Exit::Partly,
+        None if !counts.is_complete() => Exit::Partly,
+        None if counts.matched == 0 && counts.finished_for_earlier_run == 0 => Exit::NothingMatched,
+        None => Exit::Done,
     }
 }
 
-/// A run of the same queue that did not end by itself may have sent messages that it did not delete.
-fn tell_of_unfinished_run(journals: &Path, arn: &str) -> anyhow::Result<()> {
-    let last = past_runs(journals)?.into_iter().find(|run| run.begin.queue == arn);
-    if let Some(last) = last.filter(|run| run.end.is_none() && (run.sent > run.deleted || run.unknown > 0)) {
-        let (run, left) = (&last.begin.run, messages(last.sent.saturating_sub(last.deleted) + last.unknown));
-        say(&format!(
-            "note: the run {run} was killed with {left} sent and perhaps not deleted; `--resume {run}` would not send them twice"
-        ));
-    }
-    Ok(())
+/// What a scan has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// Messages that were scanned.
+    pub scanned: u64,
+    /// Messages that are counted and were not seen; they may be held by another receiver.
+    pub not_seen: u64,
+    /// Whether the operator stopped it.
+    pub interrupted: bool,
 }
 
-/// Asks before much is done.
+/// Shows every message of a queue once to `visit`, until it has seen enough or the end is proven, and releases all of them.
 ///
 /// # Errors
 ///
-/// The answer is no, or nobody can be asked.
-pub fn confirm(running: &Running, count: u64, what: &str, queue: &Queue) -> anyhow::Result<()> {
-    if running.yes || count <= ASK_ABOVE {
-        return Ok(());
+/// A call failed; what was taken was released before.
+pub async fn scan<'w>(
+    queue: &Queue,
+    settings: Settings,
+    clients: Rc<Clients>,
+    interrupt: &Interrupt,
+    visit: impl FnMut(&Message) -> Look + 'w,
+) -> anyhow::Result<Scanned> {
+    let expected = queue.facts().await?.depth.total();
+    let settings = Settings { expected: Some(expected), ..settings };
+    let work = Work::Look(Box::new(visit));
+    let mut engine = Engine::new(Source::Queue(queue.clone()), work, settings, clients, interrupt.clone());
+    engine.run(&mut |_, _| ()).await;
+    if let Some(fault) = engine.take_fault() {
+        return Err(fault);
     }
-    let (count, address) = (messages(count), &queue.address);
-    let place = format!("`{}` of account {} in {}", address.name, address.account, address.region);
-    if !io::stdin().is_terminal() {
-        bail!("{what} would touch up to {count} in {place}: give `--yes`, because nobody can be asked here");
-    }
-    let mut stderr = io::stderr();
-    write!(stderr, "{what} up to {count} in {place}? Type `yes` to go on: ").context("nobody can be asked")?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if answer.trim() == "yes" { Ok(()) } else { bail!("not confirmed: nothing was sent or deleted") }
+    let numbers = engine.numbers();
+    Ok(Scanned {
+        scanned: numbers.scanned,
+        not_seen: numbers.not_seen + numbers.arrived_later,
+        interrupted: engine.stopped() == Some(Stop::Interrupted),
+    })
+}
+
+/// What was copied into a file.
+pub struct Copied {
+    /// The numbers.
+    pub counts: Counts,
+    /// What was seen.
+    pub scanned: Scanned,
+    /// What failed, if something did.
+    pub fault: Option<anyhow::Error>,
+}
+
+/// Copies messages of a queue and leaves them there. Nothing is at risk, so there is no journal.
+pub async fn copy(
+    queue: &Queue,
+    plan: Plan,
+    settings: Settings,
+    clients: Rc<Clients>,
+    interrupt: &Interrupt,
+    mut progress: Progress,
+) -> Copied {
+    let work = Work::Move(Box::new(Transfer::new(plan, None, Leftovers::default())));
+    let mut engine = Engine::new(Source::Queue(queue.clone()), work, settings, clients, interrupt.clone());
+    engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
+    let counts = engine.numbers();
+    let scanned = Scanned {
+        scanned: counts.scanned,
+        not_seen: counts.not_seen + counts.arrived_later,
+        interrupted: engine.stopped() == Some(Stop::Interrupted),
+    };
+    Copied { counts, scanned, fault: engine.take_fault() }
 }

@@ -1,277 +1,516 @@
-//! Messages from a queue to a destination: taken, decided about, sent, and only then deleted (promise P5).
+//! What becomes of each message that is moved: one owner of everything that a run knows about what it sends.
 //!
-//! Every command that moves messages is this one run with another treatment or destination.
+//! No calls are made here; `engine` makes them and tells what came of them.
 
-use std::cell::RefCell;
-
-use futures_util::future::join_all;
-use jiff::Timestamp;
-
-use crate::{
-    journal::write::Record,
-    report::exit::Exit,
-    rules::decide::{Decision, Refusal, Route, Treatment, decide},
-    rules::select::Selection,
-    run::breaker::Breaker,
-    run::delivery::Delivery,
-    run::intake::{Intake, Taken},
-    run::lag,
-    run::rate::Trouble,
-    run::state::Memory,
-    sqs::destination::{Item, batches, waves},
-    sqs::message::{Message, MessageKey},
-    sqs::queue::{ENTRIES, Queue},
+use std::{
+    collections::{BTreeSet, HashSet, VecDeque},
+    rc::Rc,
+    time::Duration,
 };
 
-/// Deletes of a message that has arrived.
-const DELETES: u32 = 3;
+use tokio::time::Instant;
 
-/// One run.
-pub struct Transfer<'a> {
-    /// The dead-letter queue.
-    pub queue: &'a Queue,
-    /// How messages are taken from it.
-    pub intake: Intake<'a>,
-    /// How they are sent.
-    pub delivery: Delivery<'a>,
-    /// Which are meant.
-    pub selection: &'a Selection,
+use super::{
+    breaker::Breaker,
+    lanes::{Item, Lanes, Tries},
+    returned::SentIds,
+    routes::{Routes, Target},
+    source::After,
+};
+use crate::{
+    journal::{
+        leftovers::{Left, Leftovers},
+        record::{Note, Record},
+        write::Journal,
+    },
+    report::counts::{Counts, Named},
+    rules::{
+        decide::{Refusal, Route, Treatment, decide},
+        select::Selection,
+    },
+    sqs::{
+        archive::Bodies,
+        message::{Message, MessageKey, SOURCE_ARN},
+        queue::{Entry, Retry},
+    },
+};
+
+/// Sends of one message, when the destination says that another try may help, or does not answer.
+const TRIES: u32 = 3;
+
+/// Sends of one message, and deletes of one, when the service asks for a lower rate.
+pub const THROTTLED_TRIES: u32 = 8;
+
+/// First wait before another try; doubled each time.
+pub const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// Refusals that a report explains one by one; it counts all of them.
+const EXPLAINED: usize = 20;
+
+/// Codes that refuse a batch for what is in it. The message at fault is found by sending each alone.
+const ABOUT_THE_BATCH: [&str; 7] = [
+    "BatchRequestTooLong",
+    "InvalidMessageContents",
+    "InvalidParameterValue",
+    "MissingParameter",
+    "PayloadTooLarge",
+    "RequestEntityTooLarge",
+    "ValidationException",
+];
+
+/// What a run moves, and how.
+pub struct Plan {
+    /// Which messages.
+    pub selection: Selection,
     /// What is done to them.
-    pub treatment: &'a Treatment,
+    pub treatment: Treatment,
+    /// Bodies that take the place of those in the queue.
+    pub bodies: Option<Bodies>,
+    /// Where they go.
+    pub routes: Routes,
+    /// What becomes of them at their source.
+    pub after: After,
+    /// Whether their source is a FIFO queue, whose groups must keep their order wherever they go.
+    pub fifo_source: bool,
     /// The most to send.
     pub limit: u64,
-    /// What stops the run when messages come back.
-    pub breaker: RefCell<Breaker>,
-    /// Batches in work at the same time.
-    pub workers: usize,
-    /// What it remembers; starts empty.
-    pub memory: Memory,
+    /// Share of the sent messages that may return.
+    pub max_returned: f64,
 }
 
-impl Transfer<'_> {
-    /// Runs to the end of the queue, or until something stops it, and gives back what was not used.
-    pub async fn run(&self) {
-        let work = join_all((0..self.workers).map(|_| self.work()));
-        tokio::select! {
-            _ = work => {}
-            () = lag::watch(&self.delivery) => {}
+/// What a message needs next.
+pub enum Next {
+    /// Nothing: it is put aside.
+    Aside,
+    /// It waits to be sent.
+    Queued,
+    /// It is deleted: an earlier run has sent it.
+    Delete,
+    /// The queue that it came from has to be looked up.
+    Lookup(String, Box<Message>),
+}
+
+/// A message that is to be deleted.
+#[derive(Clone, Debug)]
+pub struct Doomed {
+    /// Its identity.
+    pub key: MessageKey,
+    /// Its id.
+    pub id: String,
+    /// Deletes that failed.
+    pub tries: u32,
+}
+
+/// A run's knowledge of what it sends.
+pub struct Transfer {
+    plan: Plan,
+    journal: Option<Rc<Journal>>,
+    leftovers: Leftovers,
+    /// The numbers.
+    pub counts: Counts,
+    /// What waits to be sent.
+    pub lanes: Lanes,
+    /// What waits to be deleted.
+    pub to_delete: VecDeque<Doomed>,
+    /// The first refusals, by message id.
+    pub refusals: Vec<(String, Refusal)>,
+    breaker: Breaker,
+    sent_ids: SentIds,
+    stopped_groups: HashSet<String>,
+    chosen: u64,
+    /// Messages that an earlier run has sent, until they are deleted.
+    finishing: HashSet<MessageKey>,
+    /// Those of them that are deleted.
+    finished: HashSet<MessageKey>,
+    not_deleted: BTreeSet<String>,
+    unconfirmed: BTreeSet<String>,
+    duplicates: BTreeSet<String>,
+    /// Messages of the file of repaired bodies that were not met yet, and that no unfinished run has delivered.
+    not_met: BTreeSet<MessageKey>,
+    /// Messages of earlier runs that were met and are still unfinished.
+    still_left: BTreeSet<MessageKey>,
+}
+
+impl Transfer {
+    /// A transfer that has not begun.
+    pub fn new(plan: Plan, journal: Option<Rc<Journal>>, leftovers: Leftovers) -> Self {
+        let breaker = Breaker::new(plan.max_returned);
+        let of_file =
+            plan.selection.ids.iter().flatten().copied().filter(|key| !leftovers.has_delivered_from_file(*key));
+        let not_met = if plan.bodies.is_some() { of_file.collect() } else { BTreeSet::new() };
+        Self {
+            plan,
+            journal,
+            leftovers,
+            counts: Counts::default(),
+            lanes: Lanes::default(),
+            to_delete: VecDeque::new(),
+            refusals: Vec::new(),
+            breaker,
+            sent_ids: SentIds::default(),
+            stopped_groups: HashSet::new(),
+            chosen: 0,
+            finishing: HashSet::new(),
+            finished: HashSet::new(),
+            not_deleted: BTreeSet::new(),
+            unconfirmed: BTreeSet::new(),
+            duplicates: BTreeSet::new(),
+            not_met,
+            still_left: BTreeSet::new(),
         }
-        self.intake.give_back().await;
     }
 
-    /// How it ended.
-    pub fn exit(&self) -> Exit {
-        let tally = self.delivery.tally.borrow();
-        if self.memory.fault.borrow().is_some() {
-            Exit::Error
-        } else if self.breaker.borrow().is_open() {
-            Exit::Breaker
-        } else if self.delivery.interrupt.is_asked() {
-            Exit::Interrupted
-        } else if tally.meant == 0 && tally.finished_for_earlier_run == 0 {
-            Exit::NothingMatched
-        } else if tally.is_complete() {
-            Exit::Done
-        } else {
-            Exit::Partly
+    /// The destinations.
+    pub fn routes(&mut self) -> &mut Routes {
+        &mut self.plan.routes
+    }
+
+    /// The journal, where there is one.
+    pub fn journal(&self) -> Option<Rc<Journal>> {
+        self.journal.clone()
+    }
+
+    /// Whether messages are deleted at their source.
+    pub fn deletes(&self) -> bool {
+        self.plan.after == After::Delete
+    }
+
+    /// Whether earlier runs have left something, so that what they held may come back.
+    pub fn has_leftovers(&self) -> bool {
+        !self.leftovers.is_empty()
+    }
+
+    /// Whether so much was found that scanning on is of no use.
+    pub fn is_enough(&self) -> bool {
+        self.chosen >= self.plan.limit || self.plan.selection.is_complete_with(self.counts.matched)
+    }
+
+    /// Messages that may still be chosen.
+    pub fn left_of_limit(&self) -> u64 {
+        self.plan.limit.saturating_sub(self.chosen)
+    }
+
+    /// The circuit breaker.
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// Whether a message is one that this run has sent and that has returned.
+    pub fn has_returned(&mut self, message: &Message) -> bool {
+        // An archive gives no ids of its own.
+        if self.plan.routes.is_archive() || !self.sent_ids.has_returned(message) {
+            return false;
+        }
+        self.counts.returned += 1;
+        self.breaker.returned();
+        self.note(Note::Returned, "", &message.id);
+        true
+    }
+
+    /// Decides about a message that is seen for the first time.
+    ///
+    /// # Errors
+    ///
+    /// The file with the repaired bodies cannot be read any more.
+    pub fn take(&mut self, message: Message) -> anyhow::Result<Next> {
+        let key = message.key();
+        self.not_met.remove(&key);
+        let next = self.next(message)?;
+        if matches!(next, Next::Aside) {
+            self.stays(key);
+        }
+        Ok(next)
+    }
+
+    /// A message stays in the queue. What an earlier run has left of it is then still to be finished.
+    fn stays(&mut self, key: MessageKey) {
+        if self.leftovers.has(key) {
+            self.still_left.insert(key);
         }
     }
 
-    /// What stopped it, if something failed.
-    pub fn take_fault(&self) -> Option<anyhow::Error> {
-        self.memory.fault.borrow_mut().take()
-    }
-
-    /// The first refusals, with the message's id.
-    pub fn refusals(&self) -> Vec<(String, Refusal)> {
-        self.memory.refusals.borrow().clone()
-    }
-
-    async fn work(&self) {
-        while !self.is_over() && self.memory.chosen.get() < self.limit {
-            match self.intake.next().await {
-                Ok(Some(taken)) => Box::pin(self.handle(taken)).await,
-                Ok(None) => return,
-                Err(error) => self.stop(error.into()),
-            }
+    fn next(&mut self, message: Message) -> anyhow::Result<Next> {
+        let key = message.key();
+        let matched = self.plan.selection.matches(&message);
+        if !matched && self.leftovers.is_empty() {
+            return Ok(Next::Aside);
         }
-    }
-
-    fn is_over(&self) -> bool {
-        let found = self.delivery.tally.borrow().meant;
-        self.delivery.interrupt.is_asked()
-            || self.memory.fault.borrow().is_some()
-            || self.breaker.borrow().is_open()
-            || self.selection.is_complete_with(found)
-    }
-
-    fn stop(&self, fault: anyhow::Error) {
-        // The first one is the cause.
-        self.memory.fault.borrow_mut().get_or_insert(fault);
-    }
-
-    async fn handle(&self, taken: Taken) {
-        if !taken.delivered.is_empty() {
-            self.finish(&taken.delivered).await;
-        }
-        let (mut items, mut repeaters) = (Vec::new(), Vec::new());
-        for message in taken.fresh {
-            match self.choose(&message) {
-                Some((Route::Destination, outgoing)) => items.push(Item { message, outgoing }),
-                Some((Route::Quarantine, outgoing)) => repeaters.push(Item { message, outgoing }),
-                None => self.intake.hold([message.receipt]),
-            }
-        }
-        let receipts: Vec<_> = items.iter().chain(&repeaters).map(|item| item.message.receipt.clone()).collect();
-        if receipts.is_empty() {
-            return;
-        }
-        let work = async {
-            self.send_in_order(Route::Destination, items).await;
-            self.send_in_order(Route::Quarantine, repeaters).await;
+        let target = match self.plan.routes.target(&message) {
+            Target::Lookup(arn) => return Ok(Next::Lookup(arn, Box::new(message))),
+            Target::To(to) => Ok(to),
+            Target::Refused(refusal) => Err(refusal),
         };
-        self.intake.while_hidden(&receipts, work).await;
+        if let Ok(to) = target
+            && self.left(key, to) == Some(Left::Sent)
+        {
+            return Ok(self.finish(key));
+        }
+        if !matched || self.is_enough() {
+            return Ok(Next::Aside);
+        }
+        self.counts.matched += 1;
+        self.choose(message, target)
     }
 
-    /// What to send in a message's place, if it is sent.
-    fn choose(&self, message: &Message) -> Option<(Route, crate::sqs::outgoing::Outgoing)> {
-        let mut tally = self.delivery.tally.borrow_mut();
-        tally.looked_at += 1;
-        if let Some(key) = self.memory.bounced(message, self.delivery.destination) {
-            tally.bounced += 1;
-            self.breaker.borrow_mut().bounced(key);
-            let now = self.delivery.began.elapsed();
-            self.delivery.pace.borrow_mut().trouble(now, Trouble::Bounced);
-            return None;
+    fn left(&self, key: MessageKey, to: usize) -> Option<Left> {
+        self.leftovers.of(key, &self.plan.routes.name(to))
+    }
+
+    /// An earlier run has sent a message to where it would go now.
+    fn finish(&mut self, key: MessageKey) -> Next {
+        if self.deletes() {
+            self.finishing.insert(key);
+            return Next::Delete;
         }
-        let decision = decide(message, self.selection, self.treatment, Timestamp::now());
-        if matches!(decision, Decision::NotMeant) || self.memory.chosen.get() >= self.limit {
-            return None;
+        // A file stays as it is: that the message was sent is all there is to finish.
+        self.counts.finished_for_earlier_run += 1;
+        Next::Aside
+    }
+
+    fn choose(&mut self, message: Message, target: Result<usize, Refusal>) -> anyhow::Result<Next> {
+        let (id, key) = (message.id.clone(), message.key());
+        let group = message.group().map(str::to_owned);
+        if group.as_ref().is_some_and(|group| self.stopped_groups.contains(group)) {
+            self.counts.left_for_order += 1;
+            return Ok(Next::Aside);
         }
-        tally.meant += 1;
-        if self.queue.address.is_fifo() && self.group_is_stopped(message.group()) {
-            tally.left_for_order += 1;
-            return None;
-        }
-        match decision {
-            Decision::NotMeant => None,
-            Decision::Refused(refusal) => {
-                *tally.refused.entry(refusal.word().to_owned()).or_default() += 1;
-                self.stop_group(message.group());
-                self.memory.refused(&message.id, refusal);
-                None
+        let body = match &mut self.plan.bodies {
+            Some(bodies) => bodies.get(key)?,
+            None => None,
+        };
+        let routes = &self.plan.routes;
+        let decided = target.and_then(|to| {
+            let is_fifo = |route| routes.is_fifo(routes.place(to, route));
+            decide(message, body, &self.plan.treatment, is_fifo)
+                .map(|(route, outgoing)| (routes.place(to, route), route, outgoing))
+        });
+        let (to, route, outgoing) = match decided {
+            Ok(decided) => decided,
+            Err(refusal) => {
+                self.refuse(&id, group.filter(|_| self.plan.fifo_source), refusal);
+                return Ok(Next::Aside);
             }
-            Decision::Send(route, outgoing) => {
-                self.memory.chosen.set(self.memory.chosen.get() + 1);
-                Some((route, outgoing))
+        };
+        let left = self.left(key, to);
+        if left == Some(Left::Sent) {
+            return Ok(self.finish(key));
+        }
+        self.chosen += 1;
+        let tries = Tries { lost: left == Some(Left::Unconfirmed), ..Tries::default() };
+        let lane = group.filter(|_| self.plan.fifo_source || self.plan.routes.is_fifo(to));
+        self.lanes.push(Item { key, to, route, outgoing, lane, tries });
+        Ok(Next::Queued)
+    }
+
+    fn refuse(&mut self, id: &str, group: Option<String>, refusal: Refusal) {
+        *self.counts.refused.entry(refusal.word().to_owned()).or_default() += 1;
+        self.note(Note::Refused, refusal.word(), id);
+        if self.refusals.len() < EXPLAINED {
+            self.refusals.push((id.to_owned(), refusal));
+        }
+        self.stopped_groups.extend(group);
+    }
+
+    /// A message that is sent somewhere else than SQS says it came from.
+    fn count_other_source(&mut self, item: &Item) {
+        let source = item.outgoing.message.system.get(SOURCE_ARN);
+        if let (Treatment::Replay(_), Some(source), Some(chosen)) =
+            (&self.plan.treatment, source, self.plan.routes.chosen_queue())
+            && source != chosen
+        {
+            *self.counts.from_other_source.entry(source.clone()).or_default() += 1;
+        }
+    }
+
+    /// What came of one message of a batch, and what follows from it.
+    pub fn answered(&mut self, item: Item, entry: Entry, now: Instant) -> Answered {
+        match entry {
+            Entry::Sent(id) => self.sent(&item, &id),
+            Entry::Unanswered(code) => {
+                let tries = Tries { lost: true, failed: item.tries.failed + 1, ..item.tries };
+                self.again(Item { tries, ..item }, tries.failed, TRIES, &code, now)
+            }
+            Entry::Refused { retry: Retry::Never, code } => self.failed(&item, &code),
+            Entry::Refused { retry: Retry::Soon, code } => {
+                let tries = Tries { failed: item.tries.failed + 1, ..item.tries };
+                self.again(Item { tries, ..item }, tries.failed, TRIES, &code, now)
+            }
+            Entry::Refused { retry: Retry::Slower, code } => {
+                let tries = Tries { throttled: item.tries.throttled + 1, ..item.tries };
+                let answered = self.again(Item { tries, ..item }, tries.throttled, THROTTLED_TRIES, &code, now);
+                Answered { throttled: true, ..answered }
             }
         }
     }
 
-    async fn send_in_order(&self, route: Route, items: Vec<Item>) {
-        let ordered = self.queue.address.is_fifo() || self.delivery.destination.is_fifo();
-        for wave in if ordered { waves(items) } else { vec![items] } {
-            for batch in batches(wave) {
-                let (batch, stopped): (Vec<_>, Vec<_>) = batch
-                    .into_iter()
-                    .partition(|item| !ordered || !self.group_is_stopped(item.outgoing.group.as_deref()));
-                self.delivery.tally.borrow_mut().left_for_order += stopped.len() as u64;
-                self.intake.hold(stopped.into_iter().map(|item| item.message.receipt));
-                if self.is_stopped() {
-                    self.intake.hold(batch.into_iter().map(|item| item.message.receipt));
-                } else if !batch.is_empty() {
-                    self.send(route, batch).await;
-                }
-            }
+    /// A batch that was refused for one of its messages: each is sent alone, or the only one has failed.
+    ///
+    /// # Errors
+    ///
+    /// The batch, when the code says nothing about what is in it.
+    pub fn about_the_batch(&mut self, items: Vec<Item>, code: &str, now: Instant) -> Result<Answered, Vec<Item>> {
+        if !ABOUT_THE_BATCH.iter().any(|about| code.ends_with(about)) {
+            return Err(items);
         }
-    }
-
-    /// Whether nothing more may be sent, not even of what is in hand.
-    fn is_stopped(&self) -> bool {
-        self.memory.fault.borrow().is_some() || self.breaker.borrow().is_open()
-    }
-
-    /// Sends one batch, and deletes exactly what is confirmed.
-    async fn send(&self, route: Route, batch: Vec<Item>) {
-        let delivered = self.delivery.deliver(route, &batch).await;
-        let (mut gone, mut kept) = (Vec::new(), Vec::new());
-        for (item, id) in batch.iter().zip(&delivered.ids) {
-            let Some(id) = id else {
-                self.stop_group(item.outgoing.group.as_deref());
-                kept.push(item.message.receipt.clone());
-                continue;
-            };
-            self.intake.delivered(item.message.key());
-            if route == Route::Destination {
-                self.memory.sent.borrow_mut().insert(MessageKey::of(id));
-                self.breaker.borrow_mut().sent(MessageKey::of(id));
-            }
-            gone.push(&item.message);
-        }
-        if let Some(fault) = delivered.fault {
-            self.stop(fault);
-        }
-        self.intake.hold(kept);
-        if !gone.is_empty() {
-            let deleted = self.delete(gone).await;
-            self.delivery.tally.borrow_mut().deleted += deleted.len() as u64;
-        }
-    }
-
-    /// Deletes messages that an earlier run, or this one, has sent and could not delete.
-    async fn finish(&self, messages: &[Message]) {
-        let deleted = self.delete(messages.iter().collect()).await;
-        let mut tally = self.delivery.tally.borrow_mut();
-        for id in deleted {
-            if tally.not_deleted.remove(&id) {
-                tally.deleted += 1;
+        let several = items.len() > 1;
+        let mut answered = Answered::default();
+        for item in items {
+            if several {
+                let tries = Tries { alone: true, ..item.tries };
+                self.lanes.retry(Item { tries, ..item }, now);
             } else {
-                tally.finished_for_earlier_run += 1;
+                answered.aside.extend(self.failed(&item, code).aside);
             }
         }
+        Ok(answered)
     }
 
-    /// Deletes messages that have arrived, and gives back the ids of those that are gone.
-    /// What is left is named, and deleted when it is met again.
-    async fn delete(&self, messages: Vec<&Message>) -> Vec<String> {
-        let mut left = messages;
-        let mut deleted = Vec::new();
-        for _ in 0..DELETES {
-            let mut still = Vec::new();
-            for ten in left.chunks(ENTRIES) {
-                let receipts: Vec<_> = ten.iter().map(|message| message.receipt.as_str()).collect();
-                let gone = self.queue.delete(&receipts).await.unwrap_or_else(|error| {
-                    // Sending on without being able to delete would only make duplicates.
-                    self.stop(error.into());
-                    vec![false; ten.len()]
-                });
-                for (message, gone) in ten.iter().zip(gone) {
-                    if gone { deleted.push(message.id.clone()) } else { still.push(*message) }
+    fn sent(&mut self, item: &Item, id: &str) -> Answered {
+        if !self.sent_ids.insert(id) {
+            // An id that this run was given before is another message's: nothing has arrived.
+            return self.failed(item, "deduplicated");
+        }
+        match item.route {
+            Route::Destination => {
+                self.counts.sent += 1;
+                for rule in &item.outgoing.rules {
+                    *self.counts.rules.entry(rule.clone()).or_default() += 1;
                 }
+                *self.counts.sent_to.entry(self.plan.routes.name(item.to)).or_default() += 1;
+                self.breaker.sent();
+                self.count_other_source(item);
             }
-            left = still;
-            if left.is_empty() || self.memory.fault.borrow().is_some() {
-                break;
-            }
+            Route::Quarantine => self.counts.quarantined += 1,
         }
-        if !deleted.is_empty() {
-            self.delivery.journal.note(&Record::Deleted { ids: deleted.clone() });
+        if item.tries.lost {
+            self.duplicates.insert(item.id().to_owned());
+            self.note(Note::PossibleDuplicate, "", item.id());
         }
-        let mut tally = self.delivery.tally.borrow_mut();
-        for message in left {
-            tally.not_deleted.push(&message.id);
-        }
-        deleted
+        self.lanes.arrived(item.lane.as_deref());
+        let doomed = Doomed { key: item.key, id: item.id().to_owned(), tries: 0 };
+        Answered { delivered: vec![(doomed, id.to_owned())], ..Answered::default() }
     }
 
-    fn group_is_stopped(&self, group: Option<&str>) -> bool {
-        group.is_some_and(|group| self.memory.stopped_groups.borrow().contains(group))
+    fn again(&mut self, item: Item, tried: u32, most: u32, code: &str, now: Instant) -> Answered {
+        if tried >= most {
+            return self.failed(&item, code);
+        }
+        self.lanes.retry(item, now + FIRST_WAIT * 2_u32.saturating_pow(tried - 1));
+        Answered::default()
     }
 
-    fn stop_group(&self, group: Option<&str>) {
-        let ordered = self.queue.address.is_fifo() || self.delivery.destination.is_fifo();
-        if let Some(group) = group.filter(|_| ordered) {
-            self.memory.stopped_groups.borrow_mut().insert(group.to_owned());
+    /// A message that does not arrive. Those behind it in its group stay behind it.
+    fn failed(&mut self, item: &Item, code: &str) -> Answered {
+        if item.tries.lost {
+            self.unconfirm(item.id());
+        } else {
+            *self.counts.failed.entry(code.to_owned()).or_default() += 1;
+            self.note(Note::Failed, code, item.id());
+        }
+        self.stays(item.key);
+        self.stopped_groups.extend(item.lane.clone());
+        let behind = self.lanes.stop(item.lane.as_deref());
+        self.counts.left_for_order += behind.len() as u64;
+        let aside: Vec<_> = std::iter::once(item.key).chain(behind.into_iter().map(|item| item.key)).collect();
+        for key in &aside {
+            self.stays(*key);
+        }
+        Answered { aside, ..Answered::default() }
+    }
+
+    /// A message that was not sent because the run stops.
+    pub fn abandon(&mut self, item: &Item) {
+        self.stays(item.key);
+        if item.tries.lost {
+            self.unconfirm(item.id());
         }
     }
+
+    fn unconfirm(&mut self, id: &str) {
+        self.unconfirmed.insert(id.to_owned());
+        self.note(Note::Unconfirmed, "", id);
+    }
+
+    /// Messages were deleted for the first time.
+    pub fn deleted(&mut self, doomed: &[Doomed]) {
+        for Doomed { key, id, .. } in doomed {
+            self.not_deleted.remove(id);
+            if self.finishing.remove(key) {
+                self.finished.insert(*key);
+                self.counts.finished_for_earlier_run += 1;
+            } else {
+                self.counts.deleted += 1;
+            }
+        }
+        if let Some(journal) = &self.journal
+            && !doomed.is_empty()
+        {
+            journal.note(&Record::Deleted { ids: doomed.iter().map(|doomed| doomed.id.clone()).collect() });
+        }
+    }
+
+    /// A message was counted as deleted and is still there.
+    pub fn not_deleted_after_all(&mut self, key: MessageKey) {
+        if self.finished.remove(&key) {
+            self.finishing.insert(key);
+            self.counts.finished_for_earlier_run -= 1;
+        } else {
+            self.counts.deleted = self.counts.deleted.saturating_sub(1);
+        }
+    }
+
+    /// A message was confirmed and could not be deleted.
+    pub fn not_deleted(&mut self, id: &str) {
+        self.not_deleted.insert(id.to_owned());
+        self.note(Note::NotDeleted, "", id);
+    }
+
+    /// So many messages of the canary have returned.
+    pub fn canary_returned(&mut self, messages: u64) {
+        self.counts.returned = self.counts.returned.max(messages);
+    }
+
+    /// Messages of the file of repaired bodies that were not met, which means that they are not in the queue once its end is proven.
+    pub fn not_met(&self) -> Named {
+        Named::of(&self.not_met.iter().map(ToString::to_string).collect())
+    }
+
+    /// Writes down which messages of the file are not in the queue.
+    pub fn note_not_in_queue(&self) {
+        for key in &self.not_met {
+            self.note(Note::NotInQueue, "", &key.to_string());
+        }
+    }
+
+    /// Messages that this run leaves to the next one.
+    pub fn unfinished(&self) -> u64 {
+        (self.not_deleted.len() + self.unconfirmed.len() + self.finishing.len() + self.still_left.len()) as u64
+    }
+
+    /// The numbers, with the messages that an operator has to know.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            not_deleted: Named::of(&self.not_deleted),
+            unconfirmed: Named::of(&self.unconfirmed),
+            possible_duplicates: Named::of(&self.duplicates),
+            ..self.counts.clone()
+        }
+    }
+
+    fn note(&self, what: Note, why: &str, id: &str) {
+        if let Some(journal) = &self.journal {
+            journal.note(&Record::Noted { what, why: why.to_owned(), ids: vec![id.to_owned()] });
+        }
+    }
+}
+
+/// What follows from the answer about a message.
+#[derive(Default)]
+pub struct Answered {
+    /// Messages that have arrived, and the ids that they have there.
+    pub delivered: Vec<(Doomed, String)>,
+    /// Messages that stay.
+    pub aside: Vec<MessageKey>,
+    /// Whether the service asked for a lower rate.
+    pub throttled: bool,
 }

@@ -1,24 +1,29 @@
-//! Which queue is meant: a name, a URL or an ARN, and what to say when there is none.
+//! Which queue is named: a name, a URL or an ARN, and what to say when it is not there.
+//!
+//! An address is partition, Region, account and name. What was asked for must be what was found: a queue of the same name elsewhere is another queue.
 
 use std::fmt;
 
-use anyhow::{Context, bail};
-use aws_sdk_sqs::{Client, types::QueueAttributeName};
+use aws_sdk_sqs::types::QueueAttributeName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::sqs::call_error::{CallError, call_error};
+use super::{
+    call_error::{CallError, call_error},
+    clients::Clients,
+    queue::Queue,
+};
 
-/// Queues that are looked at for near names; a list of more is no help.
+/// Queues that are compared with a name that was not found; a list of more is no help.
 const LISTED: i32 = 1_000;
 
-/// How many near names are shown.
-const NEAR: usize = 3;
+/// How many similar names are suggested.
+const SUGGESTED: usize = 3;
 
-/// How alike two names must be to be near, between 0 and 1 (Jaro-Winkler).
+/// How alike two names must be to be suggested, between 0 and 1 (Jaro-Winkler).
 const ALIKE: f64 = 0.8;
 
-/// Where a queue is, and who it is.
+/// Where a queue is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct QueueAddress {
     /// Its URL.
@@ -29,33 +34,55 @@ pub struct QueueAddress {
     pub name: String,
     /// Its Region.
     pub region: String,
-    /// The account it belongs to.
+    /// The account that owns it.
     pub account: String,
 }
 
 impl QueueAddress {
     /// Whether the queue is a FIFO queue.
     pub fn is_fifo(&self) -> bool {
-        self.arn.rsplit('.').next() == Some("fifo")
+        is_fifo(&self.name)
     }
 
-    fn new(url: String, arn: String) -> anyhow::Result<Self> {
+    fn new(url: String, arn: String) -> Result<Self, AddressError> {
         let ["arn", _, "sqs", region, account, name] = arn.split(':').collect::<Vec<_>>()[..] else {
-            bail!("`{arn}` is not the ARN of a queue");
+            return Err(AddressError::NotAQueue { arn });
         };
         Ok(Self { url, name: name.to_owned(), region: region.to_owned(), account: account.to_owned(), arn })
     }
 }
 
-/// What a person wrote in the place of a queue.
+impl fmt::Display for QueueAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` in {} (account {})", self.name, self.region, self.account)
+    }
+}
+
+/// Whether a queue of this name is a FIFO queue: SQS demands the suffix for FIFO queues and forbids the dot for others.
+pub fn is_fifo(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "fifo")
+}
+
+/// What was written in the place of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueueArgument {
     /// A name in the account and Region of the credentials.
     Name(String),
-    /// A URL, with the Region that its host names.
-    Url(String, Option<String>),
+    /// A URL, with the Region that its host names, and the account and name of its path.
+    Url {
+        /// The whole URL.
+        url: String,
+        /// The Region, unless the host is not one of AWS's.
+        region: Option<String>,
+        /// The account.
+        account: String,
+        /// The name.
+        name: String,
+    },
     /// An ARN.
     Arn {
+        /// The whole ARN.
+        arn: String,
         /// The Region in it.
         region: String,
         /// The account in it.
@@ -69,96 +96,208 @@ impl QueueArgument {
     /// Reads what was written. Anything that is neither a URL nor an ARN is a name.
     pub fn parse(text: &str) -> Self {
         if text.starts_with("http://") || text.starts_with("https://") {
-            let host = text.split('/').nth(2).unwrap_or_default();
-            let region = host.strip_prefix("sqs.").and_then(|rest| rest.split('.').next());
-            return Self::Url(text.to_owned(), region.map(str::to_owned));
+            let mut parts = text.split('/').skip(2);
+            let (host, rest) = (parts.next().unwrap_or_default(), parts.collect::<Vec<_>>());
+            let from_end = |at: usize| rest.iter().rev().nth(at).map(|part| (*part).to_owned()).unwrap_or_default();
+            return Self::Url {
+                url: text.to_owned(),
+                region: region_of_host(host),
+                account: from_end(1),
+                name: from_end(0),
+            };
         }
         match text.split(':').collect::<Vec<_>>()[..] {
-            ["arn", _, "sqs", region, account, name] => {
-                Self::Arn { region: region.to_owned(), account: account.to_owned(), name: name.to_owned() }
-            }
+            ["arn", _, "sqs", region, account, name] => Self::Arn {
+                arn: text.to_owned(),
+                region: region.to_owned(),
+                account: account.to_owned(),
+                name: name.to_owned(),
+            },
             _ => Self::Name(text.to_owned()),
         }
     }
 
-    /// The Region that was written, which is then the one to ask.
+    /// The Region that was written; that one is asked and no other.
     pub fn region(&self) -> Option<&str> {
         match self {
             Self::Name(_) => None,
-            Self::Url(_, region) => region.as_deref(),
+            Self::Url { region, .. } => region.as_deref(),
             Self::Arn { region, .. } => Some(region),
         }
     }
-}
 
-impl fmt::Display for QueueArgument {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The queue's name.
+    pub fn name(&self) -> &str {
         match self {
-            Self::Name(name) | Self::Arn { name, .. } => f.write_str(name),
-            Self::Url(url, _) => f.write_str(url.rsplit('/').next().unwrap_or(url)),
+            Self::Name(name) | Self::Url { name, .. } | Self::Arn { name, .. } => name,
         }
     }
 }
 
-/// Finds a queue.
+/// The Region in a host of SQS: `sqs.REGION.…`, `sqs-fips.REGION.…`, `vpce-….sqs.REGION.vpce.…`, and the older `REGION.queue.…` and `queue.…`.
+/// Source: "Amazon Simple Queue Service endpoints and quotas" in the AWS general reference.
+fn region_of_host(host: &str) -> Option<String> {
+    let labels: Vec<_> = host.split('.').collect();
+    if let Some(at) = labels.iter().position(|label| *label == "sqs" || *label == "sqs-fips") {
+        return labels.get(at + 1).map(|region| (*region).to_owned());
+    }
+    match labels[..] {
+        ["queue", "amazonaws", "com"] => Some("us-east-1".to_owned()),
+        [region, "queue", "amazonaws", ..] => Some(region.to_owned()),
+        _ => None,
+    }
+}
+
+/// The Region of an ARN; a plain name has none.
+pub(crate) fn region_of_arn(name_or_arn: &str) -> Option<&str> {
+    name_or_arn.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2)).filter(|region| !region.is_empty())
+}
+
+/// Why a queue was not found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// There is no queue of this name.
+    #[error("queue `{name}` not found in {region}{}", account.as_ref().map(|id| format!(" (account {id})")).unwrap_or_default())]
+    NotFound {
+        /// The name.
+        name: String,
+        /// The Region that was asked.
+        region: String,
+        /// The account, where one was written.
+        account: Option<String>,
+        /// Similar names that exist.
+        similar: Vec<String>,
+    },
+    /// The answer is about another queue than the one that was asked for.
+    #[error("`{asked}` was asked for, and `{found}` was found")]
+    Other {
+        /// What was asked for.
+        asked: String,
+        /// What the service answered.
+        found: String,
+    },
+    /// The answer is not the ARN of a queue.
+    #[error("`{arn}` is not the ARN of an SQS queue")]
+    NotAQueue {
+        /// What it is.
+        arn: String,
+    },
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// Finds the queue that was named, in the Region and account that were written.
+///
+/// The right to read the queue's attributes is not needed: a sender may lack it.
 ///
 /// # Errors
 ///
-/// The queue is not there, with the near names that are, or SQS says no.
-pub async fn find(sqs: &Client, queue: &QueueArgument) -> anyhow::Result<QueueAddress> {
-    match look_up(sqs, queue).await {
-        Err(error) if error.code.contains("NonExistentQueue") || error.code.contains("QueueDoesNotExist") => {
-            let near = near_names(sqs, &queue.to_string()).await;
-            Err(anyhow::Error::from(error)).context(match near.as_slice() {
-                [] => format!("no queue `{queue}`, and none with a name like it"),
-                names => format!("no queue `{queue}`; did you mean {}?", listed(names)),
-            })
+/// [`AddressError`]; a queue of another Region, account or name is never taken for the one that was asked for.
+pub async fn find(clients: &Clients, argument: &str) -> Result<Queue, AddressError> {
+    let argument = QueueArgument::parse(argument);
+    let sqs = clients.sqs(argument.region());
+    let url = match url_of(&sqs, &argument).await {
+        Err(error) if error.is_missing() => return Err(not_found(clients, &argument).await),
+        url => url?,
+    };
+    let ask = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn).send().await;
+    let arn = match ask.map_err(|error| call_error("GetQueueAttributes", argument.name(), &error)) {
+        Ok(answer) => {
+            answer.attributes.and_then(|mut all| all.remove(&QueueAttributeName::QueueArn)).unwrap_or_default()
         }
-        found => {
-            let (url, arn) = found?;
-            QueueAddress::new(url, arn)
-        }
+        Err(error) if error.is_denied() => arn_of_url(clients, &argument, &url),
+        Err(error) if error.is_missing() => return Err(not_found(clients, &argument).await),
+        Err(error) => return Err(error.into()),
+    };
+    let address = QueueAddress::new(url, arn)?;
+    check(&argument, &address)?;
+    Ok(Queue::new(sqs, address))
+}
+
+async fn url_of(sqs: &aws_sdk_sqs::Client, argument: &QueueArgument) -> Result<String, CallError> {
+    let (name, account) = match argument {
+        QueueArgument::Url { url, .. } => return Ok(url.clone()),
+        QueueArgument::Name(name) => (name, None),
+        QueueArgument::Arn { name, account, .. } => (name, Some(account.clone())),
+    };
+    let answer = sqs.get_queue_url().queue_name(name).set_queue_owner_aws_account_id(account).send().await;
+    Ok(answer.map_err(|error| call_error("GetQueueUrl", name, &error))?.queue_url.unwrap_or_default())
+}
+
+/// The ARN of a queue whose attributes may not be read: what was written, or what its URL says.
+fn arn_of_url(clients: &Clients, argument: &QueueArgument, url: &str) -> String {
+    if let QueueArgument::Arn { arn, .. } = argument {
+        return arn.clone();
     }
+    let region = argument.region().or(clients.region()).unwrap_or_default();
+    let partition = match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    let QueueArgument::Url { account, name, .. } = QueueArgument::parse(url) else { return String::new() };
+    format!("arn:{partition}:sqs:{region}:{account}:{name}")
 }
 
-async fn look_up(sqs: &Client, queue: &QueueArgument) -> Result<(String, String), CallError> {
-    let ask = sqs.get_queue_url();
-    let ask = match queue {
-        QueueArgument::Url(..) => None,
-        QueueArgument::Name(name) => Some(ask.queue_name(name)),
-        QueueArgument::Arn { account, name, .. } => Some(ask.queue_name(name).queue_owner_aws_account_id(account)),
-    };
-    let shown = queue.to_string();
-    let url = match (ask, queue) {
-        (Some(ask), _) => {
-            let answer = ask.send().await.map_err(|error| call_error("GetQueueUrl", &shown, &error))?;
-            answer.queue_url.unwrap_or_default()
+/// What was found must be what was asked for.
+fn check(asked: &QueueArgument, found: &QueueAddress) -> Result<(), AddressError> {
+    let same = match asked {
+        QueueArgument::Name(name) => *name == found.name,
+        QueueArgument::Url { region, account, name, .. } => {
+            *name == found.name
+                && (account.is_empty() || *account == found.account)
+                && region.as_ref().is_none_or(|region| *region == found.region)
         }
-        (None, QueueArgument::Url(url, _)) => url.clone(),
-        (None, _) => String::new(),
+        QueueArgument::Arn { arn, .. } => *arn == found.arn,
     };
-    let answer = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn).send().await;
-    let attributes = answer.map_err(|error| call_error("GetQueueAttributes", &shown, &error))?.attributes;
-    let arn = attributes.and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn));
-    Ok((url, arn.unwrap_or_default()))
+    let written = || match asked {
+        QueueArgument::Name(text) | QueueArgument::Url { url: text, .. } | QueueArgument::Arn { arn: text, .. } => {
+            text.clone()
+        }
+    };
+    if same { Ok(()) } else { Err(AddressError::Other { asked: written(), found: found.arn.clone() }) }
 }
 
-/// The queues whose dead letters come here.
+async fn not_found(clients: &Clients, argument: &QueueArgument) -> AddressError {
+    let region = argument.region().or(clients.region()).unwrap_or("no Region").to_owned();
+    let account = match argument {
+        QueueArgument::Arn { account, .. } | QueueArgument::Url { account, .. } => Some(account.clone()),
+        QueueArgument::Name(_) => None,
+    };
+    // Some emulators' URLs have no account.
+    let account = account.filter(|account| !account.is_empty());
+    let mut similar = similar_names(&clients.sqs(argument.region()), argument.name()).await;
+    similar.retain(|name| name != argument.name());
+    AddressError::NotFound { name: argument.name().to_owned(), region, account, similar }
+}
+
+/// Names like this one; none when they cannot be listed, because the error that is being told matters more.
+async fn similar_names(sqs: &aws_sdk_sqs::Client, name: &str) -> Vec<String> {
+    let Ok(answer) = sqs.list_queues().max_results(LISTED).send().await else { return Vec::new() };
+    let names = answer.queue_urls().iter().map(|url| QueueArgument::parse(url).name().to_owned());
+    let mut similar: Vec<_> =
+        names.map(|other| (likeness(name, &other), other)).filter(|(like, _)| *like > ALIKE).collect();
+    similar.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    similar.into_iter().take(SUGGESTED).map(|(_, name)| name).collect()
+}
+
+fn likeness(one: &str, other: &str) -> f64 {
+    if other.contains(one) { 1.0 } else { strsim::jaro_winkler(one, other) }
+}
+
+/// The URLs of the queues whose redrive policy names this one. Queues of other accounts are not among them.
 ///
 /// # Errors
 ///
 /// [`CallError`].
-pub async fn sources(sqs: &Client, dlq: &QueueAddress) -> Result<Vec<String>, CallError> {
+pub async fn sources(clients: &Clients, dlq: &QueueAddress) -> Result<Vec<String>, CallError> {
+    let sqs = clients.sqs(Some(&dlq.region));
     let mut urls = Vec::new();
     let mut token = None;
     loop {
-        let answer = sqs
-            .list_dead_letter_source_queues()
-            .queue_url(&dlq.url)
-            .set_next_token(token)
-            .send()
-            .await
-            .map_err(|error| call_error("ListDeadLetterSourceQueues", &dlq.name, &error))?;
+        let ask = sqs.list_dead_letter_source_queues().queue_url(&dlq.url).set_next_token(token).send().await;
+        let answer = ask.map_err(|error| call_error("ListDeadLetterSourceQueues", &dlq.name, &error))?;
         urls.extend(answer.queue_urls);
         token = answer.next_token;
         if token.is_none() {
@@ -167,62 +306,60 @@ pub async fn sources(sqs: &Client, dlq: &QueueAddress) -> Result<Vec<String>, Ca
     }
 }
 
-/// The one queue that a replay goes back to.
-///
-/// # Errors
-///
-/// There is none, or more than one.
-pub async fn source(sqs: &Client, dlq: &QueueAddress) -> anyhow::Result<QueueAddress> {
-    let urls = sources(sqs, dlq).await?;
-    match urls.as_slice() {
-        [url] => find(sqs, &QueueArgument::parse(url)).await,
-        [] => bail!(
-            "no queue has `{}` as its dead-letter queue, so there is no source to replay to: say where with `--to QUEUE` or `--to-bus NAME`",
-            dlq.name
-        ),
-        several => {
-            let names: Vec<_> = several.iter().map(|url| QueueArgument::parse(url).to_string()).collect();
-            bail!("`{}` is the dead-letter queue of {}: choose one with `--to QUEUE`", dlq.name, listed(&names))
-        }
-    }
-}
-
-/// Names like this one; none when they cannot be listed, because the error that is being told matters more.
-async fn near_names(sqs: &Client, name: &str) -> Vec<String> {
-    let Ok(answer) = sqs.list_queues().max_results(LISTED).send().await else { return Vec::new() };
-    let names = answer.queue_urls().iter().map(|url| QueueArgument::parse(url).to_string());
-    let mut near: Vec<_> =
-        names.map(|other| (likeness(name, &other), other)).filter(|(like, _)| *like > ALIKE).collect();
-    near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    near.into_iter().take(NEAR).map(|(_, name)| name).collect()
-}
-
-fn likeness(one: &str, other: &str) -> f64 {
-    if other.contains(one) { 1.0 } else { strsim::jaro_winkler(one, other) }
-}
-
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn address(arn: &str) -> QueueAddress {
+        QueueAddress::new("u".into(), arn.into()).unwrap()
+    }
 
     #[test]
     fn a_queue_may_be_written_as_name_url_or_arn() {
         assert_eq!(QueueArgument::parse("orders-dlq"), QueueArgument::Name("orders-dlq".into()));
         let url = QueueArgument::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/orders-dlq");
-        assert_eq!((url.region(), url.to_string().as_str()), (Some("eu-west-1"), "orders-dlq"));
+        assert_eq!((url.region(), url.name()), (Some("eu-west-1"), "orders-dlq"));
         let local = QueueArgument::parse("http://127.0.0.1:4566/000000000000/orders-dlq");
-        assert_eq!((local.region(), local.to_string().as_str()), (None, "orders-dlq"));
+        assert_eq!((local.region(), local.name()), (None, "orders-dlq"));
         let arn = QueueArgument::parse("arn:aws-cn:sqs:cn-north-1:123456789012:orders.fifo");
-        assert_eq!((arn.region(), arn.to_string().as_str()), (Some("cn-north-1"), "orders.fifo"));
+        assert_eq!((arn.region(), arn.name()), (Some("cn-north-1"), "orders.fifo"));
         assert_eq!(QueueArgument::parse("arn:aws:s3:::bucket").region(), None);
     }
 
     #[test]
-    fn names_with_a_slip_are_near_and_others_are_not() {
+    fn the_region_is_read_off_every_host_of_sqs() {
+        for (host, region) in [
+            ("sqs.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("sqs-fips.us-east-2.amazonaws.com", Some("us-east-2")),
+            ("vpce-0a1b-c2d3.sqs.eu-central-1.vpce.amazonaws.com", Some("eu-central-1")),
+            ("sqs.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("eu-west-1.queue.amazonaws.com", Some("eu-west-1")),
+            ("queue.amazonaws.com", Some("us-east-1")),
+            ("127.0.0.1:4566", None),
+        ] {
+            assert_eq!(region_of_host(host).as_deref(), region, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_queue_of_the_same_name_elsewhere_is_another_queue() {
+        let found = address("arn:aws:sqs:eu-west-1:111111111111:q");
+        for (asked, same) in [
+            ("q", true),
+            ("arn:aws:sqs:eu-west-1:111111111111:q", true),
+            ("arn:aws:sqs:us-east-1:111111111111:q", false),
+            ("arn:aws:sqs:eu-west-1:222222222222:q", false),
+            ("arn:aws-cn:sqs:eu-west-1:111111111111:q", false),
+            ("https://sqs.eu-west-1.amazonaws.com/111111111111/q", true),
+            ("https://sqs.us-east-1.amazonaws.com/111111111111/q", false),
+            ("https://sqs.eu-west-1.amazonaws.com/222222222222/q", false),
+        ] {
+            assert_eq!(check(&QueueArgument::parse(asked), &found).is_ok(), same, "{asked}");
+        }
+    }
+
+    #[test]
+    fn names_with_a_typo_are_suggested_and_others_are_not() {
         assert!(likeness("orders-dlg", "orders-dlq") > ALIKE);
         assert!(likeness("orders", "prod-orders-dlq") > ALIKE);
         assert!(likeness("orders-dlq", "signups") < ALIKE);

@@ -1,122 +1,256 @@
-//! Files of messages: one JSON object per line, nothing lost. What `export` writes, `import` reads, and `purge` must have before it deletes.
+//! Files of messages, one JSON object per line: what `export`, `pull` and `purge` write, and what `import` and `replay --from` read.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    collections::HashSet,
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::{
-    sqs::call_error::{CallError, Effect},
-    sqs::message::Message,
-    sqs::queue::Entry,
+use super::{
+    call_error::{CallError, Effect},
+    lines::{Check, Lines},
+    message::{Message, MessageKey},
+    queue::Entry,
 };
 
-/// Bodies are personal data: only the user may read them.
-const PRIVATE: u32 = 0o600;
-
-/// A file that messages are appended to, each write synced and read back.
-pub struct ArchiveFile {
-    path: PathBuf,
-    file: Mutex<File>,
+/// The first line of a snapshot: which queue it was taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The ARN of the queue.
+    pub snapshot_of: String,
+    /// When it was taken.
+    pub at: Timestamp,
 }
 
-impl ArchiveFile {
-    /// Makes a new file.
+/// A line of a file.
+enum Line {
+    Message(Message),
+    Snapshot(Snapshot),
+}
+
+impl Line {
+    fn parse(line: &[u8]) -> Option<Self> {
+        let message = serde_json::from_slice(line).map(Self::Message);
+        message.or_else(|_| serde_json::from_slice(line).map(Self::Snapshot)).ok()
+    }
+}
+
+/// A file that messages are appended to; each is on the disk and read back before it counts as sent.
+pub struct Archive {
+    lines: Lines,
+}
+
+impl Archive {
+    /// Makes a new private file.
     ///
     /// # Errors
     ///
-    /// It exists already, or cannot be made.
+    /// It exists, or cannot be made.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE).open(path);
-        let file = file.with_context(|| {
-            format!("cannot make the file {}; an existing file is never overwritten", path.display())
+        let lines = Lines::create(path, Check::ReadBack).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                anyhow::anyhow!("the file {} exists, and a file is never overwritten", path.display())
+            }
+            _ => anyhow::Error::from(error).context(format!("cannot create the file {}", path.display())),
         })?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
+        Ok(Self { lines })
+    }
+
+    /// Opens the file of an earlier run, and gives back which messages it really holds. A torn last line is cut off.
+    ///
+    /// # Errors
+    ///
+    /// It does not exist, cannot be written, or holds a line that is not a message.
+    pub fn reopen(path: &Path) -> anyhow::Result<(Self, HashSet<MessageKey>)> {
+        let opened = Lines::open(path, Check::ReadBack);
+        let lines = opened.with_context(|| format!("cannot open the archive {}", path.display()))?;
+        let held = read(path)?.map(|message| message.map(|message| message.key())).collect::<anyhow::Result<_>>()?;
+        Ok((Self { lines }, held))
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.lines.path()
     }
 
-    /// Appends messages, syncs, reads back what was written, and compares it with the messages.
+    /// Writes the line that names the queue.
     ///
     /// # Errors
     ///
-    /// [`CallError`] when that cannot be done, or what is read is not what was written.
-    pub fn append<'a>(&self, messages: impl Iterator<Item = &'a Message>) -> Result<Vec<Entry>, CallError> {
-        let messages: Vec<_> = messages.collect();
-        self.write_and_verify(&messages).map_err(|error| CallError {
-            operation: "write",
-            resource: self.path.display().to_string(),
-            code: "file".to_owned(),
-            text: format!("{error:#}"),
-            effect: Effect::None,
-        })?;
-        Ok(messages.iter().map(|message| Entry::Sent(message.id.clone())).collect())
+    /// It cannot be written.
+    pub async fn begin(&self, snapshot: &Snapshot) -> anyhow::Result<()> {
+        let written = self.lines.append(serde_json::to_string(snapshot)? + "\n").await;
+        written.map_err(|why| anyhow::anyhow!("cannot write {}: {why}", self.path().display()))
     }
 
-    fn write_and_verify(&self, messages: &[&Message]) -> anyhow::Result<()> {
-        let mut text = Vec::new();
+    /// Appends messages, syncs them to the disk and reads them back.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] when they are not on the disk.
+    pub async fn append(&self, messages: &[&Message]) -> Result<Vec<Entry>, CallError> {
+        let failed = |text: String| CallError {
+            operation: "write",
+            resource: self.path().display().to_string(),
+            code: "file".to_owned(),
+            text,
+            effect: Effect::None,
+        };
+        let mut text = String::new();
         for message in messages {
-            serde_json::to_writer(&mut text, message)?;
-            text.push(b'\n');
+            text += &serde_json::to_string(message).map_err(|error| failed(error.to_string()))?;
+            text.push('\n');
         }
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = file.seek(SeekFrom::End(0))?;
-        file.write_all(&text)?;
-        file.sync_data()?;
-        file.seek(SeekFrom::Start(start))?;
-        let mut written = Vec::new();
-        file.read_to_end(&mut written)?;
-        let read: Vec<Message> =
-            serde_json::Deserializer::from_slice(&written).into_iter().collect::<Result<_, _>>()?;
-        let same = read.len() == messages.len()
-            && read.iter().zip(messages).all(|(read, message)| {
-                let Message { id, receipt: _, body, attributes, system } = read;
-                (id, body, attributes, system) == (&message.id, &message.body, &message.attributes, &message.system)
-            });
-        anyhow::ensure!(same, "what was read back is not what was written");
-        Ok(())
+        self.lines.append(text).await.map_err(failed)?;
+        Ok(messages.iter().map(|message| Entry::Sent(message.id.clone())).collect())
     }
 }
 
-/// The messages of a file, line by line.
+/// The messages of a file, line by line; the line of a snapshot is passed over.
 ///
 /// # Errors
 ///
-/// The file cannot be read; a line that is no message is an error of its own, with its number.
-pub fn read(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Message>>> {
+/// The file cannot be read; a line that is not a message is an error of its own, with its number and without its text.
+pub fn read(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Message>> + use<>> {
     let file = File::open(path).with_context(|| format!("cannot read the file {}", path.display()))?;
     let shown = path.display().to_string();
-    Ok(BufReader::new(file).lines().enumerate().map(move |(at, line)| {
+    let parsed = BufReader::new(file).lines().enumerate().map(move |(at, line)| {
         let place = || format!("line {} of {shown} is not a message", at + 1);
-        serde_json::from_str(&line.with_context(place)?).map_err(|_| anyhow::anyhow!(place()))
+        Line::parse(line.with_context(place)?.as_bytes()).with_context(place)
+    });
+    Ok(parsed.filter_map(|line| match line {
+        Ok(Line::Message(message)) => Some(Ok(message)),
+        Ok(Line::Snapshot(_)) => None,
+        Err(error) => Some(Err(error)),
     }))
+}
+
+/// Which queue a snapshot was taken from; none for a file that is not one.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn snapshot(path: &Path) -> anyhow::Result<Option<Snapshot>> {
+    let file = File::open(path).with_context(|| format!("cannot read the file {}", path.display()))?;
+    let mut line = String::new();
+    BufReader::new(file).read_line(&mut line).with_context(|| format!("cannot read the file {}", path.display()))?;
+    Ok(match Line::parse(line.as_bytes()) {
+        Some(Line::Snapshot(snapshot)) => Some(snapshot),
+        _ => None,
+    })
+}
+
+/// The bodies of a file, found by message id without keeping them in memory.
+pub struct Bodies {
+    file: File,
+    path: PathBuf,
+    places: std::collections::HashMap<MessageKey, (u64, u64)>,
+}
+
+impl Bodies {
+    /// Reads a file once and remembers where each message is.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, a line is not a message, or an id occurs twice.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let mut reader = BufReader::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?);
+        let (mut places, mut start, mut line) = (std::collections::HashMap::new(), 0, String::new());
+        for number in 1.. {
+            line.clear();
+            let length = reader.read_line(&mut line).with_context(|| format!("cannot read {}", path.display()))? as u64;
+            if length == 0 {
+                break;
+            }
+            match Line::parse(line.as_bytes()) {
+                Some(Line::Message(message)) if places.insert(message.key(), (start, length)).is_some() => {
+                    bail!("line {number} of {} repeats the id {}", path.display(), message.id)
+                }
+                Some(_) => {}
+                None => bail!("line {number} of {} is not a message", path.display()),
+            }
+            start += length;
+        }
+        Ok(Self { file: reader.into_inner(), path: path.to_owned(), places })
+    }
+
+    /// The ids in the file.
+    pub fn keys(&self) -> HashSet<MessageKey> {
+        self.places.keys().copied().collect()
+    }
+
+    /// The body that the file has for a message; none when it does not have the message.
+    ///
+    /// # Errors
+    ///
+    /// The file has changed since it was opened, or cannot be read.
+    pub fn get(&mut self, key: MessageKey) -> anyhow::Result<Option<String>> {
+        let Some((start, length)) = self.places.get(&key).copied() else { return Ok(None) };
+        let unreadable = || format!("{} cannot be read any more", self.path.display());
+        let mut line = vec![0; usize::try_from(length)?];
+        self.file.seek(SeekFrom::Start(start)).with_context(unreadable)?;
+        self.file.read_exact(&mut line).with_context(unreadable)?;
+        match Line::parse(&line) {
+            Some(Line::Message(message)) if message.key() == key => Ok(Some(message.body)),
+            _ => bail!("{} has changed while it was read", self.path.display()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_existing_file_is_never_overwritten_and_what_was_written_is_read_again() {
-        let path = std::env::temp_dir().join(format!("archive-{}.ndjson", uuid::Uuid::new_v4()));
-        let message: Message = serde_json::from_str(r#"{"id":"m","body":"b\n\u0000ü"}"#).unwrap();
-        let file = ArchiveFile::create(&path).unwrap();
-        assert_eq!(file.append([&message, &message].into_iter()).unwrap(), vec![Entry::Sent("m".into()); 2]);
-        assert_eq!(file.append(std::iter::once(&message)).unwrap().len(), 1);
-        assert!(ArchiveFile::create(&path).is_err());
+    fn temporary() -> PathBuf {
+        std::env::temp_dir().join(format!("archive-{}.ndjson", uuid::Uuid::new_v4()))
+    }
+
+    fn message(id: &str) -> Message {
+        serde_json::from_value(serde_json::json!({ "id": id, "body": format!("{id}\n\u{0}ü") })).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_read_again_and_a_torn_line_is_cut_off() {
+        let path = temporary();
+        let archive = Archive::create(&path).unwrap();
+        archive.begin(&Snapshot { snapshot_of: "q".into(), at: Timestamp::UNIX_EPOCH }).await.unwrap();
+        archive.append(&[&message("a"), &message("b")]).await.unwrap();
+        assert!(Archive::create(&path).is_err(), "an existing file is never overwritten");
+        drop(archive);
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "{\"id\":\"c\"").unwrap();
+        let (archive, held) = Archive::reopen(&path).unwrap();
+        assert_eq!(held, HashSet::from([MessageKey::of("a"), MessageKey::of("b")]));
+        archive.append(&[&message("c")]).await.unwrap();
         let all: Vec<_> = read(&path).unwrap().map(Result::unwrap).collect();
-        assert_eq!(all, vec![message; 3]);
+        assert_eq!(all, ["a", "b", "c"].map(message));
+        assert_eq!(snapshot(&path).unwrap().unwrap().snapshot_of, "q");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_is_not_a_message_is_named_without_its_text() {
+        let path = temporary();
         std::fs::write(&path, "{\"id\":\"marker\"}\n").unwrap();
         let error = read(&path).unwrap().next().unwrap().unwrap_err().to_string();
         assert!(error.starts_with("line 1 of") && !error.contains("marker"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn bodies_are_found_by_id() {
+        let path = temporary();
+        let lines: String = ["a", "b"].map(|id| serde_json::to_string(&message(id)).unwrap() + "\n").concat();
+        std::fs::write(&path, &lines).unwrap();
+        let mut bodies = Bodies::open(&path).unwrap();
+        assert_eq!(bodies.get(MessageKey::of("b")).unwrap(), Some(message("b").body));
+        assert_eq!(bodies.get(MessageKey::of("c")).unwrap(), None);
+        std::fs::write(&path, lines.clone() + &lines).unwrap();
+        assert!(Bodies::open(&path).err().unwrap().to_string().contains("repeats the id a"));
         std::fs::remove_file(&path).unwrap();
     }
 }

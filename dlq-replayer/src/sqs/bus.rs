@@ -1,22 +1,49 @@
-//! Replays onto an event bus: the body of a message is the event that EventBridge had delivered.
+//! Replays onto an event bus: the body of a dead letter is the event that EventBridge had delivered.
+//!
+//! PutEvents answers success for a bus that does not exist and for an event that no rule matches, and the event is gone.
+//! So a bus is described and its rules are read before anything is put on it.
 
-use aws_sdk_eventbridge::{Client, config::retry::RetryConfig, primitives::DateTime, types::PutEventsRequestEntry};
+use aws_sdk_eventbridge::{
+    Client,
+    config::retry::RetryConfig,
+    primitives::DateTime,
+    types::{PutEventsRequestEntry, RuleState},
+};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
-use crate::{
-    sqs::call_error::{CallError, call_error},
-    sqs::message::REPLAY_COUNT,
-    sqs::outgoing::Outgoing,
-    sqs::queue::Entry,
+use super::{
+    address::region_of_arn,
+    call_error::{CallError, Effect, call_error},
+    clients::Clients,
+    outgoing::{Outgoing, Question},
+    queue::{Entry, Retry},
 };
+
+/// Rules with this prefix feed an archive of the bus, which is no consumer.
+/// Source: "Archiving events in Amazon EventBridge" in the Amazon EventBridge user guide.
+const ARCHIVE_RULES: &str = "Events-Archive-";
 
 /// An event bus and the client that talks to it.
 #[derive(Clone, Debug)]
 pub struct Bus {
+    /// Its ARN.
+    pub arn: String,
+    /// What it was asked for by: a name or an ARN.
     name: String,
     events: Client,
+}
+
+/// A rule that passes events on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// Its event pattern.
+    pub pattern: String,
+    /// The ARNs of its targets.
+    pub targets: Vec<String>,
 }
 
 /// The parts of a delivered event that a sender may set.
@@ -33,83 +60,129 @@ struct Event<'a> {
 }
 
 impl Bus {
-    /// A bus by name or ARN.
-    pub fn new(events: Client, name: String) -> Self {
-        Self { name, events }
+    /// Finds a bus by name or ARN, in the Region that the ARN names.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]; [`CallError::is_missing`] when there is no such bus.
+    pub async fn find(clients: &Clients, name: &str) -> Result<Self, CallError> {
+        let events = clients.events(region_of_arn(name));
+        let answer = events.describe_event_bus().name(name).send().await;
+        let answer = answer.map_err(|error| call_error("DescribeEventBus", name, &error))?;
+        Ok(Self { arn: answer.arn.unwrap_or_else(|| name.to_owned()), name: name.to_owned(), events })
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// The Region and the account in its ARN.
+    pub fn place(&self) -> (String, String) {
+        let part = |at| self.arn.split(':').nth(at).unwrap_or_default().to_owned();
+        (part(3), part(4))
+    }
+
+    /// The enabled rules that have a pattern and at least one target. Rules that only feed an archive are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub async fn rules(&self) -> Result<Vec<Rule>, CallError> {
+        let mut rules = Vec::new();
+        let mut token = None;
+        loop {
+            let ask = self.events.list_rules().event_bus_name(&self.name).set_next_token(token).send().await;
+            let answer = ask.map_err(|error| call_error("ListRules", &self.name, &error))?;
+            for rule in answer.rules() {
+                let (Some(name), Some(pattern)) = (rule.name(), rule.event_pattern()) else { continue };
+                if rule.state() == Some(&RuleState::Disabled) || name.starts_with(ARCHIVE_RULES) {
+                    continue;
+                }
+                let targets = self.targets(name).await?;
+                if !targets.is_empty() {
+                    rules.push(Rule { name: name.to_owned(), pattern: pattern.to_owned(), targets });
+                }
+            }
+            token = answer.next_token;
+            if token.is_none() {
+                return Ok(rules);
+            }
+        }
+    }
+
+    async fn targets(&self, rule: &str) -> Result<Vec<String>, CallError> {
+        let ask = self.events.list_targets_by_rule().event_bus_name(&self.name).rule(rule).send().await;
+        let answer = ask.map_err(|error| call_error("ListTargetsByRule", rule, &error))?;
+        Ok(answer.targets().iter().map(|target| target.arn().to_owned()).collect())
     }
 
     /// Puts one batch, once, and says what became of each event, in order: HTTP 200 does not mean that an entry was taken.
     ///
-    /// A body that is no event is refused without asking the bus.
+    /// A body that is not an event is refused without asking the bus.
     ///
     /// # Errors
     ///
     /// [`CallError`] when the whole batch has no answer, or was refused as a whole.
     pub async fn put(&self, batch: &[&Outgoing]) -> Result<Vec<Entry>, CallError> {
-        let entries: Vec<_> = batch.iter().map(|outgoing| self.entry(outgoing)).collect();
+        let mut entries = Vec::new();
+        for outgoing in batch {
+            entries.push(match self.entry(outgoing) {
+                None => Err("the body is not an EventBridge event"),
+                Some(_) if !self.some_pattern_matches(outgoing).await? => Err("no_rule_matches"),
+                Some(entry) => Ok(entry),
+            });
+        }
         let put: Vec<_> = entries.iter().flatten().cloned().collect();
         let mut results = Vec::new();
         if !put.is_empty() {
-            let answer = self
-                .events
-                .put_events()
-                .set_entries(Some(put))
-                .customize()
-                .config_override(aws_sdk_eventbridge::config::Builder::default().retry_config(RetryConfig::disabled()))
-                .send()
-                .await
-                .map_err(|error| call_error("PutEvents", &self.name, &error))?;
+            let once = aws_sdk_eventbridge::config::Builder::default().retry_config(RetryConfig::disabled());
+            let ask = self.events.put_events().set_entries(Some(put)).customize().config_override(once).send().await;
+            let answer = ask.map_err(|error| call_error("PutEvents", &self.name, &error))?;
             results = answer.entries.unwrap_or_default();
         }
         let mut results = results.into_iter();
-        let fate = |entry: &Option<PutEventsRequestEntry>| match entry {
-            None => Entry::Refused { code: "the body is not an EventBridge event".to_owned(), again: false },
-            Some(_) => match results.next().map(|result| (result.event_id, result.error_code)) {
+        let fate = |entry: &Result<PutEventsRequestEntry, &str>| match entry {
+            Err(why) => Entry::Refused { code: (*why).to_owned(), retry: Retry::Never },
+            Ok(_) => match results.next().map(|result| (result.event_id, result.error_code)) {
                 Some((Some(id), None)) => Entry::Sent(id),
                 Some((_, code)) => {
                     let code = code.unwrap_or_else(|| "no event id".to_owned());
-                    let again =
-                        ["ThrottlingException", "InternalFailure", "InternalException"].contains(&code.as_str());
-                    Entry::Refused { code, again }
+                    let sender_fault = !code.starts_with("Internal");
+                    Entry::Refused { retry: Retry::of(&code, sender_fault), code }
                 }
-                None => Entry::Refused { code: "not in the answer".to_owned(), again: true },
+                None => Entry::Unanswered("not in the answer".to_owned()),
             },
         };
         Ok(entries.iter().map(fate).collect())
     }
 
+    /// Whether AWS says that one of the patterns matches which this program could not decide. Without a question the answer is yes.
+    async fn some_pattern_matches(&self, outgoing: &Outgoing) -> Result<bool, CallError> {
+        let Some(Question { event, patterns }) = &outgoing.question else { return Ok(true) };
+        for pattern in patterns {
+            let ask = self.events.test_event_pattern().event(event).event_pattern(pattern).send().await;
+            let answer =
+                ask.map_err(|error| call_error("TestEventPattern", &self.name, &error)).map_err(without_effect)?;
+            if answer.result {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn entry(&self, outgoing: &Outgoing) -> Option<PutEventsRequestEntry> {
-        let event: Event<'_> = serde_json::from_str(&outgoing.body).ok()?;
-        let replays = outgoing.attributes.get(REPLAY_COUNT).and_then(|count| count.as_text()?.parse().ok());
-        let detail = match replays.filter(|_| event.detail_type == rollcall_events::DETAIL_TYPE) {
-            Some(replays) => counted(event.detail.get(), replays),
-            None => event.detail.get().to_owned(),
-        };
+        let message = &outgoing.message;
+        let event: Event<'_> = serde_json::from_str(&message.body).ok()?;
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
             .source(event.source)
             .detail_type(event.detail_type)
-            .detail(detail)
+            .detail(event.detail.get())
             .set_time(event.time.map(|time| DateTime::from_secs(time.as_second())))
             .set_resources(Some(event.resources).filter(|all| !all.is_empty()))
-            .set_trace_header(outgoing.trace.clone());
+            .set_trace_header(message.system.get(super::message::TRACE_HEADER).cloned());
         Some(entry.build())
     }
 }
 
-/// Our event with the loop guard's count in it, because a bus takes no attributes along. A reader tolerates unknown fields.
-fn counted(detail: &str, replays: u32) -> String {
-    let Ok(mut value) = serde_json::from_str::<Value>(detail) else { return detail.to_owned() };
-    match value.pointer_mut("/metadata").and_then(Value::as_object_mut) {
-        Some(metadata) => {
-            metadata.insert(REPLAY_COUNT.to_owned(), replays.into());
-            value.to_string()
-        }
-        None => detail.to_owned(),
-    }
+/// An error of a question: nothing was put on the bus, whatever became of the question itself.
+fn without_effect(error: CallError) -> CallError {
+    let effect = if error.effect == Effect::Unknown { Effect::Throttled } else { error.effect };
+    CallError { effect, ..error }
 }

@@ -3,13 +3,15 @@
 use aws_sdk_sqs::{config::http::HttpResponse, error::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Codes that ask for a slower pace. The call has done nothing.
-const THROTTLED: [&str; 7] = [
+/// Codes by which a service asks for a lower rate. The call has had no effect.
+const THROTTLED: [&str; 9] = [
     "RequestThrottled",
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
     "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "OverLimit",
     "KMS.ThrottlingException",
     "KmsThrottled",
 ];
@@ -17,31 +19,57 @@ const THROTTLED: [&str; 7] = [
 /// The HTTP status from which on a service may have done what it says it could not.
 const SERVER_FAULT: u16 = 500;
 
+/// What the code of an answer that is not a service's begins with.
+const HTTP_STATUS: &str = "HTTP status ";
+
 /// What a failed call may have done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing: the service said no.
     None,
-    /// Nothing, and it asks for a slower pace.
-    NoneTooFast,
-    /// Nobody knows: the request or its answer was lost.
+    /// Nothing, and the service asks for a lower rate.
+    Throttled,
+    /// Unknown: the request or its answer was lost.
     Unknown,
 }
 
-/// A call that failed as a whole. Its text has no message bodies in it.
+/// A call that failed as a whole. Its text contains no message bodies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} on `{resource}` failed: {code}: {text}")]
 pub struct CallError {
     /// The operation, such as `SendMessageBatch`.
     pub operation: &'static str,
-    /// The queue or bus.
+    /// The queue, bus, function or file.
     pub resource: String,
-    /// The service's code, or `no answer`.
+    /// The service's code, `HTTP status …` when the answer has none, or `no answer`.
     pub code: String,
     /// What the service or the connection says.
     pub text: String,
     /// What it may have done.
     pub effect: Effect,
+}
+
+impl CallError {
+    /// Whether the identity lacks a permission.
+    pub fn is_denied(&self) -> bool {
+        let code = self.code.to_ascii_lowercase();
+        code.contains("accessdenied") || code.contains("unauthorized") || code.contains("notauthorized")
+    }
+
+    /// Whether the answer has no code of the service: it may come from a proxy, or from another program at the endpoint.
+    pub fn is_foreign(&self) -> bool {
+        self.code.starts_with(HTTP_STATUS)
+    }
+
+    /// Whether the resource does not exist.
+    pub fn is_missing(&self) -> bool {
+        ["NonExistentQueue", "QueueDoesNotExist", "ResourceNotFound"].iter().any(|code| self.code.contains(code))
+    }
+}
+
+/// Whether a code, of a call or of one entry, asks for a lower rate.
+pub(crate) fn is_throttled(code: &str) -> bool {
+    THROTTLED.iter().any(|throttled| code.ends_with(throttled))
 }
 
 /// Reads an error of the SDK.
@@ -52,23 +80,38 @@ where
     let (code, text, effect) = match error {
         SdkError::ServiceError(service) => {
             let metadata = service.err().meta();
-            let code = metadata.code().unwrap_or("unknown error");
-            let effect = if THROTTLED.iter().any(|throttled| code.ends_with(throttled)) {
-                Effect::NoneTooFast
-            } else if service.raw().status().as_u16() >= SERVER_FAULT {
+            // A proxy's answer has no code of the service.
+            let status = service.raw().status().as_u16();
+            let unnamed = format!("{HTTP_STATUS}{status}");
+            let code = metadata.code().filter(|code| !code.is_empty()).unwrap_or(&unnamed);
+            let effect = if is_throttled(code) {
+                Effect::Throttled
+            } else if status >= SERVER_FAULT {
                 Effect::Unknown
             } else {
                 Effect::None
             };
-            (code.to_owned(), metadata.message().unwrap_or("no details").to_owned(), effect)
+            (code.to_owned(), metadata.message().unwrap_or("the answer gives no reason").to_owned(), effect)
         }
         SdkError::ConstructionFailure(_) => ("not sent".to_owned(), deepest(error), Effect::None),
-        _ => ("no answer".to_owned(), deepest(error), Effect::Unknown),
+        _ => {
+            let text = deepest(error);
+            let code = if is_local(&text) { "not sent" } else { "no answer" };
+            (code.to_owned(), text, Effect::Unknown)
+        }
     };
     CallError { operation, resource: resource.to_owned(), code, text, effect }
 }
 
 /// The last cause of an error, which says most: "connection refused" rather than "dispatch failure".
 fn deepest(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+    let text = std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string);
+    // The SDK lists every place where it has looked for credentials, a line for each.
+    let first = text.as_deref().and_then(|text| text.lines().next()).unwrap_or_default();
+    first.strip_suffix(". Attempted:").unwrap_or(first).to_owned()
+}
+
+/// Whether a call failed before it could be made.
+fn is_local(text: &str) -> bool {
+    text.contains("credentials") || text.contains("missing signing region")
 }

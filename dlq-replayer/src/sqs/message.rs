@@ -15,32 +15,43 @@ use uuid::Uuid;
 /// The system attribute that names the X-Ray trace; the only one that a sender may set.
 pub const TRACE_HEADER: &str = "AWSTraceHeader";
 
+/// The system attribute that names the queue from which SQS moved a message to its dead-letter queue.
+pub const SOURCE_ARN: &str = "DeadLetterQueueSourceArn";
+
 /// The attribute that counts replays. It is ours, and it is the loop guard's memory.
 pub const REPLAY_COUNT: &str = "replay_count";
 
-/// A message's identity in 16 bytes, so that a run can remember every message it has met.
+/// A message's identity in 16 bytes, so that a run can remember every message that it has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageKey(u128);
+pub struct MessageKey([u8; 16]);
 
 impl MessageKey {
     /// The key of a message id. SQS's ids are UUIDs; another text gets a UUID of its own.
     pub fn of(id: &str) -> Self {
-        Self(Uuid::try_parse(id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())).as_u128())
+        Self(Uuid::try_parse(id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())).into_bytes())
+    }
+}
+
+impl MessageKey {
+    /// Half of it, for a set in which a false match does no harm.
+    pub fn fingerprint(self) -> u64 {
+        // The last eight bytes of a UUID are random but for two bits.
+        u64::from_be_bytes(self.0.last_chunk().copied().unwrap_or_default())
     }
 }
 
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Uuid::from_u128(self.0).fmt(f)
+        Uuid::from_bytes(self.0).fmt(f)
     }
 }
 
-/// A message as it lies in a queue. One line of an export is one of these as JSON.
+/// A message as SQS has it. One line of an exported file is one of these as JSON.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// The id that SQS gave it.
     pub id: String,
-    /// What deletes it or hides it; another receive gives another one. Not exported.
+    /// What deletes or hides it; each receive gives a new one, and only the newest works. Not exported.
     #[serde(skip)]
     pub receipt: String,
     /// The body, unchanged.

@@ -1,10 +1,14 @@
-//! TODO
+//! What is outside: queues, buses, functions and files, and what is read from and sent to them. Nothing here decides.
 
 pub mod address;
 pub mod archive;
 pub mod bus;
 pub mod call_error;
+pub mod clients;
 pub mod destination;
+pub mod lambda;
+pub mod lines;
 pub mod message;
 pub mod outgoing;
+pub mod probe;
 pub mod queue;

@@ -11,11 +11,11 @@ use aws_sdk_sqs::{
     },
 };
 
-use crate::{
-    sqs::address::QueueAddress,
-    sqs::call_error::{CallError, call_error},
-    sqs::message::Message,
-    sqs::outgoing::Outgoing,
+use super::{
+    address::QueueAddress,
+    call_error::{CallError, call_error, is_throttled},
+    message::Message,
+    outgoing::Outgoing,
 };
 
 /// Entries of one batch, SQS's own limit for every batch operation.
@@ -34,13 +34,37 @@ pub struct Queue {
 pub enum Entry {
     /// It is at the destination, under this id.
     Sent(String),
-    /// It is not; the code says why, and `again` whether another try may succeed.
+    /// It is not at the destination.
     Refused {
         /// The service's code.
         code: String,
-        /// False when the sender is at fault.
-        again: bool,
+        /// Whether another try may succeed.
+        retry: Retry,
     },
+    /// Unknown: the request or its answer was lost.
+    Unanswered(String),
+}
+
+/// Whether another try of a refused entry may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// No: the sender is at fault.
+    Never,
+    /// Yes.
+    Soon,
+    /// Yes, at a lower rate.
+    Slower,
+}
+
+impl Retry {
+    /// Reads it off an entry's code and `SenderFault`.
+    pub(crate) fn of(code: &str, sender_fault: bool) -> Self {
+        match () {
+            () if is_throttled(code) => Self::Slower,
+            () if sender_fault => Self::Never,
+            () => Self::Soon,
+        }
+    }
 }
 
 /// The figures of a queue, all approximate.
@@ -48,9 +72,9 @@ pub enum Entry {
 pub struct Depth {
     /// Messages that can be received.
     pub visible: u64,
-    /// Messages that somebody holds.
+    /// Messages that a receiver holds.
     pub in_flight: u64,
-    /// Messages that wait until they can be received.
+    /// Messages whose delay has not passed.
     pub delayed: u64,
 }
 
@@ -68,8 +92,12 @@ pub struct Facts {
     pub depth: Depth,
     /// How long a message stays.
     pub retention: Option<Duration>,
-    /// The redrive policy of its own: a dead-letter queue that has one moves messages that are looked at too often.
-    pub redrive_policy: Option<String>,
+    /// How long a received message stays hidden when the receiver does not say.
+    pub visibility: Option<Duration>,
+    /// How often a message is received before SQS moves it to the dead-letter queue, when there is one.
+    pub max_receives: Option<u32>,
+    /// The customer key or alias that encrypts it.
+    pub key: Option<String>,
 }
 
 impl Queue {
@@ -119,26 +147,29 @@ impl Queue {
             .send()
             .await
             .map_err(|error| call_error("SendMessageBatch", &self.address.name, &error))?;
-        let missing = Entry::Refused { code: "not in the answer".to_owned(), again: true };
+        let missing = Entry::Unanswered("not in the answer".to_owned());
         let mut fates = vec![missing; batch.len()];
         for sent in answer.successful() {
             set(&mut fates, sent.id(), Entry::Sent(sent.message_id().to_owned()));
         }
         for failed in answer.failed() {
-            let refused = Entry::Refused { code: failed.code().to_owned(), again: !failed.sender_fault() };
-            set(&mut fates, failed.id(), refused);
+            let retry = Retry::of(failed.code(), failed.sender_fault());
+            set(&mut fates, failed.id(), Entry::Refused { code: failed.code().to_owned(), retry });
         }
         Ok(fates)
     }
 
-    /// Deletes up to ten messages by their receipts, and says of each whether it is proven to be gone.
+    /// Deletes up to ten messages by their receipts, and says of each, in order, why it is not deleted; none when it is.
+    ///
+    /// A receipt that is no longer the newest one is answered with success, and nothing is deleted.
+    /// Source: `DeleteMessage` in the Amazon SQS API reference.
     ///
     /// # Errors
     ///
     /// [`CallError`].
-    pub async fn delete(&self, receipts: &[&str]) -> Result<Vec<bool>, CallError> {
-        let entry = |(at, receipt): (usize, &&str)| {
-            DeleteMessageBatchRequestEntry::builder().id(at.to_string()).receipt_handle(*receipt).build().ok()
+    pub async fn delete(&self, receipts: &[String]) -> Result<Vec<Option<String>>, CallError> {
+        let entry = |(at, receipt): (usize, &String)| {
+            DeleteMessageBatchRequestEntry::builder().id(at.to_string()).receipt_handle(receipt).build().ok()
         };
         let answer = self
             .sqs
@@ -148,24 +179,27 @@ impl Queue {
             .send()
             .await
             .map_err(|error| call_error("DeleteMessageBatch", &self.address.name, &error))?;
-        let mut gone = vec![false; receipts.len()];
-        for done in answer.successful() {
-            set(&mut gone, done.id(), true);
+        let mut left = vec![Some("not in the answer".to_owned()); receipts.len()];
+        for failed in answer.failed() {
+            set(&mut left, failed.id(), Some(failed.code().to_owned()));
         }
-        Ok(gone)
+        for done in answer.successful() {
+            set(&mut left, done.id(), None);
+        }
+        Ok(left)
     }
 
-    /// Hides up to ten messages for `hidden` from now; zero gives them back. Entries that fail keep the time-out they have.
+    /// Hides up to ten messages for `hidden` from now; zero releases them. Entries that fail keep the visibility timeout they have.
     ///
     /// # Errors
     ///
     /// [`CallError`].
-    pub async fn hide(&self, receipts: &[&str], hidden: Duration) -> Result<(), CallError> {
+    pub async fn hide(&self, receipts: &[String], hidden: Duration) -> Result<(), CallError> {
         let seconds = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
-        let entry = |(at, receipt): (usize, &&str)| {
+        let entry = |(at, receipt): (usize, &String)| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(at.to_string())
-                .receipt_handle(*receipt)
+                .receipt_handle(receipt)
                 .visibility_timeout(seconds)
                 .build()
                 .ok()
@@ -201,12 +235,22 @@ impl Queue {
             in_flight: number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).unwrap_or(0),
             delayed: number(QueueAttributeName::ApproximateNumberOfMessagesDelayed).unwrap_or(0),
         };
+        let redrive = attributes.get(&QueueAttributeName::RedrivePolicy);
         Ok(Facts {
             depth,
             retention: number(QueueAttributeName::MessageRetentionPeriod).map(Duration::from_secs),
-            redrive_policy: attributes.get(&QueueAttributeName::RedrivePolicy).cloned(),
+            visibility: number(QueueAttributeName::VisibilityTimeout).map(Duration::from_secs),
+            max_receives: redrive.and_then(|policy| max_receives(policy)),
+            key: attributes.get(&QueueAttributeName::KmsMasterKeyId).filter(|key| !key.is_empty()).cloned(),
         })
     }
+}
+
+/// `maxReceiveCount` of a redrive policy, which SQS writes as a number or as a text.
+fn max_receives(policy: &str) -> Option<u32> {
+    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    let count = policy.get("maxReceiveCount")?;
+    count.as_u64().and_then(|count| u32::try_from(count).ok()).or_else(|| count.as_str()?.parse().ok())
 }
 
 /// Sets the value of the entry that an answer names; an id that was not asked for changes nothing.

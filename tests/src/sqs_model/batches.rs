@@ -1,36 +1,36 @@
-//! The batch operations of the model, and PutEvents: each answers for every entry.
+//! The batch operations of the model: each answers for every entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
-use super::{Fault, NewMessage, State, refused};
+use super::{Fault, ModelQueue, NewMessage, QueueKey, State, line::is_fifo, place::operation, queue::Failed, refused};
 use crate::scripted_http::{Answer, Call};
 
 /// Attributes that a message may have.
 const ATTRIBUTES: usize = 10;
 
+/// Entries that a batch may have.
+const ENTRIES: usize = 10;
+
+/// What the answer says of an entry beside its id.
+type Done = Map<String, Value>;
+
 impl State {
-    pub(super) fn batch(&mut self, operation: &str, queue: &str, call: &Call, fault: &Fault) -> Answer {
+    pub(super) fn batch(&mut self, operation: &str, key: &QueueKey, call: &Call, fault: &Fault) -> Answer {
         let entries = call.body.get("Entries").and_then(Value::as_array).cloned().unwrap_or_default();
-        let ids: std::collections::HashSet<_> = entries.iter().map(|entry| text(entry, "Id")).collect();
-        if entries.is_empty() || entries.len() > 10 || ids.len() != entries.len() {
+        let ids: HashSet<_> = entries.iter().map(|entry| text(entry, "Id")).collect();
+        if entries.is_empty() || entries.len() > ENTRIES || ids.len() != entries.len() {
             return refused(400, "InvalidBatch");
         }
         let size: usize = entries.iter().map(size).sum();
-        if operation == "SendMessageBatch" && size > self.queue(queue).map_or(0, |queue| queue.most_bytes) {
+        if operation == "SendMessageBatch" && size > self.queues.get(key).map_or(0, |queue| queue.most_bytes) {
             return refused(400, "BatchRequestTooLong");
         }
         let (mut successful, mut failed) = (Vec::new(), Vec::new());
         for (at, entry) in entries.iter().enumerate() {
             let id = text(entry, "Id");
-            let refused = match fault {
-                Fault::Entries(places, code, sender) if places.contains(&at) => Some((*code, *sender)),
-                _ => None,
-            };
-            let done = refused.map_or_else(|| self.entry(operation, queue, entry), |(code, fault)| Err((code, fault)));
-            match done {
+            match self.entry_unless(fault, at, operation, key, entry) {
                 Ok(mut more) => {
                     more.insert("Id".to_owned(), id.into());
                     successful.push(Value::Object(more));
@@ -41,40 +41,58 @@ impl State {
         Answer::Reply(200, json!({ "Successful": successful, "Failed": failed }))
     }
 
-    fn entry(
+    /// An operation on one message: a batch of one whose failure is the call's.
+    pub(super) fn single(&mut self, key: &QueueKey, call: &Call, fault: &Fault) -> Answer {
+        let batch = format!("{}Batch", operation(call));
+        match self.entry_unless(fault, 0, &batch, key, &call.body) {
+            Ok(done) => Answer::Reply(200, Value::Object(done)),
+            Err((code, _)) => refused(400, code),
+        }
+    }
+
+    /// What a fault does to an entry, or else what the entry asks.
+    fn entry_unless(
         &mut self,
+        fault: &Fault,
+        at: usize,
         operation: &str,
-        queue: &str,
+        key: &QueueKey,
         entry: &Value,
-    ) -> Result<Map<String, Value>, (&'static str, bool)> {
+    ) -> Result<Done, Failed> {
+        if let Some(failed) = fault.of_entry(at) {
+            return Err(failed);
+        }
+        let first = self.queues.get(key).and_then(ModelQueue::first_id);
+        match first.filter(|_| *fault == Fault::Swallowed && operation == "SendMessageBatch") {
+            Some(first) => Ok(sent(first)),
+            None => self.entry(operation, key, entry),
+        }
+    }
+
+    fn entry(&mut self, operation: &str, key: &QueueKey, entry: &Value) -> Result<Done, Failed> {
         let receipt = text(entry, "ReceiptHandle");
+        if operation == "SendMessageBatch" {
+            return self.send(key, entry);
+        }
+        let queue = self.queues.get_mut(key).ok_or(("QueueDoesNotExist", true))?;
         match operation {
-            "SendMessageBatch" => return self.send(queue, entry),
-            "DeleteMessageBatch" => self.with_queue(queue, |queue| queue.delete(&receipt)),
+            "DeleteMessageBatch" => queue.delete(&receipt)?,
             "ChangeMessageVisibilityBatch" => {
-                let seconds = entry.get("VisibilityTimeout").and_then(Value::as_u64).unwrap_or(0);
-                self.with_queue(queue, |queue| queue.hide(&receipt, seconds));
+                queue.hide(&receipt, entry.get("VisibilityTimeout").and_then(Value::as_u64).unwrap_or(0))?;
             }
             _ => return Err(("InvalidAction", true)),
         }
         Ok(Map::new())
     }
 
-    fn with_queue(&mut self, name: &str, change: impl FnOnce(&mut super::ModelQueue)) {
-        if let Some(queue) = self.queue(name) {
-            change(queue);
-        }
-    }
-
-    fn send(&mut self, name: &str, entry: &Value) -> Result<Map<String, Value>, (&'static str, bool)> {
+    fn send(&mut self, key: &QueueKey, entry: &Value) -> Result<Done, Failed> {
         let attributes = entry.get("MessageAttributes").and_then(Value::as_object).cloned().unwrap_or_default();
         if attributes.len() > ATTRIBUTES || text(entry, "MessageBody").is_empty() {
             return Err(("InvalidParameterValue", true));
         }
-        let fifo = name.rsplit('.').next() == Some("fifo");
-        if fifo && text(entry, "MessageGroupId").is_empty() {
-            return Err(("MissingParameter", true));
-        }
+        let seq = self.next_seq();
+        let queue = self.queues.get_mut(key).ok_or(("QueueDoesNotExist", true))?;
+        check_order(&key.1, queue.content_based_deduplication, entry)?;
         let mut system: BTreeMap<_, _> = ["MessageGroupId", "MessageDeduplicationId"]
             .into_iter()
             .filter_map(|key| Some((key.to_owned(), entry.get(key)?.as_str()?.to_owned())))
@@ -82,49 +100,30 @@ impl State {
         if let Some(trace) = entry.pointer("/MessageSystemAttributes/AWSTraceHeader/StringValue") {
             system.insert("AWSTraceHeader".to_owned(), trace.as_str().unwrap_or_default().to_owned());
         }
-        self.next += 1;
-        let seq = self.next;
         let message = NewMessage { body: text(entry, "MessageBody"), attributes, system, ..NewMessage::default() };
-        let bounces = self.queue(name).and_then(|queue| queue.bounces_to.clone());
-        let id = match bounces {
-            Some(dlq) => self.bounce(&dlq, seq, message),
-            None => self.queue(name).map(|queue| queue.put(seq, message)).unwrap_or_default(),
-        };
-        Ok(Map::from_iter([
-            ("MessageId".to_owned(), id.into()),
-            // The SDK for Rust asks for one and does not compare it.
-            ("MD5OfMessageBody".to_owned(), "d41d8cd98f00b204e9800998ecf8427e".into()),
-        ]))
+        Ok(sent(queue.put(seq, message)))
     }
+}
 
-    /// A consumer that gives the message up at once: its copy has another id, and says which it had.
-    fn bounce(&mut self, dlq: &str, seq: u64, mut message: NewMessage) -> String {
-        let id = Uuid::new_v4().to_string();
-        for (name, value) in [("failure_reason", "check_violation:no"), ("source_message_id", id.as_str())] {
-            message.attributes.insert(name.to_owned(), json!({ "DataType": "String", "StringValue": value }));
-        }
-        if let Some(queue) = self.queue(dlq) {
-            queue.put(seq, message);
-        }
-        id
-    }
+/// The answer to a send.
+fn sent(id: String) -> Done {
+    Map::from_iter([
+        ("MessageId".to_owned(), id.into()),
+        // The SDK for Rust asks for one and does not compare it.
+        ("MD5OfMessageBody".to_owned(), "d41d8cd98f00b204e9800998ecf8427e".into()),
+    ])
+}
 
-    pub(super) fn put_events(&mut self, call: &Call, fault: &Fault) -> Answer {
-        let entries = call.body.get("Entries").and_then(Value::as_array).cloned().unwrap_or_default();
-        let mut results = Vec::new();
-        for (at, entry) in entries.into_iter().enumerate() {
-            match fault {
-                Fault::Entries(places, code, _) if places.contains(&at) => {
-                    results.push(json!({ "ErrorCode": code, "ErrorMessage": "refused by the model" }));
-                }
-                _ => {
-                    self.events.push(entry);
-                    results.push(json!({ "EventId": Uuid::new_v4() }));
-                }
-            }
-        }
-        let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();
-        Answer::Reply(200, json!({ "FailedEntryCount": failed, "Entries": results }))
+/// Checks the group and the deduplication id of a send.
+///
+/// Source: `SendMessage` (Amazon SQS API Reference). A standard queue takes a group (fair queues) and no deduplication id.
+fn check_order(queue: &str, content_based: bool, entry: &Value) -> Result<(), Failed> {
+    let (group, deduplication) = (text(entry, "MessageGroupId"), text(entry, "MessageDeduplicationId"));
+    match is_fifo(queue) {
+        true if group.is_empty() => Err(("MissingParameter", true)),
+        true if deduplication.is_empty() && !content_based => Err(("InvalidParameterValue", true)),
+        false if !deduplication.is_empty() => Err(("InvalidParameterValue", true)),
+        _ => Ok(()),
     }
 }
 

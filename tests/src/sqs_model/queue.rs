@@ -1,4 +1,4 @@
-//! One queue of the model.
+//! One queue of the model: its settings, what is in it, and who holds what.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -6,121 +6,125 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::arn;
+use super::{
+    consumer::Consumer,
+    line::{Line, is_fifo},
+    message::{NewMessage, Stored},
+    place::Place,
+};
 
 /// How long a FIFO queue remembers a deduplication id.
+///
+/// Source: "Using the message deduplication ID in Amazon SQS" (Amazon SQS Developer Guide).
 const DEDUPLICATION: Duration = Duration::from_mins(5);
 
-/// A message to put into a queue.
-#[derive(Clone, Debug, Default)]
-pub struct NewMessage {
-    /// The body.
-    pub body: String,
-    /// `MessageAttributes` as the wire has them.
-    pub attributes: Map<String, Value>,
-    /// System attributes that SQS would have set.
-    pub system: BTreeMap<String, String>,
-    /// How long ago it was sent.
-    pub age: Duration,
-    /// Its id; a new one when empty.
-    pub id: String,
-}
+/// Messages in flight that a queue allows.
+///
+/// Source: "Amazon SQS message quotas" (Amazon SQS Developer Guide).
+const IN_FLIGHT: usize = 120_000;
 
-impl NewMessage {
-    /// A message with a body and attributes of the type String.
-    pub fn new(body: impl Into<String>, attributes: &[(&str, &str)]) -> Self {
-        let attributes = attributes
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), json!({ "DataType": "String", "StringValue": value })));
-        Self { body: body.into(), attributes: attributes.collect(), ..Self::default() }
-    }
+/// Why an entry of a batch failed: its code, and whether the sender is at fault.
+pub(super) type Failed = (&'static str, bool);
 
-    /// In a group of a FIFO queue.
-    #[must_use]
-    pub fn in_group(mut self, group: &str, deduplication: &str) -> Self {
-        self.system.insert("MessageGroupId".to_owned(), group.to_owned());
-        self.system.insert("MessageDeduplicationId".to_owned(), deduplication.to_owned());
-        self
-    }
-}
+/// A receipt that the queue never gave, or, on a FIFO queue, one that has expired.
+///
+/// Source: "How do I troubleshoot `ReceiptHandleIsInvalid` and `InvalidParameterValue` errors" (AWS re:Post).
+const BAD_RECEIPT: Failed = ("ReceiptHandleIsInvalid", true);
 
-/// A message in a queue.
-#[derive(Clone, Debug)]
-pub struct Stored {
-    /// Its id.
-    pub id: String,
-    /// The body.
-    pub body: String,
-    /// `MessageAttributes` as the wire has them.
-    pub attributes: Map<String, Value>,
-    /// System attributes.
-    pub system: BTreeMap<String, String>,
-    /// How often it has been received.
-    pub receives: u64,
-    seq: u64,
-    hidden_until: Option<Instant>,
-}
-
-impl Stored {
-    /// The text of an attribute.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.attributes.get(name)?.get("StringValue")?.as_str()
-    }
-
-    /// Whether nobody holds it.
-    pub fn is_visible(&self) -> bool {
-        self.hidden_until.is_none_or(|until| until <= Instant::now())
-    }
+/// The approximate figures of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages that can be received.
+    pub visible: usize,
+    /// Messages in flight.
+    pub in_flight: usize,
 }
 
 /// A queue.
 pub struct ModelQueue {
     /// Its name.
     pub name: String,
-    /// Where it moves what fails; only the policy, the model moves nothing by itself.
+    /// Its Region and account.
+    pub place: Place,
+    /// Its dead-letter queue; only the policy: see [`Consumer::Redrives`] for what moves messages.
     pub dead_letters: Option<String>,
-    /// A consumer that gives up every message at once, and sends its copy here with a reason.
+    /// The redrive policy's `maxReceiveCount`.
+    pub max_receive_count: u64,
+    /// A consumer that gives up each message at once, and sends a copy here: [`Consumer::GivesUp`] without a delay.
     pub bounces_to: Option<String>,
+    /// What drains the queue.
+    pub consumer: Consumer,
     /// Largest batch in bytes.
     pub most_bytes: usize,
+    /// Messages in flight beyond which nothing is received.
+    pub in_flight_limit: usize,
+    /// Whether a short poll beyond that limit is refused with `OverLimit`, as a standard queue's is on AWS.
+    pub short_polls_over_limit: bool,
+    /// Seconds that a receive hides a message when it does not say how long.
+    pub visibility_timeout: u64,
+    /// Whether a FIFO queue derives a missing deduplication id from the body.
+    pub content_based_deduplication: bool,
+    /// The key that encrypts it.
+    pub kms_key: Option<String>,
+    pub(super) told: VecDeque<Counts>,
     messages: BTreeMap<u64, Stored>,
-    ready: VecDeque<u64>,
+    line: Line,
     hidden: BTreeSet<(Instant, u64)>,
     deduplication: HashMap<String, (Instant, String)>,
 }
 
 impl ModelQueue {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(place: Place, name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            place,
             dead_letters: None,
+            max_receive_count: 3,
             bounces_to: None,
+            consumer: Consumer::None,
             most_bytes: 256 * 1024,
+            in_flight_limit: IN_FLIGHT,
+            short_polls_over_limit: false,
+            visibility_timeout: 30,
+            content_based_deduplication: false,
+            kms_key: None,
+            told: VecDeque::new(),
             messages: BTreeMap::new(),
-            ready: VecDeque::new(),
+            line: Line::of(name),
             hidden: BTreeSet::new(),
             deduplication: HashMap::new(),
         }
     }
 
-    fn is_fifo(&self) -> bool {
-        self.name.rsplit('.').next() == Some("fifo")
+    pub(super) fn is_fifo(&self) -> bool {
+        is_fifo(&self.name)
     }
 
     pub(super) fn all(&self) -> Vec<Stored> {
         self.messages.values().cloned().collect()
     }
 
+    pub(super) fn first_id(&self) -> Option<String> {
+        self.messages.values().next().map(|message| message.id.clone())
+    }
+
     pub(super) fn count(&self) -> usize {
         self.messages.len()
     }
 
-    /// Stores a message. A FIFO queue answers with the first one's id to a repeated deduplication id, and stores nothing.
-    pub(super) fn put(&mut self, seq: u64, message: NewMessage) -> String {
-        let deduplication = message.system.get("MessageDeduplicationId").filter(|_| self.is_fifo()).cloned();
+    /// Stores a message and returns its id. A FIFO queue answers a repeated deduplication id with the first message's
+    /// id, and stores nothing.
+    ///
+    /// Messages that were sent more than five minutes ago, and those that a redrive policy moved, are not compared.
+    pub(super) fn put(&mut self, seq: u64, mut message: NewMessage) -> String {
+        if self.is_fifo() && self.content_based_deduplication {
+            let of_body = || Uuid::new_v5(&Uuid::NAMESPACE_OID, message.body.as_bytes()).to_string();
+            message.system.entry("MessageDeduplicationId".to_owned()).or_insert_with(of_body);
+        }
+        let compared = self.is_fifo() && message.age < DEDUPLICATION && !message.is_redriven();
+        let deduplication = message.system.get("MessageDeduplicationId").filter(|_| compared).cloned();
         let first = deduplication.as_ref().and_then(|id| self.deduplication.get(id));
         if let Some((_, first)) = first.filter(|(at, _)| at.elapsed() < DEDUPLICATION) {
             return first.clone();
@@ -140,122 +144,146 @@ impl ModelQueue {
             system,
             receives: 0,
             seq,
+            arrived: Instant::now(),
             hidden_until: None,
         };
+        self.line.add(seq, stored.group());
         self.messages.insert(seq, stored);
-        self.ready.push_back(seq);
         id
     }
 
-    pub(super) fn receive(&mut self, most: u64, hidden_seconds: u64) -> Vec<Value> {
+    /// Hides up to `most` messages and returns copies of them. None at the limit of messages in flight.
+    pub(super) fn receive(&mut self, most: usize, hidden_seconds: u64) -> Vec<Stored> {
         self.unhide();
         let until = Instant::now() + Duration::from_secs(hidden_seconds);
-        let taken = if self.is_fifo() { self.next_of_groups(most) } else { self.next(most) };
-        let mut answer = Vec::new();
+        let most = most.min(self.in_flight_limit.saturating_sub(self.hidden.len()));
+        let messages = &self.messages;
+        let taken = self.line.take(most, |seq| messages.contains_key(&seq));
+        let mut received = Vec::new();
         for seq in taken {
             let Some(message) = self.messages.get_mut(&seq) else { continue };
             message.receives += 1;
             message.hidden_until = Some(until);
             self.hidden.insert((until, seq));
-            let mut system = message.system.clone();
-            system.insert("ApproximateReceiveCount".to_owned(), message.receives.to_string());
-            answer.push(json!({
-                "MessageId": message.id,
-                "ReceiptHandle": format!("{seq}/{}", message.receives),
-                "Body": message.body,
-                "MessageAttributes": message.attributes,
-                "Attributes": system,
-            }));
+            received.push(message.clone());
         }
-        answer
+        received
+    }
+
+    /// Whether as many messages are in flight as may be.
+    pub(super) fn is_at_limit(&mut self) -> bool {
+        self.unhide();
+        self.hidden.len() >= self.in_flight_limit
     }
 
     fn unhide(&mut self) {
         let now = Instant::now();
         while let Some((until, seq)) = self.hidden.first().copied().filter(|(until, _)| *until <= now) {
             self.hidden.remove(&(until, seq));
-            if let Some(message) = self.messages.get_mut(&seq) {
-                message.hidden_until = None;
-                self.ready.push_back(seq);
-            }
+            self.release(seq);
         }
     }
 
-    fn next(&mut self, most: u64) -> Vec<u64> {
-        let mut taken = Vec::new();
-        while (taken.len() as u64) < most {
-            let Some(seq) = self.ready.pop_front() else { break };
-            if self.messages.contains_key(&seq) {
-                taken.push(seq);
-            }
-        }
-        taken
-    }
-
-    /// In order; a group of which a message is held gives no other one.
-    fn next_of_groups(&mut self, most: u64) -> Vec<u64> {
-        let group = |message: &Stored| message.system.get("MessageGroupId").cloned().unwrap_or_default();
-        let held: BTreeSet<_> = self.messages.values().filter(|m| m.hidden_until.is_some()).map(group).collect();
-        let free = self.messages.values().filter(|message| !held.contains(&group(message)));
-        let taken: Vec<_> = free.take(usize::try_from(most).unwrap_or(10)).map(|message| message.seq).collect();
-        self.ready.retain(|seq| !taken.contains(seq));
-        taken
-    }
-
-    /// Deletes what a receipt stands for. An old receipt deletes nothing and is answered with success, as on AWS.
-    pub(super) fn delete(&mut self, receipt: &str) {
-        if let Some(message) = self.by_receipt(receipt) {
-            let (seq, hidden) = (message.seq, message.hidden_until);
-            self.messages.remove(&seq);
-            if let Some(until) = hidden {
-                self.hidden.remove(&(until, seq));
-            }
+    fn release(&mut self, seq: u64) {
+        if let Some(message) = self.messages.get_mut(&seq) {
+            message.hidden_until = None;
+            self.line.release(seq, message.group());
         }
     }
 
-    pub(super) fn hide(&mut self, receipt: &str, seconds: u64) {
+    /// Makes each message visible, as time would.
+    pub fn let_visibility_run_out(&mut self) {
+        for (_, seq) in std::mem::take(&mut self.hidden) {
+            self.release(seq);
+        }
+    }
+
+    /// Deletes the message of a receipt.
+    ///
+    /// On a standard queue an old receipt deletes nothing and is answered with success (`DeleteMessage`, Amazon SQS API
+    /// Reference). A FIFO queue refuses one that has expired.
+    pub(super) fn delete(&mut self, receipt: &str) -> Result<(), Failed> {
+        self.unhide();
+        let (seq, receives) = read(receipt)?;
+        let Some(message) = self.messages.get(&seq) else { return Ok(()) };
+        let newest = message.receives == receives;
+        if self.is_fifo() && !(newest && message.hidden_until.is_some()) {
+            return Err(BAD_RECEIPT);
+        }
+        if newest {
+            self.remove(seq);
+        }
+        Ok(())
+    }
+
+    /// Takes a message out of the queue, wherever it stands.
+    pub(super) fn remove(&mut self, seq: u64) -> Option<Stored> {
+        let message = self.messages.remove(&seq)?;
+        self.line.remove(seq, message.group());
+        if let Some(until) = message.hidden_until {
+            self.hidden.remove(&(until, seq));
+        }
+        Some(message)
+    }
+
+    /// Hides the message of a receipt for so many seconds from now.
+    ///
+    /// Source: `ChangeMessageVisibility` (Amazon SQS API Reference).
+    pub(super) fn hide(&mut self, receipt: &str, seconds: u64) -> Result<(), Failed> {
+        self.unhide();
+        let (seq, receives) = read(receipt)?;
+        let fifo = self.is_fifo();
+        let Some(message) = self.messages.get_mut(&seq) else { return Err(("InvalidParameterValue", true)) };
+        let Some(before) = message.hidden_until else { return Err(("MessageNotInflight", true)) };
+        if message.receives != receives {
+            return if fifo { Err(BAD_RECEIPT) } else { Ok(()) };
+        }
         let until = Instant::now() + Duration::from_secs(seconds);
-        let Some(message) = self.by_receipt(receipt) else { return };
-        // Who is not in flight cannot be hidden.
-        let Some(before) = message.hidden_until else { return };
         message.hidden_until = Some(until);
-        let seq = message.seq;
         self.hidden.remove(&(before, seq));
         self.hidden.insert((until, seq));
         self.unhide();
+        Ok(())
     }
 
-    /// Makes every message visible, as time would.
-    pub fn let_visibility_run_out(&mut self) {
-        let hidden = std::mem::take(&mut self.hidden);
-        for (_, seq) in hidden {
-            if let Some(message) = self.messages.get_mut(&seq) {
-                message.hidden_until = None;
-                self.ready.push_back(seq);
-            }
-        }
-    }
-
-    fn by_receipt(&mut self, receipt: &str) -> Option<&mut Stored> {
-        let (seq, receives) = receipt.split_once('/')?;
-        let message = self.messages.get_mut(&seq.parse().ok()?)?;
-        (message.receives.to_string() == receives).then_some(message)
-    }
-
-    pub(super) fn attributes(&mut self) -> Value {
+    /// The figures as they are.
+    pub(super) fn counts(&mut self) -> Counts {
         self.unhide();
-        let held = self.hidden.len();
-        let mut attributes = json!({
-            "QueueArn": arn(&self.name),
-            "ApproximateNumberOfMessages": (self.messages.len() - held.min(self.messages.len())).to_string(),
-            "ApproximateNumberOfMessagesNotVisible": held.to_string(),
-            "ApproximateNumberOfMessagesDelayed": "0",
-            "MessageRetentionPeriod": "1209600",
-        });
-        if let (Some(dlq), Some(all)) = (&self.dead_letters, attributes.as_object_mut()) {
-            let policy = json!({ "deadLetterTargetArn": arn(dlq), "maxReceiveCount": 3 }).to_string();
-            all.insert("RedrivePolicy".to_owned(), policy.into());
-        }
-        attributes
+        let in_flight = self.hidden.len();
+        Counts { visible: self.messages.len().saturating_sub(in_flight), in_flight }
     }
+
+    /// Answers the next `calls` looks at the figures with these.
+    pub fn misreport(&mut self, calls: usize, counts: Counts) {
+        self.told.extend(std::iter::repeat_n(counts, calls));
+    }
+
+    /// Answers the next `calls` looks with the figures of this moment, whatever happens meanwhile.
+    pub fn freeze_counts(&mut self, calls: usize) {
+        let counts = self.counts();
+        self.misreport(calls, counts);
+    }
+
+    /// Visible messages that arrived at least `after` ago, oldest first.
+    pub(super) fn due(&self, after: Duration) -> Vec<u64> {
+        let due = self.messages.values().take_while(|message| message.arrived.elapsed() >= after);
+        due.filter(|message| message.hidden_until.is_none()).map(|message| message.seq).collect()
+    }
+
+    /// Says how often a message was received before it came here.
+    pub(super) fn received_before(&mut self, seq: u64, receives: u64) {
+        if let Some(message) = self.messages.get_mut(&seq) {
+            message.receives = receives;
+        }
+    }
+}
+
+/// The receipt of a message that was received so often.
+pub(super) fn receipt(message: &Stored) -> String {
+    format!("{}/{}", message.seq, message.receives)
+}
+
+fn read(receipt: &str) -> Result<(u64, u64), Failed> {
+    let parts = receipt.split_once('/').and_then(|(seq, receives)| Some((seq.parse().ok()?, receives.parse().ok()?)));
+    parts.ok_or(BAD_RECEIPT)
 }

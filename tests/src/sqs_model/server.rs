@@ -1,20 +1,16 @@
-//! The model, or whatever else answers calls, over HTTP on loopback, for processes of their own.
+//! The model, or anything else that answers calls, over HTTP on loopback, for other processes.
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, ErrorKind, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     thread,
-    time::Duration,
 };
 
 use anyhow::Context;
 
-use crate::scripted_http::{Answer, Call};
-
-/// How long a receive of an empty queue waits, in place of the seconds of a long poll.
-const SHORT_POLL: Duration = Duration::from_millis(20);
+use crate::scripted_http::{Answer, Call, body_text};
 
 /// A running server. It ends with the process.
 pub struct Server {
@@ -22,12 +18,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers every call with `answer`, each connection on a thread of its own.
+    /// Answers each call with `answer`, each connection on its own thread.
     ///
     /// # Errors
     ///
     /// No port is free.
     pub fn answering(answer: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> anyhow::Result<Self> {
+        Self::answering_while(move |call, _| answer(call))
+    }
+
+    /// The same for answers that take their time: `answer` can ask whether the client is still there.
+    pub(super) fn answering_while(
+        answer: impl Fn(&Call, &dyn Fn() -> bool) -> Answer + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
         let answer = Arc::new(answer);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
         let address = listener.local_addr()?;
@@ -48,23 +51,20 @@ impl Server {
 }
 
 /// Answers the requests of one connection, one after the other.
-fn serve(answer: &impl Fn(&Call) -> Answer, stream: &TcpStream) -> anyhow::Result<()> {
+fn serve(answer: &impl Fn(&Call, &dyn Fn() -> bool) -> Answer, stream: &TcpStream) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
     let mut writer = stream;
     while let Some(call) = read(&mut reader)? {
-        let receive = call.operation.rsplit('.').next() == Some("ReceiveMessage");
-        match answer(&call) {
+        match answer(&call, &|| is_open(stream)) {
             Answer::Reply(status, body) => {
-                if receive && body.get("Messages").and_then(|all| all.as_array()).is_none_or(Vec::is_empty) {
-                    thread::sleep(SHORT_POLL);
-                }
-                let body = body.to_string();
-                write!(
-                    writer,
-                    "HTTP/1.1 {status} Model\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n{body}",
-                    body.len()
-                )?;
+                let body = body_text(&body);
+                // 204 has neither a body nor a length (RFC 9110, section 8.6).
+                let length = if status == 204 { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+                let head =
+                    format!("HTTP/1.1 {status} Model\r\ncontent-type: application/x-amz-json-1.0\r\n{length}\r\n");
+                // One write, so that an answer is one packet where it can be.
+                writer.write_all((head + &body).as_bytes())?;
             }
             Answer::Refuse => return Ok(()),
             Answer::Hang => loop {
@@ -73,6 +73,14 @@ fn serve(answer: &impl Fn(&Call) -> Answer, stream: &TcpStream) -> anyhow::Resul
         }
     }
     Ok(())
+}
+
+/// Whether the client has not closed its end.
+fn is_open(stream: &TcpStream) -> bool {
+    let peeked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let blocking = stream.set_nonblocking(false);
+    let silent = peeked.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+    blocking.is_ok() && (silent || peeked.is_ok_and(|read| read > 0))
 }
 
 fn read(reader: &mut impl BufRead) -> anyhow::Result<Option<Call>> {
@@ -91,6 +99,5 @@ fn read(reader: &mut impl BufRead) -> anyhow::Result<Option<Call>> {
     }
     let mut body = vec![0; headers.get("content-length").map_or(Ok(0), |length| length.parse())?];
     reader.read_exact(&mut body)?;
-    let operation = headers.get("x-amz-target").cloned().unwrap_or_default();
-    Ok(Some(Call { operation, method, url, headers, body: serde_json::from_slice(&body).unwrap_or_default() }))
+    Ok(Some(Call::new(&method, &url, headers, &body)))
 }

@@ -1,0 +1,195 @@
+//! What commands that change something have in common: a dry run, a question, a run.
+
+use std::{collections::HashSet, path::PathBuf};
+
+use super::{
+    arguments::{RunOptions, StopOptions},
+    confirm::{Question, confirm},
+    hints::hinted,
+    preview::dry_run,
+    session::Session,
+    written::Written,
+};
+use crate::{
+    journal::folder,
+    report::{exit::Exit, progress::Progress},
+    rules::{decide::Treatment, select::Selection},
+    run::{
+        job::{Ended, Job, OpenArchive, run},
+        routes::Routes,
+        settings::Settings,
+        source::{After, Source},
+        transfer::Plan,
+    },
+    sqs::{
+        archive::{Archive, Bodies},
+        message::MessageKey,
+        probe::{self, Probe},
+        queue::Queue,
+    },
+};
+
+/// What is changed.
+pub struct Change {
+    /// The command.
+    pub command: &'static str,
+    /// Which messages.
+    pub selection: Selection,
+    /// What is done to them.
+    pub treatment: Treatment,
+    /// Repaired bodies.
+    pub bodies: Option<Bodies>,
+    /// Where they go.
+    pub routes: Routes,
+    /// The same, as it is shown.
+    pub destination: String,
+    /// All this as it was written.
+    pub written: Written,
+    /// The archive that messages go to, when it is opened after the operator has agreed.
+    pub archive: Option<ArchivePath>,
+}
+
+/// What to do about an archive that cannot be made.
+const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume`";
+
+/// An archive that is not open yet.
+pub struct ArchivePath {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether an earlier run has begun it.
+    pub resumes: bool,
+}
+
+/// Applies a change to a queue, or shows what would happen.
+///
+/// # Errors
+///
+/// A call failed, the operator said no, or the journal cannot be written.
+pub async fn apply(
+    session: &Session<'_>,
+    queue: &Queue,
+    mut change: Change,
+    options: &RunOptions,
+    stop: Option<&StopOptions>,
+) -> anyhow::Result<Exit> {
+    if let Some(archive) = &change.archive {
+        archive.check()?;
+    }
+    if !options.execute {
+        return dry_run(session, queue, change, options.reveal).await;
+    }
+    let depth = queue.facts().await?.depth;
+    may_delete(session, queue).await?;
+    let ids = change.selection.ids.as_ref().map_or(u64::MAX, |ids| ids.len() as u64);
+    let limit = change.written.limit.unwrap_or(u64::MAX);
+    let question = Question {
+        command: change.command,
+        count: depth.total().min(limit).min(ids),
+        depth: Some(depth),
+        from: queue.address.to_string(),
+        to: &change.destination,
+    };
+    if let Some(exit) = confirm(&question, options.yes, &session.interrupt).await? {
+        return Ok(exit);
+    }
+    let settings = Settings { expected: Some(depth.total()), ..session.run_settings(options, stop)? };
+    let source = Source::Queue(queue.clone());
+    let archive = change.archive.take().map(|archive| Box::new(move || archive.open()) as OpenArchive);
+    let ends = Ends { source, after: After::Delete, archive };
+    execute(session, change, ends, settings, depth.total()).await
+}
+
+impl ArchivePath {
+    /// Says what is known to keep the archive from being opened, so that the dry run tells it like the run.
+    fn check(&self) -> anyhow::Result<()> {
+        let exists = self.path.try_exists().unwrap_or(false);
+        if self.resumes || !exists {
+            return Ok(());
+        }
+        let text = format!("the file {} exists, and a file is never overwritten", self.path.display());
+        Err(hinted(text, CHOOSE_ANOTHER))
+    }
+
+    /// Makes the archive, or opens that of the earlier run and reads back which messages it holds.
+    fn open(&self) -> anyhow::Result<(Archive, HashSet<MessageKey>)> {
+        if self.resumes {
+            return Archive::reopen(&self.path).map_err(|error| {
+                let hint = "nothing was deleted; restore the file, or start a new run with another `--archive`";
+                hinted(format!("{error:#}"), hint)
+            });
+        }
+        Ok((Archive::create(&self.path).map_err(|error| hinted(format!("{error:#}"), CHOOSE_ANOTHER))?, HashSet::new()))
+    }
+}
+
+/// Where messages come from, and what becomes of them there.
+pub struct Ends {
+    /// Where they come from.
+    pub source: Source,
+    /// What becomes of them there.
+    pub after: After,
+    /// For an archive: opens it, when the lock of the queue is held.
+    pub archive: Option<OpenArchive>,
+}
+
+/// Runs a change from its source to its summary.
+///
+/// # Errors
+///
+/// A call failed, or the journal cannot be written.
+pub async fn execute(
+    session: &Session<'_>,
+    change: Change,
+    ends: Ends,
+    settings: Settings,
+    expected: u64,
+) -> anyhow::Result<Exit> {
+    let Ends { source, after, archive } = ends;
+    let fifo_source = matches!(&source, Source::Queue(queue) if queue.address.is_fifo());
+    let job = Job {
+        command: change.command,
+        source,
+        plan: Plan {
+            selection: change.selection,
+            treatment: change.treatment,
+            bodies: change.bodies,
+            routes: change.routes,
+            after,
+            fifo_source,
+            limit: change.written.limit.unwrap_or(u64::MAX),
+            max_returned: settings.max_returned,
+        },
+        settings,
+        destination: change.destination,
+        written: serde_json::to_value(&change.written)?,
+        archive,
+    };
+    let progress = Progress::begin(expected, session.shown());
+    let Ended { report, exit, fault } =
+        run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
+    // The summary first, and then what stopped the run.
+    session.print(&report)?;
+    fault.map_or(Ok(exit), Err)
+}
+
+/// Asks for the right to delete before anything is sent: without it, every message would be sent and stay.
+async fn may_delete(session: &Session<'_>, queue: &Queue) -> anyhow::Result<()> {
+    match probe::queue(&session.clients, queue, Probe::Delete).await {
+        Err(error) if error.is_denied() => Err(error.into()),
+        // The receipt that is asked with does not exist, which may be an error of its own.
+        _ => Ok(()),
+    }
+}
+
+/// A queue that is sent to itself never ends.
+///
+/// # Errors
+///
+/// Both are the same queue.
+pub fn elsewhere(queue: &Queue, destination: &Queue) -> anyhow::Result<()> {
+    if queue.address.arn == destination.address.arn {
+        let text = format!("queue {} cannot be sent to itself", queue.address);
+        return Err(hinted(text, "choose another queue"));
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What `triage`, `list` and `show` look at: a queue, or a file that was pulled from one.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    hints::hinted,
+    session::{Session, is_file},
+};
+use crate::{
+    report::next::Triaged,
+    run::{
+        engine::Look,
+        job::{Scanned, scan},
+    },
+    sqs::{
+        address::AddressError,
+        archive,
+        message::Message,
+        queue::{Facts, Queue},
+    },
+};
+
+/// Where messages are looked at.
+pub enum Letters {
+    /// A queue.
+    Queue(Queue),
+    /// A file.
+    File(PathBuf),
+}
+
+impl Letters {
+    /// Finds what an argument names.
+    ///
+    /// # Errors
+    ///
+    /// The queue is not there.
+    pub async fn find(session: &Session<'_>, argument: &str) -> anyhow::Result<Self> {
+        let argument = session.config.resolve(argument);
+        if is_file(argument) {
+            return Ok(Self::File(PathBuf::from(argument)));
+        }
+        session.queue(argument).await.map(Self::Queue).map_err(|error| match error.downcast_ref() {
+            Some(AddressError::NotFound { .. }) if Path::new(argument).is_file() => {
+                hinted(error.to_string(), format!("a file has this name: write it as `./{argument}`"))
+            }
+            _ => error,
+        })
+    }
+
+    /// As it is shown.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Queue(queue) => queue.address.to_string(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// What was triaged, as the next command has to name it.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn triaged(&self, argument: &str) -> anyhow::Result<Triaged> {
+        let Self::File(path) = self else { return Ok(Triaged::Queue(argument.to_owned())) };
+        let file = argument.to_owned();
+        Ok(match archive::snapshot(path)? {
+            Some(snapshot) => Triaged::Snapshot { file, queue: snapshot.snapshot_of },
+            None => Triaged::File(file),
+        })
+    }
+
+    /// Whether it is a FIFO queue.
+    pub fn is_fifo(&self) -> bool {
+        matches!(self, Self::Queue(queue) if queue.address.is_fifo())
+    }
+
+    /// What a queue says about itself.
+    ///
+    /// # Errors
+    ///
+    /// SQS says no.
+    pub async fn facts(&self) -> anyhow::Result<Option<Facts>> {
+        match self {
+            Self::Queue(queue) => Ok(Some(queue.facts().await?)),
+            Self::File(_) => Ok(None),
+        }
+    }
+
+    /// Shows every message once, until it was enough. A file is only read; messages of a queue are released at the end.
+    ///
+    /// # Errors
+    ///
+    /// A call failed, or the file cannot be read.
+    pub async fn scan(
+        &self,
+        session: &Session<'_>,
+        mut visit: impl FnMut(&Message) -> Look,
+    ) -> anyhow::Result<Scanned> {
+        match self {
+            Self::Queue(queue) => {
+                scan(queue, session.settings(), session.clients.clone(), &session.interrupt, visit).await
+            }
+            Self::File(path) => {
+                let mut scanned = Scanned::default();
+                for message in archive::read(path)? {
+                    scanned.scanned += 1;
+                    if visit(&message?) == Look::Enough {
+                        break;
+                    }
+                }
+                Ok(scanned)
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The dry run: each message is decided about as the run would, and nothing is sent.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{
+    changing::Change,
+    session::{Session, end_of_scan, reveal},
+};
+use crate::{
+    journal::{folder, leftovers::Leftovers, past::last_unfinished},
+    report::{counts::Named, dry_run::DryRunReport, exit::Exit, masking::Reveal},
+    rules::decide::{Route, Treatment, decide},
+    run::{engine::Look, job::scan, routes::Target},
+    sqs::{
+        address::{self, is_fifo},
+        message::{Message, MessageKey, SOURCE_ARN},
+        queue::Queue,
+    },
+};
+
+/// Shows what a change of a queue would do.
+///
+/// # Errors
+///
+/// A call failed, or the file with the repaired bodies cannot be read.
+pub async fn dry_run(session: &Session<'_>, queue: &Queue, change: Change, revealed: bool) -> anyhow::Result<Exit> {
+    let limit = change.written.limit.unwrap_or(u64::MAX);
+    let journals = folder::of_queue(&folder::root()?, &queue.address.arn);
+    let mut preview = Preview::new(change, queue.address.arn.clone(), reveal(revealed));
+    let mut enough = false;
+    preview.report.unfinished_run = last_unfinished(&journals)?;
+    let mut fault = None;
+    let scanned = scan(queue, session.settings(), session.clients.clone(), &session.interrupt, |message| {
+        fault = preview.add(message).err();
+        enough = preview.sends() >= limit;
+        if enough || fault.is_some() || preview.is_complete() { Look::Enough } else { Look::On }
+    });
+    let scanned = scanned.await?;
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    preview.look_up_sources(session).await;
+    let saw_everything = !enough && !scanned.interrupted && scanned.not_seen == 0;
+    let earlier = Leftovers::load(&journals)?;
+    let missing = preview.not_met.iter().filter(|key| !earlier.has_delivered_from_file(**key));
+    let not_met = missing.map(ToString::to_string).collect();
+    let Preview { mut report, .. } = preview;
+    (report.scanned, report.not_seen) = (scanned.scanned, scanned.not_seen);
+    if saw_everything {
+        report.not_in_queue = Named::of(&not_met);
+    }
+    session.print(&report)?;
+    Ok(match end_of_scan(scanned, report.matched()) {
+        Exit::Done if report.would_leave_some() => Exit::Partly,
+        // What is missing was named, and is more than that nothing matched.
+        Exit::NothingMatched if report.not_in_queue.count > 0 => Exit::Partly,
+        exit => exit,
+    })
+}
+
+/// A dry run: each message is decided about as the run would.
+pub struct Preview {
+    change: Change,
+    reveal: Reveal,
+    /// Messages of the file of repaired bodies that were not met.
+    not_met: HashSet<MessageKey>,
+    /// Messages of source queues that are still to be looked up, by ARN.
+    of_sources: BTreeMap<String, DryRunReport>,
+    /// What is shown.
+    pub report: DryRunReport,
+}
+
+impl Preview {
+    /// A dry run without messages.
+    pub fn new(change: Change, from: String, reveal: Reveal) -> Self {
+        let report = DryRunReport::new(change.command, from, change.destination.clone());
+        let of_file = change.selection.ids.iter().flatten().copied();
+        let not_met = if change.bodies.is_some() { of_file.collect() } else { HashSet::new() };
+        Self { change, reveal, not_met, of_sources: BTreeMap::new(), report }
+    }
+
+    fn reports(&self) -> impl Iterator<Item = &DryRunReport> {
+        self.of_sources.values().chain([&self.report])
+    }
+
+    /// Messages that would be sent or go to quarantine.
+    fn sends(&self) -> u64 {
+        self.reports().map(|report| report.would_send + report.would_quarantine).sum()
+    }
+
+    /// Whether every message that can match was found.
+    fn is_complete(&self) -> bool {
+        self.change.selection.is_complete_with(self.reports().map(DryRunReport::matched).sum())
+    }
+
+    /// Adds a message.
+    ///
+    /// # Errors
+    ///
+    /// The file with the repaired bodies cannot be read any more.
+    pub fn add(&mut self, message: &Message) -> anyhow::Result<()> {
+        self.not_met.remove(&message.key());
+        if !self.change.selection.matches(message) {
+            return Ok(());
+        }
+        let routes = &self.change.routes;
+        let (to, at, report) = match routes.target(message) {
+            Target::To(at) => (routes.name(at), Some(at), &mut self.report),
+            Target::Lookup(arn) => (arn.clone(), None, self.of_sources.entry(arn).or_default()),
+            Target::Refused(refusal) => {
+                self.report.refused(&message.id, &refusal);
+                return Ok(());
+            }
+        };
+        if let (Treatment::Replay(_), Some(source), Some(chosen)) =
+            (&self.change.treatment, message.system.get(SOURCE_ARN), routes.chosen_queue())
+            && source != chosen
+        {
+            *report.from_other_source.entry(source.clone()).or_default() += 1;
+        }
+        let body = match &mut self.change.bodies {
+            Some(bodies) => bodies.get(message.key())?,
+            None => None,
+        };
+        report.met(&message.id);
+        let before = report.wants_sample().then_some(message.body.as_str());
+        let ends_fifo = |route| match (at, route) {
+            (None, Route::Destination) => is_fifo(&to),
+            (at, route) => routes.is_fifo(routes.place(at.unwrap_or_default(), route)),
+        };
+        match decide(message.clone(), body, &self.change.treatment, ends_fifo) {
+            Ok((route, outgoing)) => {
+                report.sent(&to, route, before, &outgoing, routes.carries_attributes(), self.reveal);
+            }
+            Err(refusal) => report.refused(&message.id, &refusal),
+        }
+        Ok(())
+    }
+
+    /// Looks the source queues up, as the run does before it sends to them.
+    async fn look_up_sources(&mut self, session: &Session<'_>) {
+        for (arn, report) in std::mem::take(&mut self.of_sources) {
+            let found = address::find(&session.clients, &arn).await;
+            match self.change.routes.looked_up(arn, found) {
+                Some(refusal) => self.report.refused_all(&report, &refusal),
+                None => self.report.merge(report),
+            }
+        }
+    }
+}
+
+/// Says how a dry run of a file ended.
+pub fn end_of_preview(session: &Session<'_>, report: &DryRunReport) -> Exit {
+    if report.matched() == 0 {
+        session.note("no message matched");
+        return Exit::NothingMatched;
+    }
+    if report.would_leave_some() { Exit::Partly } else { Exit::Done }
+}

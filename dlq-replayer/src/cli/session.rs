@@ -1,0 +1,221 @@
+//! What every command has at hand: flags, configuration, clients and signals.
+
+use std::{path::Path, rc::Rc, time::Duration};
+
+use aws_smithy_types::timeout::TimeoutConfig;
+use rollcall_aws_runtime::{
+    cli_sdk::{CliOptions, sdk_config},
+    environment::Environment,
+};
+
+use super::{
+    arguments::{RunOptions, StopOptions, rate},
+    command_line::Global,
+    config::{Config, Defaults},
+    hints::UsageError,
+};
+use crate::{
+    report::{
+        exit::Exit,
+        masking::Reveal,
+        output::{Format, Report, print, say},
+        progress::Shown,
+        summary::not_seen,
+    },
+    run::{
+        interrupt::Interrupt,
+        job::Scanned,
+        settings::{CanarySetting, MOST_CALLS, Settings, VISIBILITY},
+    },
+    sqs::{
+        address::{self, QueueArgument},
+        clients::Clients,
+        queue::Queue,
+    },
+};
+
+/// Longest wait for one answer: a long poll of 20 seconds, and time to spare.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longest wait for a connection.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// The variables that name an endpoint for the services of this program.
+/// Source: "Service-specific endpoints" in the AWS SDKs and Tools reference guide.
+const ENDPOINTS: [&str; 4] =
+    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_EVENTBRIDGE", "AWS_ENDPOINT_URL_LAMBDA"];
+
+/// What every command has at hand.
+pub struct Session<'a> {
+    /// The flags of every command.
+    pub global: &'a Global,
+    /// The file `dlq-replayer.toml`.
+    pub config: Config,
+    /// The clients.
+    pub clients: Rc<Clients>,
+    /// Whether the operator asked for the end.
+    pub interrupt: Interrupt,
+}
+
+impl<'a> Session<'a> {
+    /// Reads the configuration and makes clients.
+    ///
+    /// # Errors
+    ///
+    /// The configuration or `AWS_CA_BUNDLE` cannot be used.
+    pub async fn begin(global: &'a Global, interrupt: Interrupt) -> anyhow::Result<Self> {
+        let config = Config::load(&Config::path()?)?;
+        let environment = Environment::of_process();
+        let options = options(global, &config.defaults, &environment);
+        let timeouts =
+            TimeoutConfig::builder().operation_attempt_timeout(ANSWER_WITHIN).connect_timeout(CONNECTED_WITHIN).build();
+        let sdk = sdk_config(options, &environment).await?;
+        let sdk = sdk.into_builder().timeout_config(timeouts).build();
+        Ok(Self { global, config, clients: Rc::new(Clients::new(sdk)), interrupt })
+    }
+
+    /// The queue that a command works on.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`] when `--region` contradicts a URL or ARN; it is not there, or SQS says no.
+    pub async fn queue(&self, argument: &str) -> anyhow::Result<Queue> {
+        let argument = self.config.resolve(argument);
+        if let (Some(flag), Some(written)) = (&self.global.region, QueueArgument::parse(argument).region())
+            && flag != written
+        {
+            return Err(UsageError(format!("`--region {flag}` contradicts `{argument}`, which is in {written}")).into());
+        }
+        Ok(address::find(&self.clients, argument).await?)
+    }
+
+    /// A queue that a command sends to; a URL or ARN names its own Region.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or SQS says no.
+    pub async fn other_queue(&self, argument: &str) -> anyhow::Result<Queue> {
+        Ok(address::find(&self.clients, self.config.resolve(argument)).await?)
+    }
+
+    /// How messages are taken.
+    pub fn settings(&self) -> Settings {
+        let defaults = &self.config.defaults;
+        let calls = self.global.concurrency.map(usize::from).or(defaults.concurrency.map(Into::into));
+        let visibility =
+            self.global.visibility.or(defaults.visibility).map(|seconds| Duration::from_secs(seconds.into()));
+        Settings {
+            calls: calls.unwrap_or(MOST_CALLS).min(MOST_CALLS),
+            visibility: visibility.unwrap_or(VISIBILITY),
+            ..Settings::default()
+        }
+    }
+
+    /// How a run goes.
+    ///
+    /// # Errors
+    ///
+    /// The rate in `dlq-replayer.toml` cannot be read.
+    pub fn run_settings(&self, run: &RunOptions, stop: Option<&StopOptions>) -> anyhow::Result<Settings> {
+        let defaults = &self.config.defaults;
+        let of_file = defaults.rate.as_deref().map(rate).transpose();
+        let of_file = of_file.map_err(|why| anyhow::anyhow!("the rate in dlq-replayer.toml is not valid: {why}"))?;
+        let usual = self.settings();
+        let canary = stop.and_then(|stop| Some(CanarySetting { messages: stop.canary?, settle: stop.settle }));
+        let max_returned = stop.and_then(|stop| stop.max_bounced).or(defaults.max_bounced);
+        Ok(Settings {
+            rate: run.rate.or(of_file).unwrap_or(usual.rate),
+            canary,
+            max_returned: max_returned.unwrap_or(usual.max_returned),
+            ..usual
+        })
+    }
+
+    /// Whether progress is shown.
+    pub fn shown(&self) -> Shown {
+        if self.global.quiet { Shown::Quiet } else { Shown::Yes }
+    }
+
+    /// Prints a result.
+    ///
+    /// # Errors
+    ///
+    /// Standard output cannot be written.
+    pub fn print(&self, report: &impl Report) -> anyhow::Result<()> {
+        print(report, if self.global.json { Format::Json } else { Format::Text })?;
+        Ok(())
+    }
+
+    /// Says something that is neither a result nor an error.
+    pub fn note(&self, text: &str) {
+        if !self.global.quiet {
+            say(&format!("note: {text}"));
+        }
+    }
+
+    /// How a scan that found so many messages ended; says what was not seen.
+    pub fn end_of_scan(&self, scanned: Scanned, found: u64, fifo: bool) -> Exit {
+        if scanned.not_seen > 0 && !scanned.interrupted {
+            self.note(&not_seen(scanned.not_seen, fifo));
+        }
+        end_of_scan(scanned, found)
+    }
+}
+
+/// How AWS is reached: flags first, then variables, then the defaults of `dlq-replayer.toml`.
+fn options(global: &Global, defaults: &Defaults, environment: &Environment) -> CliOptions {
+    // The SDK reads the variables itself, so a default must only stay out of their way.
+    let unless = |names: &[&str], default: &Option<String>| match names {
+        names if names.iter().any(|name| environment.optional(name).is_some()) => None,
+        _ => default.clone(),
+    };
+    let of_file = CliOptions {
+        profile: unless(&["AWS_PROFILE"], &defaults.profile),
+        region: unless(&["AWS_REGION", "AWS_DEFAULT_REGION"], &defaults.region),
+        endpoint_url: unless(&ENDPOINTS, &defaults.endpoint_url),
+    };
+    CliOptions {
+        profile: global.profile.clone().or(of_file.profile),
+        region: global.region.clone().or(of_file.region),
+        endpoint_url: global.endpoint_url.clone().or(of_file.endpoint_url),
+    }
+}
+
+/// How a scan that found so many messages ended.
+pub fn end_of_scan(scanned: Scanned, found: u64) -> Exit {
+    match found {
+        _ if scanned.interrupted => Exit::Interrupted,
+        _ if scanned.not_seen > 0 => Exit::Partly,
+        0 => Exit::NothingMatched,
+        _ => Exit::Done,
+    }
+}
+
+/// Whether personal data is shown.
+pub fn reveal(wanted: bool) -> Reveal {
+    if wanted { Reveal::Everything } else { Reveal::Nothing }
+}
+
+/// Whether an argument is a file and not a queue: SQS's names have no slash, and no dot but that of `.fifo`.
+pub fn is_file(argument: &str) -> bool {
+    let written_as_queue = !matches!(QueueArgument::parse(argument), QueueArgument::Name(_));
+    let dotted = argument.contains('.') && !address::is_fifo(argument);
+    !written_as_queue && (argument.contains('/') || dotted || Path::new(argument).is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_told_from_a_queue_by_how_it_is_written() {
+        for file in ["letters.ndjson", "./letters", "/tmp/letters", "a/b"] {
+            assert!(is_file(file), "{file}");
+        }
+        for queue in
+            ["orders-dlq", "orders.fifo", "arn:aws:sqs:eu-west-1:1:q", "https://sqs.eu-west-1.amazonaws.com/1/q"]
+        {
+            assert!(!is_file(queue), "{queue}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `watch`: a queue's counts until Ctrl-C.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{arguments, session::Session};
+use crate::report::{
+    exit::Exit,
+    output::{Format, Reader, print},
+    watch::WatchReport,
+};
+
+/// Shows the counts every so often until it was asked to end, so many times, or until the reader of the output is gone.
+///
+/// # Errors
+///
+/// A call failed, or standard output cannot be written.
+pub async fn watch(session: &Session<'_>, arguments: &arguments::Watch) -> anyhow::Result<Exit> {
+    let queue = session.queue(&arguments.queue).await?;
+    let every = Duration::from_secs(arguments.every);
+    let format = if session.global.json { Format::JsonLine } else { Format::Text };
+    let (mut before, mut shown) = (None, 0);
+    loop {
+        let depth = queue.facts().await?.depth;
+        let reader = print(&WatchReport::new(depth, before, every), format)?;
+        before = Some(depth);
+        shown += 1;
+        if reader == Reader::Gone || arguments.looks.is_some_and(|looks| shown >= looks) {
+            return Ok(Exit::Done);
+        }
+        tokio::select! {
+            () = sleep(every) => {}
+            () = session.interrupt.asked() => return Ok(Exit::Done),
+        }
+    }
+}

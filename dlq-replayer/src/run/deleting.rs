@@ -1,0 +1,113 @@
+//! The deleting end: a message leaves its queue only after its destination has confirmed it, and that is on the disk.
+
+use tokio::time::Instant;
+
+use super::{
+    engine::Engine,
+    event::Event,
+    transfer::{Doomed, THROTTLED_TRIES},
+};
+use crate::sqs::{
+    call_error::{CallError, Effect, is_throttled},
+    message::{Message, MessageKey},
+    queue::{ENTRIES, Queue},
+};
+
+/// Deletes of one message that fail in passing.
+const DELETES: u32 = 3;
+
+impl Engine<'_> {
+    /// A message that has arrived: it goes, or stays where nothing is deleted.
+    pub(super) fn doom(&mut self, key: MessageKey, id: String) {
+        self.intake.delivered(key);
+        match self.transfer_mut() {
+            Some(transfer) if transfer.deletes() => transfer.to_delete.push_back(Doomed { key, id, tries: 0 }),
+            _ => self.put_aside(key),
+        }
+    }
+
+    /// A message that has arrived was received again: the receipt that it was deleted with was not the newest one.
+    pub(super) fn delete_again(&mut self, message: Message, was_deleted: bool) {
+        let key = message.key();
+        if was_deleted && let Some(transfer) = self.transfer_mut() {
+            transfer.not_deleted_after_all(key);
+        }
+        self.doom(key, message.id);
+    }
+
+    pub(super) fn start_deletes(&mut self, now: Instant) {
+        while self.free_calls() > 0 && !self.is_throttled(now) {
+            let few_and_more_to_come = self.under_way.sends > 0 && self.under_way.deletes > 0;
+            let denied = self.deletes_denied;
+            let Some(queue) = self.queue() else { return };
+            let Some(transfer) = self.transfer_mut() else { return };
+            if transfer.to_delete.is_empty() || (transfer.to_delete.len() < ENTRIES && few_and_more_to_come) {
+                return;
+            }
+            let ten = transfer.to_delete.len().min(ENTRIES);
+            let doomed: Vec<_> = transfer.to_delete.drain(..ten).collect();
+            if denied {
+                for doomed in doomed {
+                    transfer.not_deleted(&doomed.id);
+                }
+                continue;
+            }
+            self.delete(&queue, doomed);
+        }
+    }
+
+    fn delete(&mut self, queue: &Queue, doomed: Vec<Doomed>) {
+        let with_receipt = |doomed: Doomed| self.intake.receipt(doomed.key).map(|receipt| (doomed, receipt));
+        let (doomed, receipts): (Vec<_>, Vec<_>) = doomed.into_iter().filter_map(with_receipt).unzip();
+        if doomed.is_empty() {
+            return;
+        }
+        self.under_way.deletes += 1;
+        let queue = queue.clone();
+        self.calls.push(Box::pin(async move {
+            let result = queue.delete(&receipts).await;
+            Event::Deleted { doomed, result }
+        }));
+    }
+
+    pub(super) fn deleted(&mut self, doomed: Vec<Doomed>, result: Result<Vec<Option<String>>, CallError>) {
+        self.under_way.deletes -= 1;
+        let left = match result {
+            Ok(left) => left,
+            Err(error) if error.effect == Effect::Throttled => {
+                self.throttle();
+                vec![Some(error.code); doomed.len()]
+            }
+            Err(error) => {
+                // Sending on without being able to delete would only make duplicates.
+                self.deletes_denied = true;
+                let text = vec![Some("denied".to_owned()); doomed.len()];
+                self.fail(error.into());
+                text
+            }
+        };
+        let (mut gone, denied) = (Vec::new(), self.deletes_denied);
+        for (doomed, left) in doomed.into_iter().zip(left) {
+            let Some(code) = left else {
+                let first = !self.intake.is_deleted(doomed.key);
+                self.intake.deleted(doomed.key);
+                gone.extend(Some(doomed).filter(|_| first));
+                continue;
+            };
+            let most = if is_throttled(&code) { THROTTLED_TRIES } else { DELETES };
+            let Some(transfer) = self.transfer_mut() else { return };
+            if denied || doomed.tries + 1 >= most {
+                transfer.not_deleted(&doomed.id);
+            } else {
+                transfer.to_delete.push_back(Doomed { tries: doomed.tries + 1, ..doomed });
+            }
+        }
+        if !gone.is_empty() && self.queue().is_some_and(|queue| queue.address.is_fifo()) {
+            // The next messages of their groups can be received now.
+            self.barren = 0;
+        }
+        if let Some(transfer) = self.transfer_mut() {
+            transfer.deleted(&gone);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Where each message goes: where the operator says, or back to the queue that it came from.
+
+use std::{collections::HashMap, rc::Rc};
+
+use crate::{
+    rules::decide::{Refusal, Route},
+    sqs::{
+        address::{AddressError, QueueAddress},
+        destination::Destination,
+        message::{Message, SOURCE_ARN},
+        queue::Queue,
+    },
+};
+
+/// Where one message goes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To this destination.
+    To(usize),
+    /// To this queue, which has to be looked up first.
+    Lookup(String),
+    /// Nowhere, for this reason.
+    Refused(Refusal),
+}
+
+/// The destinations of a run.
+pub struct Routes {
+    /// The queue that is read; nothing is sent back to it.
+    from: Option<QueueAddress>,
+    destinations: Vec<Rc<Destination>>,
+    fixed: Option<usize>,
+    fallback: Option<usize>,
+    quarantine: Option<usize>,
+    sources: HashMap<String, Result<usize, Refusal>>,
+}
+
+impl Routes {
+    /// Every message goes to one destination.
+    pub fn to(destination: Destination) -> Self {
+        let mut routes = Self::back_to_source(None, None);
+        routes.fixed = Some(routes.add(destination));
+        routes
+    }
+
+    /// Nothing is sent: a dry run whose destination does not exist yet.
+    pub fn nowhere() -> Self {
+        let mut routes = Self::back_to_source(None, None);
+        routes.fixed = Some(usize::MAX);
+        routes
+    }
+
+    /// Each message goes back to the queue that SQS says it came from; `only` takes those about which it says nothing.
+    pub fn back_to_source(from: Option<QueueAddress>, only: Option<Queue>) -> Self {
+        let mut routes = Self {
+            from,
+            destinations: Vec::new(),
+            fixed: None,
+            fallback: None,
+            quarantine: None,
+            sources: HashMap::new(),
+        };
+        if let Some(queue) = only {
+            let arn = queue.address.arn.clone();
+            let at = routes.add(Destination::Queue(queue));
+            routes.sources.insert(arn, Ok(at));
+            routes.fallback = Some(at);
+        }
+        routes
+    }
+
+    /// Where messages go that were replayed too often.
+    #[must_use]
+    pub fn with_quarantine(mut self, quarantine: Option<Destination>) -> Self {
+        self.quarantine = quarantine.map(|quarantine| self.add(quarantine));
+        self
+    }
+
+    fn add(&mut self, destination: Destination) -> usize {
+        self.destinations.push(Rc::new(destination));
+        self.destinations.len() - 1
+    }
+
+    /// Where a message goes, unless it is put in quarantine.
+    pub fn target(&self, message: &Message) -> Target {
+        if let Some(fixed) = self.fixed {
+            return Target::To(fixed);
+        }
+        match message.system.get(SOURCE_ARN) {
+            Some(arn) => match self.sources.get(arn) {
+                Some(Ok(at)) => Target::To(*at),
+                Some(Err(refusal)) => Target::Refused(refusal.clone()),
+                None => Target::Lookup(arn.clone()),
+            },
+            None => self.fallback.map_or(Target::Refused(Refusal::NoSource), Target::To),
+        }
+    }
+
+    /// A queue was looked up. Gives back why it takes no message, when that is so.
+    pub fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) -> Option<Refusal> {
+        let itself = self.from.as_ref().is_some_and(|from| from.arn == arn);
+        let at = match found {
+            Ok(_) if itself => Err(Refusal::SourceUnusable("it is this dead-letter queue".to_owned())),
+            Ok(queue) => Ok(self.add(Destination::Queue(queue))),
+            Err(error) => Err(Refusal::SourceUnusable(error.to_string())),
+        };
+        let refusal = at.as_ref().err().cloned();
+        self.sources.insert(arn, at);
+        refusal
+    }
+
+    /// The destination that a message ends at, given where it would go and what was decided.
+    pub fn place(&self, to: usize, route: Route) -> usize {
+        match route {
+            Route::Quarantine => self.quarantine.unwrap_or(to),
+            Route::Destination => to,
+        }
+    }
+
+    /// A destination.
+    pub fn get(&self, at: usize) -> Option<&Rc<Destination>> {
+        self.destinations.get(at)
+    }
+
+    /// The name of a destination; empty when there is none.
+    pub fn name(&self, at: usize) -> String {
+        self.get(at).map(|destination| destination.name()).unwrap_or_default()
+    }
+
+    /// Whether a destination is a FIFO queue.
+    pub fn is_fifo(&self, at: usize) -> bool {
+        self.get(at).is_some_and(|destination| destination.is_fifo())
+    }
+
+    /// Whether every message goes into a file.
+    pub fn is_archive(&self) -> bool {
+        self.fixed.and_then(|at| self.get(at)).is_some_and(|to| matches!(to.as_ref(), Destination::Archive(_)))
+    }
+
+    /// The queue that every message is sent to, where the operator has chosen one.
+    pub fn chosen_queue(&self) -> Option<&str> {
+        match self.get(self.fixed?)?.as_ref() {
+            Destination::Queue(queue) => Some(&queue.address.arn),
+            _ => None,
+        }
+    }
+
+    /// Whether the destination of every message takes attributes.
+    pub fn carries_attributes(&self) -> bool {
+        let fixed = self.fixed.and_then(|fixed| self.get(fixed)).map(Rc::as_ref);
+        !matches!(fixed, Some(Destination::Bus(_) | Destination::Function(_)))
+    }
+
+    /// All destinations, by their places.
+    pub fn all(&self) -> impl Iterator<Item = (usize, &Rc<Destination>)> {
+        self.destinations.iter().enumerate()
+    }
+}

@@ -1,0 +1,253 @@
+//! The sending end: batches, what came of them, deletes, and looks at destinations.
+//!
+//! A message leaves its queue only after its destination has confirmed it by an id, and that is on the disk.
+
+use std::rc::Rc;
+
+use tokio::time::Instant;
+
+use super::{
+    canary::Phase,
+    engine::{Engine, Work},
+    event::Event,
+    lanes::Item,
+    rate::Trouble,
+    transfer::{Doomed, Transfer},
+};
+use crate::{
+    journal::{record::Record, write::Journal},
+    rules::decide::Route,
+    sqs::{
+        address::{self, AddressError},
+        call_error::{CallError, Effect},
+        destination::Destination,
+        message::Message,
+        queue::{ENTRIES, Entry, Queue, Retry},
+    },
+};
+
+impl Engine<'_> {
+    pub(super) fn transfer_mut(&mut self) -> Option<&mut Transfer> {
+        match &mut self.work {
+            Work::Move(transfer) => Some(transfer),
+            Work::Look(_) => None,
+        }
+    }
+
+    pub(super) fn start_sends(&mut self, now: Instant) {
+        self.send_at = None;
+        while self.under_way.sends < self.rate.window() && self.free_calls() > 0 {
+            let most = match self.canary.as_ref().map(super::canary::Canary::phase) {
+                Some(Phase::Sending(0)) => return self.settle_canary(now),
+                Some(Phase::Settling { .. }) => return,
+                // What is under way may arrive, and then it is of the canary.
+                Some(Phase::Sending(left)) => {
+                    let left = left.saturating_sub(self.under_way.messages);
+                    if left == 0 {
+                        return;
+                    }
+                    usize::try_from(left).unwrap_or(ENTRIES)
+                }
+                Some(Phase::Passed) | None => ENTRIES,
+            };
+            let wait = self.rate.wait(self.began.elapsed());
+            if !wait.is_zero() {
+                self.send_at = Some(now + wait);
+                return;
+            }
+            let Some(transfer) = self.transfer_mut() else { return };
+            let Some(items) = transfer.lanes.next(now, most) else { return };
+            let Some(to) = items.first().map(|item| item.to) else { return };
+            let quarantined = items.first().is_some_and(|item| item.route == Route::Quarantine);
+            if !quarantined && self.needs_baseline(to) {
+                return self.take_baseline(to, items, now);
+            }
+            self.send(to, items);
+        }
+    }
+
+    fn send(&mut self, to: usize, items: Vec<Item>) {
+        let Some(transfer) = self.transfer_mut() else { return };
+        let Some(destination) = transfer.routes().get(to).cloned() else { return };
+        let journal = transfer.journal();
+        self.rate.take(items.len());
+        self.under_way.messages += items.len() as u64;
+        self.under_way.sends += 1;
+        self.calls.push(Box::pin(send(journal, destination, items)));
+    }
+
+    pub(super) fn sent(&mut self, items: Vec<Item>, answer: Result<Vec<Entry>, CallError>) {
+        self.under_way.sends -= 1;
+        self.under_way.messages -= items.len() as u64;
+        self.note_not_sent(&items, &answer);
+        match answer {
+            Ok(entries) => self.read_answer(items, entries),
+            Err(error) => self.read_error(items, error),
+        }
+    }
+
+    pub(super) fn not_journaled(&mut self, items: &[Item], error: anyhow::Error) {
+        self.under_way.sends -= 1;
+        self.under_way.messages -= items.len() as u64;
+        for item in items {
+            self.intake.put_aside(item.key);
+        }
+        self.fail(error);
+    }
+
+    /// Takes back the line "sending" of messages that were certainly not taken. What an earlier try may have done is still unknown.
+    fn note_not_sent(&mut self, items: &[Item], answer: &Result<Vec<Entry>, CallError>) {
+        let certain = |(at, item): (usize, &Item)| {
+            let not_taken = match answer {
+                Ok(entries) => matches!(entries.get(at), Some(Entry::Refused { .. })),
+                Err(error) => error.effect != Effect::Unknown,
+            };
+            (not_taken && !item.tries.lost).then(|| item.id().to_owned())
+        };
+        let ids: Vec<_> = items.iter().enumerate().filter_map(certain).collect();
+        let Some(transfer) = self.transfer_mut() else { return };
+        if let (Some(journal), Some(first)) = (transfer.journal(), items.first())
+            && !ids.is_empty()
+        {
+            journal.note(&Record::NotSent { to: transfer.routes().name(first.to), ids });
+        }
+    }
+
+    /// Reads an answer entry by entry. What is not proven to be sent is not sent.
+    fn read_answer(&mut self, items: Vec<Item>, entries: Vec<Entry>) {
+        let now = Instant::now();
+        let stopping = self.stop.is_some();
+        let Some(to) = items.first().map(|item| item.to) else { return };
+        let quarantined = items.first().is_some_and(|item| item.route == Route::Quarantine);
+        let (mut confirmed, mut throttled) = (Vec::new(), false);
+        for (item, entry) in items.into_iter().zip(entries) {
+            if stopping && !matches!(entry, Entry::Sent(_)) {
+                self.abandon(item, &entry);
+                continue;
+            }
+            let Some(transfer) = self.transfer_mut() else { return };
+            let answered = transfer.answered(item, entry, now);
+            throttled |= answered.throttled;
+            answered.aside.into_iter().for_each(|key| self.put_aside(key));
+            confirmed.extend(answered.delivered);
+        }
+        if throttled {
+            self.trouble(Trouble::Throttled);
+        } else {
+            self.rate.confirmed(confirmed.len() as u64, self.settings.calls);
+        }
+        if let Some(canary) = &mut self.canary
+            && !quarantined
+        {
+            canary.arrived(confirmed.len() as u64);
+        }
+        self.confirm(to, confirmed);
+    }
+
+    /// Messages have arrived: that must be on the disk before they are deleted.
+    fn confirm(&mut self, to: usize, arrived: Vec<(Doomed, String)>) {
+        let Some(transfer) = self.transfer_mut() else { return };
+        if arrived.is_empty() {
+            return;
+        }
+        let name = transfer.routes().name(to);
+        let Some(journal) = transfer.journal() else {
+            return arrived.into_iter().for_each(|(doomed, _)| self.doom(doomed.key, doomed.id));
+        };
+        self.under_way.confirmations += 1;
+        self.calls.push(Box::pin(async move {
+            let (doomed, ids) = arrived.into_iter().map(|(doomed, id)| (doomed.clone(), (doomed.id, id))).unzip();
+            let result = journal.write(&Record::Sent { to: name, ids }).await;
+            Event::Confirmed { doomed, result }
+        }));
+    }
+
+    pub(super) fn confirmed(&mut self, doomed: Vec<Doomed>, result: anyhow::Result<()>) {
+        self.under_way.confirmations -= 1;
+        // They have arrived, whatever the disk says.
+        for doomed in doomed {
+            self.doom(doomed.key, doomed.id);
+        }
+        if let Err(error) = result {
+            self.fail(error);
+        }
+    }
+
+    /// A message that another try might have sent, in a run that stops.
+    fn abandon(&mut self, mut item: Item, entry: &Entry) {
+        item.tries.lost |= matches!(entry, Entry::Unanswered(_));
+        self.intake.put_aside(item.key);
+        if let Some(transfer) = self.transfer_mut() {
+            transfer.abandon(&item);
+        }
+    }
+
+    /// A batch that was refused as a whole, or had no answer.
+    fn read_error(&mut self, items: Vec<Item>, error: CallError) {
+        let entry = match error.effect {
+            Effect::Unknown => Entry::Unanswered(error.code),
+            Effect::Throttled => Entry::Refused { code: error.code, retry: Retry::Slower },
+            Effect::None => return self.read_refusal(items, error),
+        };
+        let entries = vec![entry; items.len()];
+        self.read_answer(items, entries);
+    }
+
+    fn read_refusal(&mut self, items: Vec<Item>, error: CallError) {
+        let now = Instant::now();
+        let Some(transfer) = self.transfer_mut() else { return };
+        match transfer.about_the_batch(items, &error.code, now) {
+            Ok(answered) => answered.aside.into_iter().for_each(|key| self.put_aside(key)),
+            Err(items) => {
+                for item in items {
+                    let entry = Entry::Refused { code: error.code.clone(), retry: Retry::Never };
+                    self.abandon(item, &entry);
+                }
+                self.fail(error.into());
+            }
+        }
+        if self.stop.is_some() {
+            // Messages that were to be sent alone are not sent any more.
+            self.drain_lanes();
+        }
+    }
+
+    /// Looks up the queue that a message came from; other messages from there wait for the same answer.
+    pub(super) fn look_up(&mut self, arn: String, message: Message) {
+        let waiting = self.pending.entry(arn.clone()).or_default();
+        waiting.push(message);
+        if waiting.len() > 1 {
+            return;
+        }
+        self.under_way.lookups += 1;
+        let clients = Rc::clone(&self.clients);
+        self.calls.push(Box::pin(async move {
+            let found = Box::new(address::find(&clients, &arn).await);
+            Event::LookedUp { arn, found }
+        }));
+    }
+
+    pub(super) fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) {
+        self.under_way.lookups -= 1;
+        let waiting = self.pending.remove(&arn).unwrap_or_default();
+        if let Some(transfer) = self.transfer_mut() {
+            transfer.routes().looked_up(arn, found);
+        }
+        for message in waiting {
+            self.take(message);
+        }
+    }
+}
+
+/// Sends a batch once, after the journal has said so.
+async fn send(journal: Option<Rc<Journal>>, destination: Rc<Destination>, items: Vec<Item>) -> Event {
+    if let Some(journal) = &journal {
+        let ids = items.iter().map(|item| item.id().to_owned()).collect();
+        if let Err(error) = journal.write(&Record::Sending { to: destination.name(), ids }).await {
+            return Event::NotJournaled { items, error };
+        }
+    }
+    let outgoing: Vec<_> = items.iter().map(|item| &*item.outgoing).collect();
+    let answer = destination.send(&outgoing).await;
+    Event::Sent { items, answer }
+}

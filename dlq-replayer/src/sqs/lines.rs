@@ -1,0 +1,210 @@
+//! Files of lines that are only appended to: journals and archives. Lines that wait at the same time share one sync to the disk.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
+};
+
+use tokio::sync::oneshot;
+
+/// Bodies and message ids are not for other users of the machine.
+const PRIVATE: u32 = 0o600;
+
+/// Bytes that are read at once while the last whole line of a file is looked for.
+const STEP: u64 = 64 * 1024;
+
+type Written = Result<(), String>;
+
+/// What is checked after lines were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Nothing but what the operating system says.
+    Synced,
+    /// They are read back and compared, because what they stand for is deleted next.
+    ReadBack,
+}
+
+/// A file of lines that is open for appending. A thread of its own writes, so that no disk stops the network.
+pub struct Lines {
+    queue: Option<mpsc::Sender<(String, oneshot::Sender<Written>)>>,
+    writer: Option<thread::JoinHandle<()>>,
+    path: PathBuf,
+}
+
+impl Lines {
+    /// Makes a new private file; its name survives a crash, too.
+    ///
+    /// # Errors
+    ///
+    /// The file exists, or cannot be made.
+    pub fn create(path: &Path, check: Check) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE).open(path)?;
+        sync_folder(path)?;
+        Ok(Self::start(file, path, check))
+    }
+
+    /// Opens a file to append to it. A last line without an end, which a crash has left, is cut off.
+    ///
+    /// # Errors
+    ///
+    /// The file does not exist or cannot be written.
+    pub fn open(path: &Path, check: Check) -> io::Result<Self> {
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        let whole = end_of_last_line(&mut file)?;
+        file.set_len(whole)?;
+        Ok(Self::start(file, path, check))
+    }
+
+    fn start(file: File, path: &Path, check: Check) -> Self {
+        let (queue, waiting) = mpsc::channel();
+        let writer = thread::spawn(move || write_all(file, check, &waiting));
+        Self { queue: Some(queue), writer: Some(writer), path: path.to_owned() }
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends lines, each with its end, and returns when they are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// They are not on the disk; nothing of them is left in the file.
+    pub async fn append(&self, lines: String) -> Result<(), String> {
+        self.queue(lines)?.await.unwrap_or_else(|_| Err("its writer has ended".to_owned()))
+    }
+
+    /// Hands lines over that need not be on the disk before the caller goes on.
+    pub fn note(&self, lines: String) {
+        // A reader must be able to do without these lines.
+        drop(self.queue(lines));
+    }
+
+    fn queue(&self, lines: String) -> Result<oneshot::Receiver<Written>, String> {
+        let (done, written) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or("it is closed")?;
+        queue.send((lines, done)).map_err(|_| "its writer has ended")?;
+        Ok(written)
+    }
+}
+
+impl Drop for Lines {
+    /// What was noted reaches the disk.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            // A panic there has been reported to everything that waited.
+            let _ = writer.join();
+        }
+    }
+}
+
+fn write_all(mut file: File, check: Check, waiting: &mpsc::Receiver<(String, oneshot::Sender<Written>)>) {
+    while let Ok((text, done)) = waiting.recv() {
+        let mut all = vec![(text, done)];
+        while let Ok(more) = waiting.try_recv() {
+            all.push(more);
+        }
+        let together: String = all.iter().map(|(text, _)| text.as_str()).collect();
+        let written = append(&mut file, &together, check);
+        for (text, done) in all {
+            // What does not fit together may fit alone, such as the last line on a full disk.
+            let written = if written.is_ok() { Ok(()) } else { append(&mut file, &text, check) };
+            // A note has no reader.
+            let _ = done.send(written.map_err(|error| error.to_string()));
+        }
+    }
+}
+
+fn append(file: &mut File, text: &str, check: Check) -> io::Result<()> {
+    let start = file.seek(SeekFrom::End(0))?;
+    let done = write_and_check(file, text, start, check);
+    if done.is_err() {
+        // Half a line would hide the lines that come after it.
+        file.set_len(start)?;
+    }
+    done
+}
+
+fn write_and_check(file: &mut File, text: &str, start: u64, check: Check) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    if check == Check::ReadBack {
+        file.seek(SeekFrom::Start(start))?;
+        let mut read = Vec::new();
+        file.read_to_end(&mut read)?;
+        if read != text.as_bytes() {
+            return Err(io::Error::other("what was read back is not what was written"));
+        }
+    }
+    Ok(())
+}
+
+/// The length of a file without a last line that has no end.
+fn end_of_last_line(file: &mut File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    while end > 0 {
+        let start = end.saturating_sub(STEP);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        Read::by_ref(file).take(end - start).read_to_end(&mut bytes)?;
+        if let Some(at) = bytes.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// Makes the name of a new file survive a crash.
+///
+/// # Errors
+///
+/// The folder cannot be synced.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temporary() -> PathBuf {
+        std::env::temp_dir().join(format!("lines-{}", uuid::Uuid::new_v4()))
+    }
+
+    #[tokio::test]
+    async fn a_torn_last_line_is_cut_off_before_more_is_appended() {
+        let path = temporary();
+        fs::write(&path, "one\ntw").unwrap();
+        Lines::open(&path, Check::ReadBack).unwrap().append("three\n".into()).await.unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\nthree\n");
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_exists_is_never_overwritten_and_a_new_one_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = temporary();
+        let lines = Lines::create(&path, Check::Synced).unwrap();
+        lines.append("one\n".into()).await.unwrap();
+        assert!(Lines::create(&path, Check::Synced).is_err());
+        lines.note("two\n".into());
+        drop(lines);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n", "a note is written before the file is closed");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_an_error_and_not_a_lost_line() {
+        let mut file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert!(append(&mut file, "line\n", Check::Synced).is_err());
+    }
+}

@@ -1,0 +1,107 @@
+//! `--canary N`: a few messages first, and the rest only when they do not return.
+
+use std::time::{Duration, Instant};
+
+use pipeline_tests::sqs_model::Consumer;
+use serde_json::json;
+
+use super::{DLQ, SOURCE, Scene, body};
+
+const MESSAGES: usize = 40;
+const CANARY: usize = 5;
+
+/// Forty dead letters, and a source that is drained in some way.
+fn scene(consumer: Consumer) -> Scene {
+    let scene = Scene::with_letters(MESSAGES);
+    scene.model.with(SOURCE, |queue| queue.consumer = consumer);
+    scene
+}
+
+fn replay(scene: &Scene, settle: &str) -> (i32, serde_json::Value) {
+    scene.json(&["replay", DLQ, "--execute", "--canary", "5", "--settle", settle])
+}
+
+/// Entries of all sends so far.
+fn sent(scene: &Scene, settle: &str) -> (i32, serde_json::Value, usize) {
+    let sent = scene.record(|call| {
+        let send = pipeline_tests::sqs_model::operation(call) == "SendMessageBatch";
+        send.then(|| call.body["Entries"].as_array().map_or(0, Vec::len))
+    });
+    let (code, run) = replay(scene, settle);
+    let sent = sent.lock().unwrap().iter().sum();
+    (code, run, sent)
+}
+
+#[test]
+fn when_the_canary_is_consumed_the_rest_follows() {
+    let scene = scene(Consumer::Takes { after: Duration::from_millis(200) });
+    let began = Instant::now();
+    let (code, run, sent) = sent(&scene, "1m");
+    assert_eq!((code, sent, &run["counts"]["deleted"]), (0, MESSAGES, &json!(MESSAGES)), "{run:#}");
+    assert_eq!(scene.model.count(DLQ), 0);
+    assert!(began.elapsed() >= Duration::from_secs(1), "it waited for the canary");
+}
+
+#[test]
+fn messages_that_were_there_before_do_not_keep_a_canary_from_settling() {
+    let scene = scene(Consumer::None);
+    (0..3).for_each(|at| drop(scene.model.put(SOURCE, super::dead_letter(900 + at, "before", &[]))));
+    scene.model.with(SOURCE, |queue| queue.consumer = Consumer::Takes { after: Duration::from_millis(50) });
+    let (code, run, sent) = sent(&scene, "1m");
+    assert_eq!((code, sent), (0, MESSAGES), "{run:#}");
+}
+
+/// All of the canary return: nothing else is sent.
+fn returns(consumer: Consumer) {
+    let scene = scene(consumer);
+    let (code, run, sent) = sent(&scene, "1m");
+    assert_eq!((code, sent), (5, CANARY), "{run:#}");
+    assert_eq!(run["counts"]["returned"], json!(CANARY), "{run:#}");
+    assert_eq!(scene.model.count(SOURCE), 0);
+    scene.assert_each_once((0..MESSAGES).map(body), &[DLQ]);
+    scene.assert_released();
+}
+
+#[test]
+fn a_canary_that_the_consumer_gives_up_stops_the_run() {
+    returns(Consumer::GivesUp { dlq: DLQ.to_owned(), after: Duration::from_millis(100) });
+}
+
+#[test]
+fn a_canary_that_sqs_redrives_stops_the_run() {
+    returns(Consumer::Redrives { dlq: DLQ.to_owned(), after: Duration::from_millis(100) });
+}
+
+#[test]
+fn a_canary_that_nothing_consumes_in_time_stops_the_run() {
+    let scene = scene(Consumer::None);
+    let (code, run, sent) = sent(&scene, "2s");
+    assert_eq!((code, sent), (4, CANARY), "{run:#}");
+    assert!(run["outcome"].as_str().unwrap().contains("did not settle"), "{run:#}");
+    assert_eq!((scene.model.count(SOURCE), scene.model.count(DLQ)), (CANARY, MESSAGES - CANARY));
+    scene.assert_each_once((0..MESSAGES).map(body), &[SOURCE, DLQ]);
+    scene.assert_released();
+}
+
+#[test]
+fn a_canary_that_is_larger_than_the_queue_is_the_whole_run() {
+    let scene = Scene::with_letters(3);
+    scene.model.with(SOURCE, |queue| queue.consumer = Consumer::Takes { after: Duration::ZERO });
+    assert_eq!(replay(&scene, "1m").0, 0);
+    assert_eq!(scene.model.count(DLQ), 0);
+}
+
+#[test]
+fn what_a_run_with_a_canary_says() {
+    // As many as one receive gives, so that the numbers are always the same.
+    let scene = |consumer| {
+        let scene = Scene::with_letters(10);
+        scene.model.with(SOURCE, |queue| queue.consumer = consumer);
+        scene
+    };
+    let returning = scene(Consumer::GivesUp { dlq: DLQ.to_owned(), after: Duration::ZERO });
+    insta::assert_snapshot!("canary_returned", returning.said(&["replay", DLQ, "--execute", "--canary", "5"]));
+    let idle = scene(Consumer::None);
+    let settle = ["replay", DLQ, "--execute", "--canary", "5", "--settle", "1s"];
+    insta::assert_snapshot!("canary_unsettled", idle.said(&settle));
+}

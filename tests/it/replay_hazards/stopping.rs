@@ -1,0 +1,148 @@
+//! A9: stopping a run, and what is known of a run that was stopped or still goes on.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Read,
+    process::Stdio,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use pipeline_tests::sqs_model::{Fault, Stored, operation};
+use rustix::{
+    process::Signal,
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
+
+use super::{DLQ, Running, SOURCE, Scene, body, text, until};
+
+/// A run that has nothing to wait for ends within this time after it was asked to.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[test]
+fn a9_sighup_ends_a_run_as_sigterm_does() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let scene = Scene::new();
+        scene.fill(90);
+        let run = scene.start(&["replay", DLQ, "--execute", "--rate", "5/s", "--concurrency", "1"]);
+        until(|| scene.model.count(SOURCE) >= 10);
+        run.send(signal);
+        let output = run.end(super::PATIENCE);
+        assert_eq!(output.status.code(), Some(130), "{signal:?}: {}", text(&output));
+        scene.assert_each_once((0..90).map(body), &[DLQ, SOURCE], &text(&output));
+        assert!(scene.model.messages(DLQ).iter().all(Stored::is_visible), "{signal:?}: the rest was released");
+    }
+}
+
+/// The replayer with a terminal for its questions, and what it has written there.
+fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> (Running, Arc<Mutex<String>>) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let slave = OpenOptions::new().read(true).write(true).open(name).unwrap();
+    let mut command = scene.replayer.command(arguments).unwrap();
+    command.stdin(slave.try_clone().unwrap()).stderr(slave).stdout(Stdio::piped());
+    let running = Running(Some(command.spawn().unwrap()));
+    // The command holds the other end open until here.
+    drop(command);
+    let written = Arc::new(Mutex::new(String::new()));
+    let reader = Arc::clone(&written);
+    std::thread::spawn(move || {
+        let (mut master, mut bytes) = (File::from(master), [0; 1024]);
+        while let Ok(read @ 1..) = master.read(&mut bytes) {
+            reader.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+    });
+    (running, written)
+}
+
+#[test]
+fn a9_ctrl_c_at_the_question_ends_at_once() {
+    let scene = Scene::new();
+    scene.fill(150);
+    let (run, written) = on_a_terminal(&scene, &["replay", DLQ, "--execute"]);
+    until(|| written.lock().unwrap().contains("150"));
+    run.send(Signal::INT);
+    let output = run.end(AT_ONCE);
+    assert_eq!(output.status.code(), Some(130), "{}{}", text(&output), written.lock().unwrap());
+    assert_eq!((scene.model.count(DLQ), scene.model.count(SOURCE)), (150, 0));
+}
+
+#[test]
+fn a9_after_ctrl_c_nothing_more_is_sent() {
+    let scene = Scene::new();
+    scene.fill(40);
+    let (held, receives) = (Arc::new(AtomicBool::new(true)), AtomicUsize::new(0));
+    let holds = Arc::clone(&held);
+    // All receives but the first are under way when the signal comes, and are answered with messages after it.
+    scene.model.set_faults(move |call, _| {
+        if operation(call) == "ReceiveMessage" && receives.fetch_add(1, Ordering::SeqCst) > 0 {
+            let deadline = Instant::now() + super::PATIENCE;
+            while holds.load(Ordering::SeqCst) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        Fault::None
+    });
+    let run = scene.start(&["replay", DLQ, "--execute", "--concurrency", "4", "--rate", "100000/s"]);
+    until(|| scene.model.count(SOURCE) == 10);
+    run.send(Signal::INT);
+    // Nothing outside the process says that it has taken note of the signal.
+    std::thread::sleep(Duration::from_millis(500));
+    held.store(false, Ordering::SeqCst);
+    let output = run.end(super::PATIENCE);
+    assert_eq!((output.status.code(), scene.model.count(SOURCE)), (Some(130), 10), "{}", text(&output));
+    scene.assert_each_once((0..40).map(body), &[DLQ, SOURCE], &text(&output));
+}
+
+#[test]
+fn a9_a_torn_line_of_a_journal_does_not_hide_the_later_ones() {
+    let scene = Scene::new();
+    scene.fill(30);
+    scene.deny_deletes();
+    assert_eq!(scene.run(&["replay", DLQ, "--execute"]).code, 1);
+    let sent = scene.bodies(SOURCE);
+    assert!(!sent.is_empty());
+    for journal in super::journals(&scene.replayer.journals()) {
+        let lines = std::fs::read_to_string(&journal).unwrap();
+        let (first, rest) = lines.split_once('\n').unwrap();
+        let torn = &rest[..rest.find('\n').unwrap() / 2];
+        std::fs::write(&journal, format!("{first}\n{torn}\n{rest}")).unwrap();
+    }
+    scene.allow_everything();
+    scene.let_visibility_run_out();
+    let run = scene.last_run();
+    let said = scene.run(&["replay", DLQ, "--resume", &run, "--execute"]);
+    let all: Vec<_> = (0..30).map(body).collect();
+    assert_eq!((scene.bodies(SOURCE), scene.bodies(DLQ)), (all, vec![]), "{}", said.text());
+}
+
+#[test]
+fn a9_a_run_that_still_goes_on_is_not_called_killed() {
+    let scene = Scene::new();
+    scene.fill(20);
+    let hang = Arc::new(AtomicBool::new(true));
+    let hangs = Arc::clone(&hang);
+    scene.model.set_faults(move |call, _| match operation(call) {
+        "SendMessageBatch" if hangs.load(Ordering::SeqCst) => Fault::RequestHangs,
+        _ => Fault::None,
+    });
+    let _first = scene.start(&["replay", DLQ, "--execute"]);
+    until(|| scene.model.calls().iter().any(|call| call == "SendMessageBatch"));
+    hang.store(false, Ordering::SeqCst);
+    let run = scene.last_run();
+    let second = scene.run(&["replay", DLQ, "--execute"]).text();
+    assert!(second.contains(&run), "the first run is named: {second}");
+    for said in [second, scene.run(&["history"]).text()] {
+        assert!(!said.contains("killed"), "{said}");
+    }
+    // The first one goes on meanwhile: what it has sent is about to be deleted.
+    until(|| {
+        let there = super::sorted([DLQ, SOURCE].iter().flat_map(|queue| scene.bodies(queue)));
+        there == (0..20).map(body).collect::<Vec<_>>()
+    });
+}
