@@ -1,4 +1,4 @@
-//! `bench`: the long proofs of the consumer, each really run on local stacks of its own.
+//! `bench`: the long proofs of the consumer, each really run on local stacks of its own, and the measurement of the replayer.
 //!
 //! Figures go to standard output, progress to standard error; the exit code says whether the promise held.
 
@@ -8,6 +8,7 @@ mod graph;
 mod ink;
 mod outage;
 mod panel;
+mod replay;
 mod setup;
 mod track;
 
@@ -33,6 +34,8 @@ enum Proof {
     Outage(outage::Arguments),
     /// Lets eight consumers take messages with duplicates among them at the same time, and counts rows and deadlocks.
     Concurrency(concurrency::Arguments),
+    /// Compares dlq-replayer with lumigo-cli, a boto3 script and a bare client, and writes docs/benchmarks/replay.md.
+    Replay(replay::Arguments),
 }
 
 /// Whether the promise held in this run.
@@ -58,6 +61,7 @@ fn prove(proof: &Proof) -> anyhow::Result<Verdict> {
     match proof {
         Proof::Outage(arguments) => outage::run(arguments, &runtime),
         Proof::Concurrency(arguments) => concurrency::run(arguments, &runtime),
+        Proof::Replay(arguments) => replay::run(arguments),
     }
 }
 
