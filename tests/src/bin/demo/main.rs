@@ -1,5 +1,5 @@
 //! `demo`: people sign up through the real Cognito API, and each becomes a row, on real parts on this machine.
-//! In the second act the consumer is given what can never become a row, and a person with the replayer puts it right.
+//! In the second act the consumer is given messages that can never become rows, and an operator with the replayer puts that right.
 //!
 //! The result goes to standard output, progress to standard error; the exit code says whether every user got exactly one row.
 
@@ -25,7 +25,7 @@ use crate::{preparation::Preparation, report::Report};
 /// Most users of one run: above, the emulators are what is shown, and a run takes minutes.
 const MOST_USERS: i64 = 10_000;
 
-/// Dead letters of the second act: forty of each of five kinds, enough for the replayer's breaker to judge.
+/// Dead letters of the second act: forty of each of five kinds, enough to see that a canary holds the rest back.
 const POISON: usize = 200;
 
 /// Signs users up on a local stack and watches each become exactly one row; then gives the consumer what can never be a row, and mends it with the replayer.

@@ -26,7 +26,7 @@ pub(crate) struct Report {
     pub(crate) journeys: Vec<Journey>,
     /// The table, read back.
     pub(crate) table: Vec<TableRow>,
-    /// The second act: what a person with the replayer typed and saw.
+    /// The second act: what an operator with the replayer typed and saw.
     pub(crate) dead_letters: Vec<Scene>,
 }
 

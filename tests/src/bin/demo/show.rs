@@ -11,7 +11,7 @@ use crate::report::{Distribution, Journey, Report};
 const SHOWN_ROWS: usize = 20;
 
 /// Lines of a command's output that are shown, and their characters; the runbook has them whole.
-const SHOWN_LINES: usize = 12;
+const SHOWN_LINES: usize = 18;
 const LONGEST_LINE: usize = 120;
 
 /// Bars of the histogram.
