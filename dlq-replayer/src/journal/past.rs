@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, bail};
@@ -114,6 +115,31 @@ pub fn details(path: &Path) -> anyhow::Result<RunDetails> {
     let noted = noted.into_iter().filter(|(_, ids)| !ids.is_empty());
     let noted = noted.map(|((what, why), ids)| NotedMessages { what, why, ids: ids.into_iter().collect() });
     Ok(RunDetails { run, noted: noted.collect() })
+}
+
+/// How long a FIFO queue remembers what it was given, and as long again for clocks that differ.
+/// Source: "Exactly-once processing in Amazon SQS" in the Amazon SQS developer guide: five minutes.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// The ids that destinations gave to the messages of runs that wrote to their journal lately.
+///
+/// # Errors
+///
+/// A journal cannot be read.
+pub fn ids_given(folder: &Path, now: SystemTime) -> anyhow::Result<Vec<String>> {
+    let mut given = Vec::new();
+    for path in files_of(folder)? {
+        let written = fs::metadata(&path).and_then(|file| file.modified()).unwrap_or(now);
+        if now.duration_since(written).unwrap_or_default() > REMEMBERED {
+            continue;
+        }
+        for record in records(&path)? {
+            if let Record::Sent { ids, .. } = record? {
+                given.extend(ids.into_iter().map(|(_, id)| id));
+            }
+        }
+    }
+    Ok(given)
 }
 
 /// The journals of one queue, the newest first: their names begin with the time.

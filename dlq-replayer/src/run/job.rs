@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     engine::{Engine, Look, Stop, Work},
     interrupt::Interrupt,
+    returned::SentIds,
     routes::Routes,
     settings::Settings,
     source::Source,
@@ -17,7 +18,7 @@ use crate::{
     journal::{
         folder::{Live, of_queue, prune},
         leftovers::Leftovers,
-        past::files_of,
+        past::{files_of, ids_given},
         record::{Begin, End, Record},
         write::{Journal, next_run},
     },
@@ -105,7 +106,10 @@ pub async fn run(
         plan: job.written,
     };
     let journal = Rc::new(Journal::create(&folder, begin).await?);
-    let transfer = Transfer::new(job.plan, Some(Rc::clone(&journal)), leftovers);
+    let mut transfer = Transfer::new(job.plan, Some(Rc::clone(&journal)), leftovers);
+    if let Source::File(_) = &job.source {
+        transfer = transfer.knowing(SentIds::of_earlier_runs(ids_given(&folder, SystemTime::now())?));
+    }
     let work = Work::Move(Box::new(transfer));
     let mut engine = Engine::new(job.source, work, job.settings, clients, interrupt.clone());
     engine.run(&mut |counts, rate| progress.show(counts, rate)).await;

@@ -13,6 +13,11 @@ use crate::sqs::message::{Message, MessageKey};
 pub struct SentIds(HashSet<u64>);
 
 impl SentIds {
+    /// Ids that earlier runs were given, which prove nothing either.
+    pub fn of_earlier_runs(ids: impl IntoIterator<Item = String>) -> Self {
+        Self(ids.into_iter().map(|id| MessageKey::of(&id).fingerprint()).collect())
+    }
+
     /// Adds the id of a confirmed send. False when this run has been given the id before: then it proves nothing.
     ///
     /// A FIFO queue answers a deduplication id that it has seen within five minutes with the first message's id, and stores nothing.

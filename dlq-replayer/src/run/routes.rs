@@ -3,7 +3,10 @@
 use std::{collections::HashMap, rc::Rc};
 
 use crate::{
-    rules::decide::{Refusal, Route},
+    rules::{
+        cause::Cause,
+        decide::{Refusal, Route},
+    },
     sqs::{
         address::{AddressError, QueueAddress},
         destination::Destination,
@@ -91,7 +94,10 @@ impl Routes {
                 Some(Err(refusal)) => Target::Refused(refusal.clone()),
                 None => Target::Lookup(arn.clone()),
             },
-            None => self.fallback.map_or(Target::Refused(Refusal::NoSource), Target::To),
+            None => match self.fallback {
+                Some(at) if Cause::of(message).may_go_to(&self.name(at)) => Target::To(at),
+                _ => Target::Refused(Refusal::NoSource),
+            },
         }
     }
 

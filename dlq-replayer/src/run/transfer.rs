@@ -160,6 +160,14 @@ impl Transfer {
         }
     }
 
+    /// Takes over the ids that earlier runs of the same file were given: a FIFO queue that is given a message again
+    /// answers with the first one's id, and stores nothing.
+    #[must_use]
+    pub fn knowing(mut self, earlier: SentIds) -> Self {
+        self.sent_ids = earlier;
+        self
+    }
+
     /// The destinations.
     pub fn routes(&mut self) -> &mut Routes {
         &mut self.plan.routes

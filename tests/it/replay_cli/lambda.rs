@@ -131,3 +131,15 @@ fn a_body_that_is_not_json_stays_and_the_others_go() {
     assert_ne!(said.code, 0, "{}", said.text());
     scene.assert_each_once([body(5)], &[DLQ]);
 }
+
+#[test]
+fn a_functions_dead_letter_does_not_go_to_the_only_queue_that_has_this_dead_letter_queue() {
+    let scene = Scene::empty();
+    let failed = [("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", "no")];
+    scene.model.put(DLQ, dead_letter(1, &payload(1), &failed));
+    scene.model.put(DLQ, dead_letter(2, &payload(2), &[]));
+    let (code, run) = scene.json(&["replay", DLQ, "--execute"]);
+    assert_eq!((code, &run["counts"]["refused"]), (4, &json!({ "no_source": 1 })), "{run:#}");
+    assert_eq!(scene.bodies(super::SOURCE), [payload(2)]);
+    scene.assert_each_once([payload(1)], &[DLQ]);
+}

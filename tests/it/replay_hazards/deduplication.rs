@@ -1,8 +1,9 @@
 //! A1: a deduplication id that was used before swallows a message, which is then deleted.
 
 use pipeline_tests::sqs_model::{Fault, NewMessage};
+use serde_json::json;
 
-use super::{Scene, old};
+use super::{Scene, body, old};
 
 const FIFO_DLQ: &str = "orders-dlq.fifo";
 const FIFO_SOURCE: &str = "orders.fifo";
@@ -116,4 +117,18 @@ fn a1_an_answer_with_an_id_that_was_given_before_proves_nothing() {
     let said = scene.run(&["replay", FIFO_DLQ, "--execute"]);
     scene.assert_each_once(eight(), &[FIFO_DLQ, FIFO_SOURCE], &said.text());
     assert_eq!((scene.model.count(FIFO_SOURCE), said.code), (1, 4), "{}", said.text());
+}
+
+#[test]
+fn a1_a_second_import_within_five_minutes_does_not_claim_what_was_swallowed() {
+    let scene = Scene::between("orders.fifo", "orders-dlq.fifo");
+    let file = scene.file("import.ndjson");
+    let line = |at: usize| {
+        json!({ "id": format!("id-{at}"), "body": body(at), "system": { "MessageGroupId": "g" } }).to_string() + "\n"
+    };
+    std::fs::write(&file, (0..4).map(line).collect::<String>()).unwrap();
+    assert_eq!(scene.run(&["import", "orders.fifo", &file, "--execute"]).code, 0);
+    let second = scene.run(&["import", "orders.fifo", &file, "--execute"]);
+    assert_eq!((second.code, scene.model.count("orders.fifo")), (4, 4), "{}", second.text());
+    assert!(second.out.contains("deduplicated"), "{}", second.text());
 }

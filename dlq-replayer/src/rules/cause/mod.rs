@@ -223,20 +223,17 @@ impl Cause {
         }
     }
 
+    /// Whether the message may be one of a queue's, as far as its cause tells: a function's is not, nor one for another target.
+    pub fn may_go_to(&self, queue: &str) -> bool {
+        let elsewhere = self.target().is_some_and(|target| target.arn() != queue);
+        !elsewhere && !matches!(self, Self::LambdaQueue { .. } | Self::Pipe { .. })
+    }
+
     /// Where it is to go when that is not the source queue.
     pub fn target(&self) -> Option<Target> {
         match self {
             Self::EventBridge { target, .. } | Self::Scheduler { target, .. } => target.clone(),
             Self::LambdaRecord { function, .. } => Some(function.clone()),
-            _ => None,
-        }
-    }
-
-    /// The queue it is to go to when that is not the source queue.
-    pub fn target_queue(&self) -> Option<&str> {
-        match self {
-            Self::EventBridge { target: Some(Target::Queue(arn)), .. }
-            | Self::Scheduler { target: Some(Target::Queue(arn)), .. } => Some(arn),
             _ => None,
         }
     }
