@@ -29,6 +29,7 @@ mod replay_cli;
 mod replay_hazards;
 mod replay_large;
 mod replay_local_stack;
+mod replay_operator;
 mod replay_run;
 mod replay_stop_points;
 mod schema;

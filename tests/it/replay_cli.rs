@@ -30,34 +30,33 @@ mod triage;
 mod watch;
 
 use std::{
-    path::PathBuf,
-    process::{Command, Stdio},
+    ops::Deref,
+    process::Command,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use pipeline_tests::{
-    replayer::{Replayer, Said},
+    replayer::Said,
     scripted_http::Call,
     sqs_model::{self, Fault, NewMessage, SqsModel, Stored},
 };
 use serde_json::{Value, json};
-use uuid::Uuid;
+
+use crate::replay_operator::{DLQ, Operator, PATIENCE, SOURCE, body, sorted, until};
 
 /// Personal data, which is never shown unless it is asked for.
 const MARKER: &str = "marker@example.com";
 
-const DLQ: &str = "orders-dlq";
-const SOURCE: &str = "orders";
-
-/// Longest wait for anything that must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// A model with queues, an operator, and a folder for files.
-struct Scene {
-    model: SqsModel,
-    replayer: Replayer,
-    folder: PathBuf,
+struct Scene(Operator);
+
+impl Deref for Scene {
+    type Target = Operator;
+
+    fn deref(&self) -> &Operator {
+        &self.0
+    }
 }
 
 /// rollcall's event with a first name and a version.
@@ -96,10 +95,7 @@ impl Scene {
             model.create(queue);
         }
         model.with(SOURCE, |queue| queue.dead_letters = Some(DLQ.to_owned()));
-        let replayer = Replayer::new(&model.serve().unwrap().url(), sqs_model::REGION);
-        let folder = std::env::temp_dir().join(format!("rollcall-files-{}", Uuid::new_v4().simple()));
-        std::fs::create_dir(&folder).unwrap();
-        Self { model, replayer, folder }
+        Self(Operator::new(model))
     }
 
     /// Six dead letters of five kinds.
@@ -136,12 +132,6 @@ impl Scene {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
-        let said = self.replayer.run(arguments).unwrap();
-        println!("$ dlq-replayer {}\nexit {}\n{}", arguments.join(" "), said.code, said.text());
-        said
-    }
-
     /// Runs a command that was prepared in another way.
     fn run_command(command: &mut Command) -> Said {
         let output = command.output().unwrap();
@@ -169,18 +159,9 @@ impl Scene {
         without_hash(&text)
     }
 
-    fn file(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
-    }
-
-    /// The bodies in a queue, sorted.
-    fn bodies(&self, queue: &str) -> Vec<String> {
-        sorted(self.model.messages(queue).into_iter().map(|message| message.body))
-    }
-
     /// Asserts that each body is in one of the queues, exactly once: nothing is lost, and nothing is there twice.
     fn assert_each_once(&self, bodies: impl IntoIterator<Item = String>, queues: &[&str]) {
-        assert_eq!(sorted(queues.iter().flat_map(|queue| self.bodies(queue))), sorted(bodies));
+        assert_eq!(self.bodies_of(queues), sorted(bodies));
     }
 
     /// Asserts that every message of the dead-letter queue can be received.
@@ -219,19 +200,6 @@ impl Scene {
         });
         notes
     }
-
-    /// Starts a command, whose output can be read.
-    fn start(&self, arguments: &[&str]) -> std::process::Child {
-        let mut command = self.replayer.command(arguments).unwrap();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        // What cannot be removed lies in the temporary folder.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
 }
 
 /// A run's name in its place, such as `20261123T230856Z-goce`.
@@ -249,25 +217,6 @@ fn without_hash(text: &str) -> String {
     let Some((before, rest)) = text.split_once("<journals>/file_") else { return text.to_owned() };
     let after = rest.split_once('/').map_or(rest, |(_, after)| after);
     format!("{before}<journals>/file_<hash>/{after}")
-}
-
-fn body(at: usize) -> String {
-    format!("body {at:03}")
-}
-
-fn sorted(bodies: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut bodies: Vec<_> = bodies.into_iter().collect();
-    bodies.sort();
-    bodies
-}
-
-/// Waits until something holds.
-fn until(what: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !what() {
-        assert!(std::time::Instant::now() < deadline, "not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The permission bits of a file.

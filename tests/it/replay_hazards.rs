@@ -21,29 +21,26 @@ mod stopping;
 mod unconfirmed;
 
 use std::{
+    ops::Deref,
     path::{Path, PathBuf},
-    process::{Child, Output, Stdio},
+    process::{Child, Output},
     time::{Duration, Instant},
 };
 
-use pipeline_tests::{
-    replayer::{Replayer, Said},
-    sqs_model::{self, Fault, ModelQueue, NewMessage, SqsModel, queue_name},
-};
+use pipeline_tests::sqs_model::{self, Fault, ModelQueue, NewMessage, SqsModel, queue_name};
 use rustix::process::{Pid, Signal, kill_process};
-use uuid::Uuid;
 
-const DLQ: &str = "orders-dlq";
-const SOURCE: &str = "orders";
-
-/// Longest wait for anything that must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::replay_operator::{DLQ, Operator, PATIENCE, SOURCE, body, sorted, until};
 
 /// A model with a source queue and its dead-letter queue, an operator, and a folder for files.
-struct Scene {
-    model: SqsModel,
-    replayer: Replayer,
-    folder: PathBuf,
+struct Scene(Operator);
+
+impl Deref for Scene {
+    type Target = Operator;
+
+    fn deref(&self) -> &Operator {
+        &self.0
+    }
 }
 
 impl Scene {
@@ -57,10 +54,7 @@ impl Scene {
         let model = SqsModel::new();
         model.create(dlq);
         model.with(source, |queue| queue.dead_letters = Some(dlq.to_owned()));
-        let replayer = Replayer::new(&model.serve().unwrap().url(), sqs_model::REGION);
-        let folder = std::env::temp_dir().join(format!("rollcall-hazards-{}", Uuid::new_v4().simple()));
-        std::fs::create_dir(&folder).unwrap();
-        Self { model, replayer, folder }
+        Self(Operator::new(model))
     }
 
     /// Puts messages that were sent an hour ago into the dead-letter queue, and returns their ids.
@@ -68,25 +62,13 @@ impl Scene {
         (0..count).map(|at| self.model.put(DLQ, old(NewMessage::new(body(at), &[])))).collect()
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
-        let said = self.replayer.run(arguments).unwrap();
-        println!("$ dlq-replayer {}\nexit {}\n{}", arguments.join(" "), said.code, said.text());
-        said
-    }
-
     fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.replayer.command(arguments).unwrap();
-        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
-    }
-
-    /// The bodies in a queue, sorted.
-    fn bodies(&self, queue: &str) -> Vec<String> {
-        sorted(self.model.messages(queue).into_iter().map(|message| message.body))
+        Running(Some(self.spawn(arguments)))
     }
 
     /// Asserts that each of these bodies is in one of the queues, exactly once.
     fn assert_each_once(&self, bodies: impl IntoIterator<Item = String>, queues: &[&str], said: &str) {
-        let there = sorted(queues.iter().flat_map(|queue| self.bodies(queue)));
+        let there = self.bodies_of(queues);
         assert_eq!(there, sorted(bodies), "{said}");
     }
 
@@ -107,21 +89,11 @@ impl Scene {
         self.model.set_faults(|_, _| Fault::None);
     }
 
-    fn file(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
-    }
-
     /// The newest run's name, as `history` tells it.
     fn last_run(&self) -> String {
         let history = self.run(&["history"]).text();
         let is_run = |word: &&str| word.len() == 21 && word.contains('T') && word.contains("Z-");
         history.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(is_run).unwrap().to_owned()
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -170,24 +142,6 @@ impl Drop for Running {
 /// What a process has said.
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn until(what: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !what() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn body(at: usize) -> String {
-    format!("body {at:03}")
-}
-
-fn sorted(bodies: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut bodies: Vec<_> = bodies.into_iter().collect();
-    bodies.sort();
-    bodies
 }
 
 /// Sent an hour ago, so that no deduplication id of it is remembered.

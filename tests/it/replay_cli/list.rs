@@ -38,7 +38,7 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
     for at in 0..MESSAGES {
         scene.model.put(DLQ, dead_letter(at, &"x".repeat(80), &[]));
     }
-    let mut child = scene.start(&["list", DLQ, "-n", "2000", "--reveal"]);
+    let mut child = scene.spawn(&["list", DLQ, "-n", "2000", "--reveal"]);
     // More than a pipe holds is written, and only the first line is read.
     let mut out = BufReader::with_capacity(64, child.stdout.take().unwrap());
     let mut line = String::new();
@@ -89,7 +89,7 @@ fn one_of_several_results_of_where_is_enough() {
 #[test]
 fn an_expression_that_does_not_end_is_stopped_by_a_second_ctrl_c() {
     let scene = Scene::with_letters(1);
-    let mut child = scene.start(&["list", DLQ, "--where", "first(repeat(1) | select(. == 2))"]);
+    let mut child = scene.spawn(&["list", DLQ, "--where", "first(repeat(1) | select(. == 2))"]);
     super::until(|| scene.model.calls().contains(&"ReceiveMessage".to_owned()));
     let deadline = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() && Instant::now() < deadline {

@@ -18,7 +18,7 @@ fn interrupt(child: &Child) {
 fn ctrl_c_ends_a_run_well_and_a_second_one_at_once() {
     const MESSAGES: usize = 90;
     let scene = Scene::with_letters(MESSAGES);
-    let start = || scene.start(&["replay", DLQ, "--execute", "--rate", "2/s", "--concurrency", "1"]);
+    let start = || scene.spawn(&["replay", DLQ, "--execute", "--rate", "2/s", "--concurrency", "1"]);
     let child = start();
     until(|| scene.model.count(SOURCE) >= 10);
     interrupt(&child);

@@ -15,7 +15,7 @@ fn watch_shows_counts_a_line_at_a_time() {
 #[test]
 fn watch_ends_when_its_reader_has_seen_enough() {
     let scene = Scene::with_letters(3);
-    let mut child = scene.start(&["watch", DLQ, "--every", "1"]);
+    let mut child = scene.spawn(&["watch", DLQ, "--every", "1"]);
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("3 visible"), "{line}");

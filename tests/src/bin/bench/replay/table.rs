@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use dlq_replayer::report::output::grouped;
+
 use super::{statistics::Spread, targets::Unit};
 
 /// A table in Markdown.
@@ -24,16 +26,13 @@ pub(crate) fn spread(spread: Spread, show: impl Fn(f64) -> String) -> String {
 }
 
 /// A whole number, its thousands grouped.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures are positive and have far fewer than 53 bits"
+)]
 pub(crate) fn whole(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(value.round() as u64)
 }
 
 pub(crate) fn one_decimal(value: f64) -> String {
