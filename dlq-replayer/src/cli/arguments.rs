@@ -108,10 +108,10 @@ pub struct StopOptions {
     /// Share of the sent messages (0 to 1) that may return before the run stops; 0.5 if unset
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub max_bounced: Option<f64>,
-    /// Number of messages to send first, before the rest follows if they do not return
+    /// Number of messages to send first; the rest follows only if they do not return
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub canary: Option<u64>,
-    /// Maximum wait for the canary, such as 10m; the source's visibility timeout times its receives if unset
+    /// Maximum wait for the canary, such as 10m; if unset, the destination's visibility timeout times its maxReceiveCount, at most 1h
     #[arg(long, value_name = "TIME", requires = "canary", value_parser = duration)]
     pub settle: Option<Duration>,
 }
@@ -126,7 +126,8 @@ pub fn rate(text: &str) -> Result<RateSetting, String> {
         return Ok(RateSetting::Unlimited);
     }
     let number = text.strip_suffix("/s").unwrap_or(text);
-    let rate = number.parse().ok().filter(|rate| *rate > 0.0 && f64::is_finite(*rate));
+    // One message in a hundred days is slower than any queue keeps it.
+    let rate = number.parse().ok().filter(|rate| *rate >= 1e-7 && f64::is_finite(*rate));
     rate.map(RateSetting::Fixed).ok_or("expected a rate such as 50/s, or `unlimited`".to_owned())
 }
 

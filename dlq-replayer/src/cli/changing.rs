@@ -188,7 +188,7 @@ async fn may_delete(session: &Session<'_>, queue: &Queue) -> anyhow::Result<()> 
 /// Both are the same queue.
 pub fn elsewhere(queue: &Queue, destination: &Queue) -> anyhow::Result<()> {
     if queue.address.arn == destination.address.arn {
-        let text = format!("queue {} cannot be sent to itself", queue.address);
+        let text = format!("queue {} is also the destination", queue.address);
         return Err(hinted(text, "choose another queue"));
     }
     Ok(())

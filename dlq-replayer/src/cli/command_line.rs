@@ -39,7 +39,7 @@ pub struct Global {
     /// Maximum number of calls under way at the same time [default: 64]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "AWS")]
     pub concurrency: Option<u16>,
-    /// Visibility timeout of received messages, in seconds; held messages are prolonged [default: 120]
+    /// Visibility timeout of received messages, in seconds; extended while messages are held [default: 120]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=43_200), help_heading = "AWS")]
     pub visibility: Option<u32>,
     /// Print JSON instead of text

@@ -104,7 +104,9 @@ fn of_call(error: &CallError, region: Option<&str>) -> Option<String> {
     } else if error.is_missing() {
         format!("check the name of `{resource}`, `--region` and `--profile`")
     } else if error.is_foreign() {
-        format!("{asked} may not have answered, but a proxy or another program: check the network and `--endpoint-url`")
+        format!(
+            "the response may be from a proxy or another program instead of {asked}: check the network and `--endpoint-url`"
+        )
     } else if code == "no answer" {
         format!("there was no answer from {asked}: check the network, `--region` and `--endpoint-url`")
     } else {

@@ -1,6 +1,7 @@
 //! The file that `edit` changes: opened once, and replaced in one step unless something else has changed it meanwhile.
 
 use std::{
+    collections::HashMap,
     fmt::Write as _,
     fs::{self, File, Metadata},
     os::unix::fs::MetadataExt,
@@ -82,8 +83,9 @@ impl Original {
         if let Some(snapshot) = archive::snapshot(&self.path)? {
             text += &(serde_json::to_string(&snapshot)? + "\n");
         }
+        let bodies: HashMap<_, _> = changed.iter().map(|(id, body)| (id, body)).collect();
         for message in all {
-            let body = changed.iter().find(|(id, _)| *id == message.id).map_or(&message.body, |(_, body)| body);
+            let body = bodies.get(&message.id).copied().unwrap_or(&message.body);
             text += &(serde_json::to_string(&Message { body: body.clone(), ..message.clone() })? + "\n");
         }
         let new = beside(&self.path, &format!("new-{}", fastrand::u32(..)));

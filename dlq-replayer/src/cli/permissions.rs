@@ -145,7 +145,7 @@ pub const FUNCTION: &[Permission] = &[
         "lambda:GetFunctionConfiguration",
         &["GetFunctionConfiguration"],
         On::Function,
-        "finds the ARN of a function that is given by its name; give the ARN otherwise",
+        "looks up the ARN of a function name; without it, pass the ARN",
     ),
 ];
 

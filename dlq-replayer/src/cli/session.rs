@@ -155,7 +155,9 @@ impl<'a> Session<'a> {
 
     /// How a scan that found so many messages ended; says what was not seen.
     pub fn end_of_scan(&self, scanned: Scanned, found: u64, fifo: bool) -> Exit {
-        if scanned.not_seen > 0 && !scanned.interrupted {
+        if scanned.interrupted {
+            self.note("interrupted: there may be more messages that were not scanned");
+        } else if scanned.not_seen > 0 {
             self.note(&not_seen(scanned.not_seen, fifo));
         }
         end_of_scan(scanned, found)

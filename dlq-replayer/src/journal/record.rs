@@ -74,8 +74,8 @@ impl Note {
     /// As it is shown.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Unconfirmed => "sent without an answer; the destination may have them",
-            Self::PossibleDuplicate => "sent again after a send without an answer; the destination may have them twice",
+            Self::Unconfirmed => "unconfirmed; the destination may have them",
+            Self::PossibleDuplicate => "sent again after an unconfirmed send; the destination may have them twice",
             Self::NotDeleted => "sent and not deleted; the next run of this queue deletes them",
             Self::Refused => "refused",
             Self::Failed => "not accepted by the destination",

@@ -41,7 +41,7 @@ pub struct Counts {
     pub not_deleted: Named,
     /// Messages whose send had no answer and that are still in the dead-letter queue: the destination may have them.
     pub unconfirmed: Named,
-    /// Messages that were sent again after a send without an answer: the destination may have them twice.
+    /// Messages that were sent again after an unconfirmed send: the destination may have them twice.
     pub possible_duplicates: Named,
     /// Messages of the file of `--from` that are not in the queue, whose whole was seen.
     pub not_in_queue: Named,

@@ -194,10 +194,7 @@ impl DryRunReport {
             writeln!(out, "{note} {} would go to every target of rule {rule} again", messages(*count))?;
         }
         if let Some(run) = &self.unfinished_run {
-            writeln!(
-                out,
-                "{note} the run {run} left messages unfinished; this one would finish them, and send nothing twice"
-            )?;
+            writeln!(out, "{note} the run {run} left messages unfinished; this run would resume them first")?;
         }
         if self.not_in_queue.count > 0 {
             writeln!(out, "{note} {} of the file not found in the queue", messages(self.not_in_queue.count))?;

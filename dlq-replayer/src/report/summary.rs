@@ -91,14 +91,18 @@ impl RunReport {
         if self.counts.sent_to.len() > 1 {
             self.counts.sent_to.iter().try_for_each(|(to, count)| writeln!(out, "  {} to {to}", messages(*count)))?;
         }
+        let finished = match &*self.command {
+            "import" => "left out because an earlier run had already imported them",
+            _ => "deleted because an earlier run had already sent them",
+        };
         for (count, what) in [
             (quarantined, "moved to quarantine"),
             (deleted, "deleted after confirmation"),
-            (self.counts.finished_for_earlier_run, "deleted that an earlier run had sent"),
+            (self.counts.finished_for_earlier_run, finished),
             (returned, "returned during the run"),
             (self.counts.left_by_the_end(), "left because the run stopped"),
             (left_for_order, "left to keep the order of their group"),
-            (self.counts.arrived_later, "left that were not counted when the run was confirmed"),
+            (self.counts.arrived_later, "left because they exceed the count at the start of the run"),
         ] {
             if count > 0 {
                 writeln!(out, "{} {what}", messages(count))?;
@@ -125,11 +129,11 @@ impl RunReport {
             ),
             (
                 &self.counts.unconfirmed,
-                "sent without an answer: the destination may have them, and they are still here",
+                "unconfirmed: the destination may have them, and they are still in the dead-letter queue",
             ),
             (
                 &self.counts.possible_duplicates,
-                "sent again after a send without an answer: the destination may have them twice",
+                "sent again after an unconfirmed send: the destination may have them twice",
             ),
             (&self.counts.not_in_queue, "of the file not found in the queue"),
         ] {
@@ -165,7 +169,7 @@ impl RunReport {
 /// What it means that a queue counts messages that were not seen, and what to do.
 pub fn not_seen(count: u64, fifo: bool) -> String {
     let why = if fifo {
-        "a FIFO queue gives the next messages of a group only after those before them are deleted: `replay`, `move` and `purge` get to all of them"
+        "a FIFO queue delivers the next messages of a group only after the earlier ones are deleted; `replay`, `move` and `purge` can reach all of them"
     } else {
         "another receiver has them, or too many are in flight: run the command again when they are visible"
     };

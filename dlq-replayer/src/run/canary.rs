@@ -1,6 +1,7 @@
 //! A run that begins with a few messages, and waits to see what becomes of them before it sends the rest.
 //!
-//! They are gone when the destination holds no more than before; they have returned when the dead-letter queue holds more than it should.
+//! They are gone when the destination is empty, or holds no more than before when all the time in which they can return is over;
+//! they have returned when the dead-letter queue holds more than it should. A look without an answer shows nothing.
 //! Messages that arrive from elsewhere look like returned ones, which errs on the safe side.
 
 use std::{collections::HashMap, time::Duration};
@@ -16,8 +17,9 @@ const LOOKS: u32 = 2;
 /// Looks in a row after which more messages than there should be are no late count, when the count has never shown the deletes.
 const STEADY: u32 = 5;
 
-/// How long a bus or a function is given, whose queue cannot be looked at.
-const UNSEEN_SETTLE: Duration = Duration::from_mins(2);
+/// How long a bus or a function is given, whose queue cannot be looked at: Lambda gives an event up after three minutes and three
+/// attempts. Source: "How Lambda handles errors and retries with asynchronous invocation" in the AWS Lambda developer guide.
+const UNSEEN_SETTLE: Duration = Duration::from_mins(5);
 
 /// The longest that a run waits unless it is told to: an operator watches it.
 const LONGEST_SETTLE: Duration = Duration::from_hours(1);
@@ -123,24 +125,34 @@ impl Canary {
         self.settle.unwrap_or(self.default_settle)
     }
 
-    /// A look: what each destination holds now, and how many messages the dead-letter queue has more than it should.
-    pub fn look(&mut self, now: Instant, depths: &HashMap<usize, u64>, more: u64) -> Sight {
+    /// A look: what each destination holds now, and how many messages the dead-letter queue has more than it should;
+    /// what had no answer is missing.
+    pub fn look(&mut self, now: Instant, depths: &HashMap<usize, u64>, more: Option<u64>) -> Sight {
         let Phase::Settling { since, .. } = self.phase else { return Sight::NotYet };
         self.phase = Phase::Settling { since, next: now + LOOK_EVERY };
-        let watched = |to: &usize| self.before.get(to).copied().flatten();
-        let drained = depths.iter().all(|(to, depth)| watched(to).is_none_or(|before| *depth <= before));
-        let all_watched = !self.before.is_empty() && self.before.values().all(Option::is_some);
+        let over = now.saturating_duration_since(since) >= self.longest();
+        let not_yet = if over { Sight::Unsettled } else { Sight::NotYet };
+        let watched: Vec<_> =
+            self.before.iter().filter_map(|(to, before)| Some((depths.get(to), (*before)?))).collect();
+        let (Some(more), true) = (more, watched.iter().all(|(depth, _)| depth.is_some())) else {
+            self.drained = 0;
+            return not_yet;
+        };
+        // A backlog that shrinks says nothing about the messages at its end.
+        let gone =
+            |(depth, before): &(Option<&u64>, u64)| depth.is_some_and(|depth| *depth == 0 || (over && depth <= before));
+        let drained = watched.iter().all(gone);
+        let all_watched = !self.before.is_empty() && watched.len() == self.before.len();
         self.drained = if drained && all_watched { self.drained + 1 } else { 0 };
         self.caught_up |= more == 0;
         self.steady = if more > 0 { self.steady + 1 } else { 0 };
         let returned = more > 0 && (self.caught_up || self.steady >= STEADY);
-        let over = now.saturating_duration_since(since) >= self.longest();
-        let settled = self.drained >= LOOKS && (more == 0 || returned);
+        let settled = (self.drained >= LOOKS || (over && drained && all_watched)) && (more == 0 || returned);
         if settled || (returned && more >= self.messages) || (over && !all_watched) {
             self.phase = Phase::Passed;
             return Sight::Settled(more.min(self.messages));
         }
-        if over { Sight::Unsettled } else { Sight::NotYet }
+        not_yet
     }
 }
 
@@ -158,12 +170,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_has_settled_when_the_destination_holds_no_more_than_before() {
+    async fn it_has_settled_when_the_destination_is_empty() {
         let (mut canary, now) = settling(Some(3));
-        assert_eq!(canary.look(now, &HashMap::from([(0, 13)]), 0), Sight::NotYet);
-        assert_eq!(canary.look(now, &HashMap::from([(0, 3)]), 0), Sight::NotYet, "one look is not enough");
-        assert_eq!(canary.look(now, &HashMap::from([(0, 3)]), 2), Sight::Settled(2));
+        assert_eq!(canary.look(now, &HashMap::from([(0, 13)]), Some(0)), Sight::NotYet);
+        assert_eq!(canary.look(now, &HashMap::from([(0, 0)]), Some(0)), Sight::NotYet, "one look is not enough");
+        assert_eq!(canary.look(now, &HashMap::from([(0, 0)]), Some(2)), Sight::Settled(2));
         assert_eq!(canary.phase(), Phase::Passed);
+    }
+
+    #[tokio::test]
+    async fn a_backlog_that_shrinks_is_not_taken_for_a_canary_that_is_gone() {
+        let (mut canary, now) = settling(Some(5_000));
+        for depth in [4_900, 4_000, 3_000, 2_000] {
+            assert_eq!(canary.look(now, &HashMap::from([(0, depth)]), Some(0)), Sight::NotYet);
+        }
+        let over = now + Duration::from_secs(90);
+        assert_eq!(canary.look(over, &HashMap::from([(0, 1_000)]), Some(0)), Sight::Settled(0));
+    }
+
+    #[tokio::test]
+    async fn a_look_without_an_answer_shows_nothing() {
+        let (mut canary, now) = settling(Some(0));
+        for _ in 0..4 {
+            assert_eq!(canary.look(now, &HashMap::new(), Some(0)), Sight::NotYet);
+            assert_eq!(canary.look(now, &HashMap::from([(0, 0)]), None), Sight::NotYet);
+        }
+        assert_eq!(canary.look(now + Duration::from_secs(90), &HashMap::new(), None), Sight::Unsettled);
     }
 
     #[tokio::test]
@@ -171,25 +203,25 @@ mod tests {
         let (mut canary, now) = settling(Some(0));
         let drained = HashMap::from([(0, 0)]);
         for _ in 0..4 {
-            assert_eq!(canary.look(now, &drained, 10), Sight::NotYet, "the deletes do not show yet");
+            assert_eq!(canary.look(now, &drained, Some(10)), Sight::NotYet, "the deletes do not show yet");
         }
-        assert_eq!(canary.look(now, &drained, 0), Sight::Settled(0));
+        assert_eq!(canary.look(now, &drained, Some(0)), Sight::Settled(0));
     }
 
     #[tokio::test]
     async fn it_has_settled_when_all_have_returned_and_not_when_the_destination_keeps_them() {
         let (mut canary, now) = settling(Some(0));
-        assert_eq!(canary.look(now, &HashMap::from([(0, 10)]), 0), Sight::NotYet);
-        assert_eq!(canary.look(now, &HashMap::from([(0, 10)]), 10), Sight::Settled(10));
+        assert_eq!(canary.look(now, &HashMap::from([(0, 10)]), Some(0)), Sight::NotYet);
+        assert_eq!(canary.look(now, &HashMap::from([(0, 10)]), Some(10)), Sight::Settled(10));
         let (mut canary, now) = settling(Some(0));
         let late = now + Duration::from_secs(90);
-        assert_eq!(canary.look(late, &HashMap::from([(0, 10)]), 0), Sight::Unsettled);
+        assert_eq!(canary.look(late, &HashMap::from([(0, 10)]), Some(0)), Sight::Unsettled);
     }
 
     #[tokio::test]
     async fn what_cannot_be_looked_at_is_given_its_time() {
         let (mut canary, now) = settling(None);
-        assert_eq!(canary.look(now, &HashMap::new(), 0), Sight::NotYet);
-        assert_eq!(canary.look(now + Duration::from_secs(90), &HashMap::new(), 1), Sight::Settled(1));
+        assert_eq!(canary.look(now, &HashMap::new(), Some(0)), Sight::NotYet);
+        assert_eq!(canary.look(now + Duration::from_secs(90), &HashMap::new(), Some(1)), Sight::Settled(1));
     }
 }

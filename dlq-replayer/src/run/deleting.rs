@@ -66,11 +66,16 @@ impl Engine<'_> {
         let queue = queue.clone();
         self.calls.push(Box::pin(async move {
             let result = queue.delete(&receipts).await;
-            Event::Deleted { doomed, result }
+            Event::Deleted { doomed, receipts, result }
         }));
     }
 
-    pub(super) fn deleted(&mut self, doomed: Vec<Doomed>, result: Result<Vec<Option<String>>, CallError>) {
+    pub(super) fn deleted(
+        &mut self,
+        doomed: Vec<Doomed>,
+        receipts: &[String],
+        result: Result<Vec<Option<String>>, CallError>,
+    ) {
         self.under_way.deletes -= 1;
         let left = match result {
             Ok(left) => left,
@@ -87,8 +92,13 @@ impl Engine<'_> {
             }
         };
         let (mut gone, denied) = (Vec::new(), self.deletes_denied);
-        for (doomed, left) in doomed.into_iter().zip(left) {
+        for ((doomed, receipt), left) in doomed.into_iter().zip(receipts).zip(left) {
             let Some(code) = left else {
+                let newest = self.intake.receipt(doomed.key);
+                if newest.is_some_and(|newest| newest != *receipt) {
+                    // It was received again meanwhile, and is deleted once more with that receipt.
+                    continue;
+                }
                 let first = !self.intake.is_deleted(doomed.key);
                 self.intake.deleted(doomed.key);
                 gone.extend(Some(doomed).filter(|_| first));

@@ -281,7 +281,7 @@ impl<'w> Engine<'w> {
             Event::Sent { items, answer } => self.sent(items, answer),
             Event::NotJournaled { items, error } => self.not_journaled(&items, error),
             Event::Confirmed { doomed, result } => self.confirmed(doomed, result),
-            Event::Deleted { doomed, result } => self.deleted(doomed, result),
+            Event::Deleted { doomed, receipts, result } => self.deleted(doomed, &receipts, result),
             Event::Released => self.under_way.releases -= 1,
             Event::Prolonged => self.under_way.prolongs -= 1,
             Event::LookedUp { arn, found } => self.looked_up(arn, *found),

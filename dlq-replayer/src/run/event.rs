@@ -55,6 +55,8 @@ pub enum Event {
     },
     /// A batch was deleted.
     Deleted {
+        /// The receipts that were used.
+        receipts: Vec<String>,
         /// Its messages.
         doomed: Vec<Doomed>,
         /// For each, why it is not deleted.

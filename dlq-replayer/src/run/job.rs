@@ -148,8 +148,13 @@ fn end(engine: &Engine<'_>, counts: &Counts, exit: Exit) -> End {
         not_sent: counts.not_sent(),
         returned: counts.returned,
         unfinished: engine.transfer().map_or(0, Transfer::unfinished),
-        saw_everything: engine.saw_everything() && counts.arrived_later == 0,
+        saw_everything: engine.saw_everything() && counts.arrived_later == 0 && !is_to_be_repeated(engine, counts),
     }
+}
+
+/// Whether the same command sends the rest: nothing is deleted from a file, so only the journal tells what is not to be sent again.
+fn is_to_be_repeated(engine: &Engine<'_>, counts: &Counts) -> bool {
+    engine.transfer().is_some_and(|transfer| !transfer.deletes()) && counts.not_sent() > 0
 }
 
 /// How the canary ended the run, if it did.

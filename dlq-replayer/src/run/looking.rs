@@ -131,7 +131,7 @@ impl Engine<'_> {
         let Work::Move(transfer) = &mut self.work else { return };
         let Some(canary) = &mut self.canary else { return };
         let gone = transfer.counts.deleted + transfer.counts.finished_for_earlier_run;
-        let more = dlq.map_or(0, |dlq| (dlq + gone).saturating_sub(expected));
+        let more = dlq.map(|dlq| (dlq + gone).saturating_sub(expected));
         match canary.look(Instant::now(), depths, more) {
             Sight::NotYet => {}
             Sight::Unsettled => self.halt(Stop::Unsettled),

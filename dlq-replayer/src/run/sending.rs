@@ -234,7 +234,11 @@ impl Engine<'_> {
             transfer.routes().looked_up(arn, found);
         }
         for message in waiting {
-            self.take(message);
+            if self.stop.is_some() {
+                self.put_aside(message.key());
+            } else {
+                self.take(message);
+            }
         }
     }
 }

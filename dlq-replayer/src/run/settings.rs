@@ -38,7 +38,7 @@ pub struct Settings {
 pub struct CanarySetting {
     /// How many.
     pub messages: u64,
-    /// The longest wait for what becomes of them; by default the source's visibility timeout times its receives.
+    /// The longest wait for what becomes of them; by default the destination's visibility timeout times its receives.
     pub settle: Option<Duration>,
 }
 

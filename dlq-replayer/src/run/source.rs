@@ -1,6 +1,8 @@
 //! Where messages come from: a queue or a file.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
+
+use anyhow::bail;
 
 use crate::sqs::{archive, message::Message, queue::Queue};
 
@@ -36,7 +38,15 @@ impl FileSource {
     ///
     /// The file cannot be read, or a line is not a message.
     pub fn open(path: &Path) -> anyhow::Result<(Self, u64)> {
-        let count = archive::read(path)?.try_fold(0, |count, message| message.map(|_| count + 1))?;
+        let mut ids = HashSet::new();
+        for message in archive::read(path)? {
+            let message = message?;
+            // The journal knows a message by its id: the second one would count as sent.
+            if !ids.insert(message.key()) {
+                bail!("{} has two messages with the id {}", path.display(), message.id);
+            }
+        }
+        let count = ids.len() as u64;
         // One file has one journal, by whatever name it was opened.
         let absolute = path.canonicalize()?.display().to_string();
         Ok((Self { path: absolute, messages: Box::new(archive::read(path)?) }, count))

@@ -169,7 +169,7 @@ pub enum AddressError {
         similar: Vec<String>,
     },
     /// The answer is about another queue than the one that was asked for.
-    #[error("`{asked}` was asked for, and `{found}` was found")]
+    #[error("asked for `{asked}`, but SQS returned `{found}`")]
     Other {
         /// What was asked for.
         asked: String,

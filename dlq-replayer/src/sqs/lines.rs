@@ -47,7 +47,8 @@ impl Lines {
         Ok(Self::start(file, path, check))
     }
 
-    /// Opens a file to append to it. A last line without an end, which a crash has left, is cut off.
+    /// Opens a file to append to it. A last line that a crash has left in pieces is cut off; one that is whole and has
+    /// only lost its end is kept.
     ///
     /// # Errors
     ///
@@ -55,7 +56,16 @@ impl Lines {
     pub fn open(path: &Path, check: Check) -> io::Result<Self> {
         let mut file = OpenOptions::new().read(true).write(true).open(path)?;
         let whole = end_of_last_line(&mut file)?;
-        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail)?;
+        // Half an object is not JSON.
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&tail).is_ok() {
+            file.write_all(b"\n")?;
+            file.sync_data()?;
+        } else {
+            file.set_len(whole)?;
+        }
         Ok(Self::start(file, path, check))
     }
 
@@ -206,5 +216,21 @@ mod tests {
     async fn a_full_disk_is_an_error_and_not_a_lost_line() {
         let mut file = OpenOptions::new().write(true).open("/dev/full").unwrap();
         assert!(append(&mut file, "line\n", Check::Synced).is_err());
+    }
+
+    #[test]
+    fn a_whole_last_line_that_has_lost_its_end_is_kept_and_half_a_line_is_cut_off() {
+        let path = std::env::temp_dir().join(format!("rollcall-lines-{}", fastrand::u64(..)));
+        for (tail, kept) in [
+            (r#"{"id":"b"}"#, "{\"id\":\"a\"}\n{\"id\":\"b\"}\n"),
+            (r#"{"id":"#, "{\"id\":\"a\"}\n"),
+            ("", "{\"id\":\"a\"}\n"),
+        ] {
+            fs::write(&path, format!("{{\"id\":\"a\"}}\n{tail}")).unwrap();
+            drop(Lines::open(&path, Check::ReadBack).unwrap());
+            let now = fs::read_to_string(&path).unwrap();
+            fs::remove_file(&path).unwrap();
+            assert_eq!(now, kept);
+        }
     }
 }

@@ -145,3 +145,33 @@ fn what_was_deleted_with_an_old_receipt_is_not_sent_again_by_the_next_run() {
     let sent = scene.model.count(SOURCE);
     assert!(sent == 5 || second.text().contains(&ids[0]), "{sent} at the source, not named: {}", second.text());
 }
+
+#[test]
+fn an_import_that_was_partly_refused_sends_only_the_rest_when_it_is_repeated() {
+    let scene = Scene::new();
+    let file = scene.file("import.ndjson");
+    let lines: String =
+        (0..12).map(|at| json!({ "id": format!("id-{at}"), "body": body(at) }).to_string() + "\n").collect();
+    std::fs::write(&file, lines).unwrap();
+    let refused = AtomicBool::new(false);
+    scene.model.set_faults(move |call, _| match operation(call) {
+        "SendMessageBatch" if !refused.swap(true, Ordering::SeqCst) => {
+            Fault::Entries(vec![0, 1], "InvalidMessageContents", true)
+        }
+        _ => Fault::None,
+    });
+    assert_eq!(scene.run(&["import", SOURCE, &file, "--execute"]).code, 4);
+    assert_eq!(scene.model.count(SOURCE), 10);
+    let said = scene.run(&["import", SOURCE, &file, "--execute"]);
+    assert_eq!((said.code, scene.bodies(SOURCE)), (0, (0..12).map(body).collect()), "{}", said.text());
+}
+
+#[test]
+fn a_file_that_repeats_an_id_is_not_imported() {
+    let scene = Scene::new();
+    let file = scene.file("import.ndjson");
+    std::fs::write(&file, "{\"id\":\"a\",\"body\":\"1\"}\n{\"id\":\"a\",\"body\":\"2\"}\n").unwrap();
+    let said = scene.run(&["import", SOURCE, &file, "--execute"]);
+    assert_eq!((said.code, scene.model.count(SOURCE)), (1, 0), "{}", said.text());
+    assert!(said.err.contains("two messages with the id a"), "{}", said.err);
+}

@@ -39,7 +39,8 @@ impl Story<'_> {
         let seen = self.scene("One kind can be fixed with jq. What would the fix do?", &fix, 0)?;
         ensure!(seen.contains("+       \"first_name\": null"), "a diff: {seen}");
         let execute = [&fix[..], &["--canary", CANARY, "--execute", "--yes"]].concat();
-        let seen = self.scene("That is right. Send five, and the rest if they do not come back.", &execute, 0)?;
+        let seen =
+            self.scene("The diff is right. Send five first, and the rest only if those do not return.", &execute, 0)?;
         let all = users.nameless.len();
         ensure!(seen.contains(&format!("{all} messages sent")), "{all} sent: {seen}");
         self.rows(&users.nameless).await
@@ -50,11 +51,12 @@ impl Story<'_> {
         let file = "letters.ndjson";
         let pull = ["pull", dlq, file, "--reason", "malformed_envelope"];
         self.scene("jq cannot change what is not JSON. Pull these messages into a file.", &pull, 0)?;
-        let seen = self.scene("The file takes every question that the queue takes.", &["triage", file], 0)?;
+        let seen = self.scene("The same commands work on the file.", &["triage", file], 0)?;
         let id = word_after(&seen, "sample").context("a sample")?;
         self.scene("What is wrong with them?", &["show", file, &id, "--reveal"], 0)?;
         let edit = ["edit", file];
-        let why = "A comma too many. Open the bodies in an editor (this one removes the comma everywhere).";
+        let why =
+            "There is an extra comma. Open the bodies in an editor (this one removes the comma from all of them).";
         let seen = self.scene_with(why, Some(EDITOR), &edit, 0)?;
         let all = users.broken.len();
         ensure!(seen.contains(&format!("{all} messages changed")), "{all} changed: {seen}");
@@ -70,7 +72,7 @@ impl Story<'_> {
     async fn try_again(&mut self, dlq: &str, left: usize) -> anyhow::Result<()> {
         let unfixable = ["replay", dlq, "--reason", "unsupported_version", "--contract", "none", "--max-replays", "1"];
         let first = [&unfixable[..], &["--canary", CANARY, "--execute", "--yes"]].concat();
-        let why = "Version 9 cannot be fixed here. Does it help to send it again all the same? Five go first.";
+        let why = "Version 9 cannot be fixed here. Would a replay work anyway? Send five first.";
         let seen = self.scene(why, &first, 5)?;
         ensure!(seen.contains("5 messages sent") && seen.contains("5 messages returned"), "the canary: {seen}");
         wait::until("they have returned", DEALT_WITH, async || {

@@ -33,10 +33,10 @@ impl Story<'_> {
             Ok((self.total(&dlq_url).await? == ORDERS + INVOICES).then_some(()))
         })
         .await?;
-        let seen = self.scene("Another queue, which rollcall knows nothing of.", &["triage", &dlq], 0)?;
+        let seen = self.scene("Another queue, unrelated to rollcall.", &["triage", &dlq], 0)?;
         ensure!(seen.contains("exhausted_retries") && !seen.contains("Ada"), "why, and no names: {seen}");
         let preflight = ["preflight", &dlq, "--for", "replay", "--to", &orders];
-        self.scene("Is everything allowed that a replay needs? Nothing is changed by asking.", &preflight, 0)?;
+        self.scene("Are all permissions for a replay in place? The check changes nothing.", &preflight, 0)?;
         let replay = ["replay", &dlq, "--where", ".body.order != 7"];
         let why = "Two queues share this one. Order 7 was cancelled meanwhile; where would the others go?";
         let seen = self.scene(why, &replay, 0)?;

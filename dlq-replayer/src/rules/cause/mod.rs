@@ -61,7 +61,7 @@ pub enum Cause {
         condition: String,
         /// The function.
         function: Target,
-        /// Whether the record holds what the function was called with.
+        /// Whether the record contains its payload.
         holds_payload: bool,
     },
     /// A pipe gave a batch of a stream up.
@@ -181,15 +181,13 @@ impl Cause {
                 "the invocation succeeded: this is the record of an on-success destination".to_owned()
             }
             Self::LambdaRecord { condition, holds_payload: true, .. } => {
-                format!(
-                    "Lambda gave the invocation up ({condition}); the record holds what the function was called with"
-                )
+                format!("Lambda gave up on the invocation ({condition}); the record contains its payload")
             }
             Self::LambdaRecord { condition, .. } => {
-                format!("Lambda gave a batch up ({condition}); the record names the batch and does not hold it")
+                format!("Lambda gave up on a batch ({condition}); the record names the batch but does not contain it")
             }
             Self::Pipe { condition } => {
-                format!("a pipe gave a batch up ({condition}); the record names the batch and does not hold it")
+                format!("a pipe gave up on a batch ({condition}); the record names the batch and does not hold it")
             }
             Self::Sns { code: Some(code) } => format!("SNS could not deliver it to the subscribed endpoint ({code})"),
             Self::Sns { code: None } => "SNS could not deliver it to the subscribed endpoint".to_owned(),
@@ -199,7 +197,7 @@ impl Cause {
             Self::Exhausted { earlier: Some(reason) } => {
                 format!("received too often without success; its attributes tell of an earlier failure ({reason})")
             }
-            Self::Unknown => "nothing on the message tells why it is here".to_owned(),
+            Self::Unknown => "the message does not say why it failed".to_owned(),
         }
     }
 
@@ -223,10 +221,13 @@ impl Cause {
         }
     }
 
-    /// Whether the message may be one of a queue's, as far as its cause tells: a function's is not, nor one for another target.
+    /// Whether the message may be one of a queue's: what another service gave up is only when it names that queue as its target.
     pub fn may_go_to(&self, queue: &str) -> bool {
-        let elsewhere = self.target().is_some_and(|target| target.arn() != queue);
-        !elsewhere && !matches!(self, Self::LambdaQueue { .. } | Self::Pipe { .. })
+        match (self.target(), self) {
+            (Some(target), _) => target.arn() == queue,
+            (None, Self::Consumer { .. } | Self::Exhausted { .. } | Self::Unknown) => true,
+            (None, _) => false,
+        }
     }
 
     /// Where it is to go when that is not the source queue.
