@@ -1,4 +1,4 @@
-//! What once lost or misplaced messages: the real binary against the model of SQS, one module for each hazard of issue 10.
+//! What once lost or misplaced messages: the real binary against the model of SQS, one module for each hazard.
 //!
 //! The assertions are exit codes, the bodies in each queue, ids and numbers; never sentences.
 

@@ -17,6 +17,7 @@ use crate::{
     sqs::{
         address,
         call_error::CallError,
+        lambda,
         probe::{self, Probe},
         queue::Queue,
     },
@@ -145,6 +146,7 @@ async fn check(
 async fn ask(session: &Session<'_>, targets: &Targets, queue: Option<&Queue>, action: &str) -> Result<(), CallError> {
     let clients = &session.clients;
     let bus = targets.bus.as_deref().unwrap_or_default();
+    let function = targets.function.as_deref().unwrap_or_default();
     match (action, queue) {
         ("sqs:GetQueueUrl", Some(queue)) => probe::queue(clients, queue, Probe::Url).await,
         ("sqs:GetQueueAttributes", Some(queue)) => probe::queue(clients, queue, Probe::Attributes).await,
@@ -154,10 +156,8 @@ async fn ask(session: &Session<'_>, targets: &Targets, queue: Option<&Queue>, ac
         ("sqs:SendMessage", Some(queue)) => probe::queue(clients, queue, Probe::Send).await,
         ("sqs:ListDeadLetterSourceQueues", Some(queue)) => address::sources(clients, &queue.address).await.map(|_| ()),
         ("sqs:ListQueues", _) => probe::list_queues(clients).await,
-        ("lambda:InvokeFunction", _) => {
-            let name = targets.function.as_deref().unwrap_or_default();
-            crate::sqs::lambda::Function::find(clients, name).await.map(|_| ())
-        }
+        ("lambda:InvokeFunction", _) => lambda::may_be_invoked(clients, function).await,
+        ("lambda:GetFunctionConfiguration", _) => lambda::arn_of(clients, function).await.map(|_| ()),
         (action, _) => probe::bus(clients, bus, action).await,
     }
 }

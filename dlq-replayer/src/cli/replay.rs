@@ -16,8 +16,8 @@ use crate::{
     rules::{
         bus_event::{BusPlace, BusRule},
         decide::{Carrier, MAX_REPLAYS, Replay, Treatment},
-        edit::Edit,
         event_pattern::EventPattern,
+        jq::Jq,
     },
     run::routes::Routes,
     sqs::{
@@ -67,7 +67,7 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
     }
     let defaults = &session.config.defaults;
     let treatment = Treatment::Replay(Box::new(Replay {
-        edit: written.edit.as_deref().map(Edit::new).transpose()?,
+        edit: written.edit.as_deref().map(Jq::compile).transpose()?,
         contract: written.contract.unwrap_or_default(),
         max_replays: written.max_replays.or(defaults.max_replays).unwrap_or(MAX_REPLAYS),
         quarantine: has_quarantine,

@@ -46,12 +46,12 @@ pub fn diff(before: &str, after: &str, reveal: Reveal) -> Vec<DiffLine> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::edit::Edit;
+    use crate::rules::jq::Jq;
 
     #[test]
     fn a_diff_shows_what_changed_and_no_personal_data() {
         let before = r#"{"email":"marker@example.com","first_name":"","version":1}"#;
-        let after = Edit::new(".first_name = null").unwrap().apply(before).unwrap();
+        let after = Jq::compile(".first_name = null").unwrap().run(before).unwrap();
         let lines: Vec<_> =
             diff(before, &after, Reveal::Nothing).into_iter().map(|l| format!("{}{}", l.sign, l.text)).collect();
         assert!(lines.contains(&"-  \"‹key 2›\": \"‹0 characters›\",".to_owned()), "{lines:?}");

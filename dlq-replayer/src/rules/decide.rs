@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use super::{
     bus_event::{BusPlace, BusRule, Matched, as_put, ask, counted},
     cause::{is_ours, lambda_payload, service_attributes, would_be_read},
-    edit::Edit,
+    jq::Jq,
 };
 use crate::sqs::{
     message::{Attribute, Message, REPLAY_COUNT},
@@ -50,7 +50,7 @@ pub enum Treatment {
 /// How messages are replayed.
 pub struct Replay {
     /// The change of the body.
-    pub edit: Option<Edit>,
+    pub edit: Option<Jq>,
     /// Which bodies are validated.
     pub contract: Contract,
     /// Replays after which a message is refused.
@@ -194,7 +194,7 @@ fn replayed(mut message: Message, body: Option<String>, replay: &Replay) -> Resu
     }
     let body = body.unwrap_or_else(|| message.body.clone());
     let body = match &replay.edit {
-        Some(edit) => edit.apply(&body).map_err(|error| Refusal::NotEditable(error.to_string()))?,
+        Some(edit) => edit.run(&body).map_err(|error| Refusal::NotEditable(error.to_string()))?,
         None => body,
     };
     if replay.contract.applies(&message, &body) {
@@ -293,7 +293,7 @@ mod tests {
         let refused = decided(message(9, 0), replay()).err();
         assert_eq!(refused, Some(Refusal::WouldFail("unsupported_version")));
         assert!(decided(message(9, 0), Replay { contract: Contract::None, ..replay() }).is_ok());
-        let edit = Some(Edit::new(".detail.metadata.version = 1").unwrap());
+        let edit = Some(Jq::compile(".detail.metadata.version = 1").unwrap());
         let fixed = decided(message(9, 0), Replay { edit, ..replay() }).ok().unwrap();
         assert!(fixed.message.body.contains(r#""version":1"#));
         assert_eq!(fixed.message.attributes[REPLAY_COUNT], Attribute::number(1));

@@ -3,7 +3,6 @@
 pub mod bus_event;
 pub mod cause;
 pub mod decide;
-pub mod edit;
 pub mod edit_document;
 pub mod event_pattern;
 pub mod jq;

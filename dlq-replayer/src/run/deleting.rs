@@ -1,4 +1,4 @@
-//! The deleting end: a message leaves its queue only after its destination has confirmed it, and that is on the disk.
+//! The deleting end: a message leaves its queue only after its destination has confirmed it.
 
 use tokio::time::Instant;
 

@@ -119,10 +119,10 @@ pub struct Engine<'w> {
     pub(super) began: Instant,
     /// Messages that were seen for the first time and have not returned.
     pub(super) fresh: u64,
+    /// Bytes of their bodies.
+    pub(super) fresh_bytes: u64,
     /// Messages that were scanned.
     pub(super) scanned: u64,
-    /// Bytes of their bodies.
-    pub(super) scanned_bytes: u64,
     /// Messages beyond the number that was confirmed.
     pub(super) beyond: u64,
     pub(super) barren: u32,
@@ -163,8 +163,8 @@ impl<'w> Engine<'w> {
             proof: Proof::default(),
             began: now,
             fresh: 0,
+            fresh_bytes: 0,
             scanned: 0,
-            scanned_bytes: 0,
             beyond: 0,
             barren: 0,
             releasing: false,

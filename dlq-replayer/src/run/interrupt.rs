@@ -59,11 +59,6 @@ impl Interrupt {
         (asked, Self(heard))
     }
 
-    /// Whether it was asked.
-    pub fn is_asked(&self) -> bool {
-        *self.0.borrow()
-    }
-
     /// Returns when it is asked; never when it never is.
     pub async fn asked(&self) {
         let mut heard = self.0.clone();

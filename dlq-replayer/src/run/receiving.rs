@@ -82,7 +82,7 @@ impl Engine<'_> {
 
     /// Bytes of a body, so far as was seen.
     fn average_bytes(&self) -> u64 {
-        self.scanned_bytes / self.scanned.max(1)
+        self.fresh_bytes / self.fresh.max(1)
     }
 
     fn read_file(&mut self) {
@@ -173,7 +173,7 @@ impl Engine<'_> {
         }
         self.fresh += 1;
         self.scanned += 1;
-        self.scanned_bytes += message.body.len() as u64;
+        self.fresh_bytes += message.body.len() as u64;
         self.take(message);
     }
 

@@ -45,7 +45,7 @@ impl Routes {
         routes
     }
 
-    /// Nothing is sent: a dry run whose destination does not exist yet.
+    /// Nothing yet: an archive is opened when the lock of the queue is held.
     pub fn nowhere() -> Self {
         let mut routes = Self::back_to_source(None, None);
         routes.fixed = Some(usize::MAX);

@@ -1,6 +1,7 @@
-//! The sending end: batches, what came of them, deletes, and looks at destinations.
+//! The sending end: batches, and what came of them.
 //!
-//! A message leaves its queue only after its destination has confirmed it by an id, and that is on the disk.
+//! A message leaves its queue only after its destination has confirmed it by an id. The confirmation is written first; a run whose disk
+//! refuses it ends, and deletes what has arrived all the same: the next run would send it again.
 
 use std::rc::Rc;
 
@@ -144,7 +145,7 @@ impl Engine<'_> {
         self.confirm(to, confirmed);
     }
 
-    /// Messages have arrived: that must be on the disk before they are deleted.
+    /// Messages have arrived: that is written down before they are deleted.
     fn confirm(&mut self, to: usize, arrived: Vec<(Doomed, String)>) {
         let Some(transfer) = self.transfer_mut() else { return };
         if arrived.is_empty() {

@@ -127,6 +127,8 @@ pub struct Transfer {
     duplicates: BTreeSet<String>,
     /// Messages of the file of repaired bodies that were not met yet, and that no unfinished run has delivered.
     not_met: BTreeSet<MessageKey>,
+    /// Messages of the canary that have returned, by the queue's count: some of them may be received later.
+    canary_returned: u64,
     /// Messages of earlier runs that were met and are still unfinished.
     still_left: BTreeSet<MessageKey>,
 }
@@ -156,6 +158,7 @@ impl Transfer {
             unconfirmed: BTreeSet::new(),
             duplicates: BTreeSet::new(),
             not_met,
+            canary_returned: 0,
             still_left: BTreeSet::new(),
         }
     }
@@ -475,7 +478,7 @@ impl Transfer {
 
     /// So many messages of the canary have returned.
     pub fn canary_returned(&mut self, messages: u64) {
-        self.counts.returned = self.counts.returned.max(messages);
+        self.canary_returned = messages;
     }
 
     /// Messages of the file of repaired bodies that were not met, which means that they are not in the queue once its end is proven.
@@ -498,6 +501,7 @@ impl Transfer {
     /// The numbers, with the messages that an operator has to know.
     pub fn counts(&self) -> Counts {
         Counts {
+            returned: self.counts.returned.max(self.canary_returned),
             not_deleted: Named::of(&self.not_deleted),
             unconfirmed: Named::of(&self.unconfirmed),
             possible_duplicates: Named::of(&self.duplicates),

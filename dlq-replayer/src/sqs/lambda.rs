@@ -32,11 +32,9 @@ impl Function {
     ///
     /// [`CallError`] when it does not exist, may not be invoked, or its name cannot be resolved.
     pub async fn find(clients: &Clients, name: &str) -> Result<Self, CallError> {
-        let lambda = clients.lambda(region_of_arn(name));
-        let ask = lambda.invoke().function_name(name).invocation_type(InvocationType::DryRun).send().await;
-        ask.map_err(|error| call_error("Invoke", name, &error))?;
-        let arn = if name.starts_with("arn:") { name.to_owned() } else { resolve(&lambda, name).await? };
-        Ok(Self { arn, lambda })
+        may_be_invoked(clients, name).await?;
+        let arn = if name.starts_with("arn:") { name.to_owned() } else { arn_of(clients, name).await? };
+        Ok(Self { arn, lambda: clients.lambda(region_of_arn(name)) })
     }
 
     /// Invokes the function once for each message, and says what became of each, in order.
@@ -88,9 +86,24 @@ impl Function {
     }
 }
 
-/// The ARN of a function that was named without its Region and account.
-async fn resolve(lambda: &Client, name: &str) -> Result<String, CallError> {
-    let ask = lambda.get_function_configuration().function_name(name).send().await;
+/// Asks Lambda whether a function may be invoked, and does not invoke it.
+///
+/// # Errors
+///
+/// [`CallError`] when it does not exist or may not be invoked.
+pub async fn may_be_invoked(clients: &Clients, name: &str) -> Result<(), CallError> {
+    let lambda = clients.lambda(region_of_arn(name));
+    let ask = lambda.invoke().function_name(name).invocation_type(InvocationType::DryRun).send().await;
+    ask.map(|_| ()).map_err(|error| call_error("Invoke", name, &error))
+}
+
+/// The ARN of a function.
+///
+/// # Errors
+///
+/// [`CallError`] when it does not exist or may not be read.
+pub async fn arn_of(clients: &Clients, name: &str) -> Result<String, CallError> {
+    let ask = clients.lambda(region_of_arn(name)).get_function_configuration().function_name(name).send().await;
     let answer = ask.map_err(|error| call_error("GetFunctionConfiguration", name, &error))?;
     Ok(answer.function_arn.unwrap_or_else(|| name.to_owned()))
 }

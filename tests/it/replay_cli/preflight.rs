@@ -88,3 +88,20 @@ fn a_key_cannot_be_checked_and_is_named() {
     assert_eq!(said.code, 0);
     assert!(said.out.contains("kms:Decrypt") && said.out.contains("not checked"), "{}", said.out);
 }
+
+#[test]
+fn a_function_that_may_be_invoked_and_not_read_is_told_so() {
+    let scene = Scene::with_letters(3);
+    scene.model.here().create_function("f");
+    scene.model.set_faults(|call, _| match sqs_model::operation(call) {
+        "GetFunctionConfiguration" => Fault::Refused(403, "AccessDeniedException"),
+        _ => Fault::None,
+    });
+    let (code, report) = scene.json(&["preflight", DLQ, "--to-lambda", "f"]);
+    let verdict = |action: &str| {
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["action"] == action).unwrap()["verdict"].clone()
+    };
+    assert_eq!((code, verdict("lambda:InvokeFunction")), (0, json!("allowed")), "{report:#}");
+    assert_eq!(verdict("lambda:GetFunctionConfiguration"), json!("denied"), "{report:#}");
+}
