@@ -32,15 +32,19 @@ pub struct Question<'a> {
     pub to: &'a str,
 }
 
-/// Asks before many messages are touched. Gives back how to end when the operator interrupts.
+impl Question<'_> {
+    /// Whether it is asked, given whether the operator has said yes in advance.
+    pub fn is_asked(&self, yes: bool) -> bool {
+        !yes && self.count > ASK_ABOVE
+    }
+}
+
+/// Asks a question. Gives back how to end when the operator interrupts.
 ///
 /// # Errors
 ///
 /// The answer is no, or there is no terminal to ask at.
-pub async fn confirm(question: &Question<'_>, yes: bool, interrupt: &Interrupt) -> anyhow::Result<Option<Exit>> {
-    if yes || question.count <= ASK_ABOVE {
-        return Ok(None);
-    }
+pub async fn confirm(question: &Question<'_>, interrupt: &Interrupt) -> anyhow::Result<Option<Exit>> {
     let Question { command, count, depth, from, to } = question;
     let hidden = depth.map_or(0, |depth| depth.in_flight + depth.delayed);
     let hidden = if hidden > 0 { format!(", {hidden} of them hidden at the moment") } else { String::new() };

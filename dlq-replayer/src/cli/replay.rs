@@ -19,7 +19,7 @@ use crate::{
         event_pattern::EventPattern,
         jq::Jq,
     },
-    run::routes::Routes,
+    run::{routes::Routes, source::Source},
     sqs::{
         address::{self, AddressError},
         archive::{Bodies, snapshot},
@@ -83,7 +83,7 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
         written,
         archive: None,
     };
-    apply(session, &queue, change, &arguments.run, Some(&arguments.stop)).await
+    apply(session, Source::Queue(queue), change, &arguments.run, Some(&arguments.stop)).await
 }
 
 /// Where messages go that were replayed too often. The default of `dlq-replayer.toml` is for many queues:
@@ -173,7 +173,8 @@ async fn to_bus(session: &Session<'_>, name: &str, written: &Written) -> anyhow:
         allow_unmatched: written.allow_unmatched,
     };
     let shown = bus.arn.clone();
-    Ok(Way { routes: Routes::to(Destination::Bus(bus)), carrier, shown })
+    let counted_on = if written.allow_unmatched { Vec::new() } else { rules };
+    Ok(Way { routes: Routes::to(Destination::Bus(bus.counting_on(counted_on))), carrier, shown })
 }
 
 fn bus_rule(rule: &Rule) -> anyhow::Result<BusRule> {

@@ -14,7 +14,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::event_pattern::{EventPattern, Match};
-use crate::sqs::message::REPLAY_COUNT;
+use crate::sqs::{message::REPLAY_COUNT, outgoing::BusEvent};
 
 /// The id in the event that rules are asked about: the real one is made later, and no rule can name it.
 const NO_ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -115,24 +115,39 @@ pub fn counted(body: &str, replays: u32) -> Option<String> {
     Some(event.with("detail", &detail.with("metadata", &metadata)))
 }
 
-/// The event that rules see when a body is put on a bus; none when the body is not an event.
-pub fn as_put(body: &str, bus: &BusPlace) -> Option<String> {
+/// What of a body is put on a bus; none when the body is not an event.
+pub fn event_of(body: &str) -> Option<BusEvent> {
     let event = Members::parse(body)?;
-    let (source, detail_type) = (event.text("source")?, event.text("detail-type")?);
     let detail = event.get("detail").filter(|detail| detail.starts_with('{'))?;
-    let time = match event.text("time") {
-        Some(time) => time.parse().ok()?,
-        None => bus.now,
+    let time = match event.get("time") {
+        Some(time) => Some(serde_json::from_str::<Timestamp>(time).ok()?.as_second()),
+        None => None,
     };
-    let time = Timestamp::from_second(time.as_second()).ok()?;
-    let resources = event.get("resources").unwrap_or("[]");
-    Some(format!(
-        r#"{{"version":"0","id":"{NO_ID}","detail-type":{},"source":{},"account":{},"time":"{time}","region":{},"resources":{resources},"detail":{detail}}}"#,
-        quoted(&detail_type),
-        quoted(&source),
+    let resources = match event.get("resources") {
+        Some(resources) => serde_json::from_str(resources).ok()?,
+        None => Vec::new(),
+    };
+    Some(BusEvent {
+        source: event.text("source")?,
+        detail_type: event.text("detail-type")?,
+        detail: detail.to_owned(),
+        resources,
+        time,
+    })
+}
+
+/// The event that rules see when this is put on a bus.
+pub fn as_delivered(event: &BusEvent, bus: &BusPlace) -> String {
+    let time = event.time.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(bus.now);
+    let resources = serde_json::Value::from(event.resources.clone());
+    format!(
+        r#"{{"version":"0","id":"{NO_ID}","detail-type":{},"source":{},"account":{},"time":"{time:.0}","region":{},"resources":{resources},"detail":{}}}"#,
+        quoted(&event.detail_type),
+        quoted(&event.source),
         quoted(&bus.account),
         quoted(&bus.region),
-    ))
+        event.detail,
+    )
 }
 
 /// Asks the rules about an event; none when none of them can match.
@@ -166,11 +181,15 @@ mod tests {
         BusRule { label: "r".into(), text: text.into(), pattern: EventPattern::parse(text).unwrap() }
     }
 
+    fn delivered(body: &str) -> String {
+        as_delivered(&event_of(body).unwrap(), &bus())
+    }
+
     const BODY: &str = r#"{"version":"0","id":"old","detail-type":"Made","source":"shop","account":"999999999999","time":"2026-11-22T21:00:00.123Z","region":"us-east-2","resources":["arn:x"],"replay-name":"r","tenant":"acme","detail":{"n":12345678901234567890123}}"#;
 
     #[test]
     fn rules_are_asked_about_the_event_that_the_bus_makes_of_the_body() {
-        let event = as_put(BODY, &bus()).unwrap();
+        let event = delivered(BODY);
         assert!(
             event.contains(r#""time":"2026-11-22T21:00:00Z""#) && event.contains("12345678901234567890123"),
             "{event}"
@@ -197,17 +216,23 @@ mod tests {
         assert_eq!(body, format!(r#"{{"detail-type":"UserConfirmed","source":"rollcall","detail":{detail}}}"#));
         assert_eq!(counted(&body, 3).unwrap().matches("replay_count").count(), 1);
         let first_tries_only = rule(r#"{"detail":{"metadata":{"replay_count":[{"exists":false}]}}}"#);
-        assert_eq!(ask(&as_put(&body, &bus()).unwrap(), &[first_tries_only]), None);
+        assert_eq!(ask(&delivered(&body), &[first_tries_only]), None);
         assert_eq!(counted(BODY, 2), None, "other senders' events are not counted");
     }
 
     #[test]
     fn what_is_not_an_event_cannot_be_put_and_unknown_operators_are_asked_about() {
-        for body in ["not json", "{}", r#"{"source":"s","detail-type":"t","detail":"text"}"#] {
-            assert_eq!(as_put(body, &bus()), None, "{body}");
+        for body in [
+            "not json",
+            "{}",
+            r#"{"source":"s","detail-type":"t","detail":"text"}"#,
+            r#"{"source":"s","detail-type":"t","detail":{},"time":"yesterday"}"#,
+            r#"{"source":"s","detail-type":"t","detail":{},"resources":"arn:x"}"#,
+        ] {
+            assert_eq!(event_of(body), None, "{body}");
         }
         let odd = r#"{"detail":{"n":[{"sounds-like":"x"}]}}"#;
-        let event = as_put(BODY, &bus()).unwrap();
+        let event = delivered(BODY);
         let matched = ask(&event, &[rule(odd)]).unwrap();
         assert_eq!((matched.to_ask, matched.labels), (vec![odd.to_owned()], vec!["r perhaps".to_owned()]));
         let sure = ask(&event, &[rule(odd), rule(r#"{"source":["shop"]}"#)]).unwrap();

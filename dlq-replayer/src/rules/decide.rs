@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 
 use super::{
-    bus_event::{BusPlace, BusRule, Matched, as_put, ask, counted},
+    bus_event::{BusPlace, BusRule, Matched, as_delivered, ask, counted, event_of},
     cause::{is_ours, lambda_payload, service_attributes, would_be_read},
     jq::Jq,
 };
@@ -218,15 +218,16 @@ fn carried(mut message: Message, replay: u32, carrier: &Carrier) -> Result<Outgo
             if let Some(body) = counted(&message.body, replay) {
                 message.body = body;
             }
-            let event = as_put(&message.body, bus).ok_or(Refusal::NotAnEvent)?;
-            let matched = match ask(&event, rules) {
+            let event = event_of(&message.body).ok_or(Refusal::NotAnEvent)?;
+            let delivered = as_delivered(&event, bus);
+            let matched = match ask(&delivered, rules) {
                 Some(matched) => matched,
                 None if *allow_unmatched => Matched::default(),
                 None => return Err(Refusal::NoRuleMatches),
             };
             let to_ask = if *allow_unmatched { Vec::new() } else { matched.to_ask };
-            let question = (!to_ask.is_empty()).then_some(Question { event, patterns: to_ask });
-            Ok(Outgoing { rules: matched.labels, question, ..Outgoing::new(message, replay) })
+            let question = (!to_ask.is_empty()).then_some(Question { event: delivered, patterns: to_ask });
+            Ok(Outgoing { event: Some(event), rules: matched.labels, question, ..Outgoing::new(message, replay) })
         }
         Carrier::Function { drop_attributes } => {
             may_lose_attributes(&message, *drop_attributes)?;

@@ -9,6 +9,7 @@ use crate::{
     },
     sqs::{
         address::{AddressError, QueueAddress},
+        call_error::CallError,
         destination::Destination,
         message::{Message, SOURCE_ARN},
         queue::Queue,
@@ -54,6 +55,9 @@ impl Routes {
 
     /// Each message goes back to the queue that SQS says it came from; `only` takes those about which it says nothing.
     pub fn back_to_source(from: Option<QueueAddress>, only: Option<Queue>) -> Self {
+        // A queue that is its own source would be sent to itself.
+        let itself = |queue: &Queue| from.as_ref().is_some_and(|from| from.arn == queue.address.arn);
+        let only = only.filter(|queue| !itself(queue));
         let mut routes = Self {
             from,
             destinations: Vec::new(),
@@ -143,17 +147,39 @@ impl Routes {
     }
 
     /// The queue that every message is sent to, where the operator has chosen one.
-    pub fn chosen_queue(&self) -> Option<&str> {
+    fn chosen_queue(&self) -> Option<&str> {
         match self.get(self.fixed?)?.as_ref() {
             Destination::Queue(queue) => Some(&queue.address.arn),
             _ => None,
         }
     }
 
+    /// The queue that a message came from, when the operator has chosen another one for it.
+    pub fn passed_over<'m>(&self, message: &'m Message) -> Option<&'m str> {
+        let source = message.system.get(SOURCE_ARN)?;
+        self.chosen_queue().is_some_and(|chosen| chosen != source).then_some(source.as_str())
+    }
+
     /// Whether the destination of every message takes attributes.
     pub fn carries_attributes(&self) -> bool {
         let fixed = self.fixed.and_then(|fixed| self.get(fixed)).map(Rc::as_ref);
         !matches!(fixed, Some(Destination::Bus(_) | Destination::Function(_)))
+    }
+
+    /// The first destination that no longer takes what it took when it was found. An operator may take hours to confirm.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub async fn changed(&self) -> Result<Option<String>, CallError> {
+        for destination in &self.destinations {
+            if let Destination::Bus(bus) = destination.as_ref()
+                && bus.has_changed().await?
+            {
+                return Ok(Some(bus.arn.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// All destinations, by their places.

@@ -9,9 +9,6 @@ use aws_sdk_eventbridge::{
     primitives::DateTime,
     types::{PutEventsRequestEntry, RuleState},
 };
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{
     address::region_of_arn,
@@ -33,6 +30,8 @@ pub struct Bus {
     /// What it was asked for by: a name or an ARN.
     name: String,
     events: Client,
+    /// The rules that a run counts on.
+    rules: Vec<Rule>,
 }
 
 /// A rule that passes events on.
@@ -46,19 +45,6 @@ pub struct Rule {
     pub targets: Vec<String>,
 }
 
-/// The parts of a delivered event that a sender may set.
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(rename = "detail-type")]
-    detail_type: String,
-    source: String,
-    time: Option<Timestamp>,
-    #[serde(default)]
-    resources: Vec<String>,
-    #[serde(borrow)]
-    detail: &'a RawValue,
-}
-
 impl Bus {
     /// Finds a bus by name or ARN, in the Region that the ARN names.
     ///
@@ -69,7 +55,31 @@ impl Bus {
         let events = clients.events(region_of_arn(name));
         let answer = events.describe_event_bus().name(name).send().await;
         let answer = answer.map_err(|error| call_error("DescribeEventBus", name, &error))?;
-        Ok(Self { arn: answer.arn.unwrap_or_else(|| name.to_owned()), name: name.to_owned(), events })
+        Ok(Self {
+            arn: answer.arn.unwrap_or_else(|| name.to_owned()),
+            name: name.to_owned(),
+            events,
+            rules: Vec::new(),
+        })
+    }
+
+    /// A bus whose events are deleted elsewhere because these rules match them.
+    #[must_use]
+    pub fn counting_on(self, rules: Vec<Rule>) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// Whether a rule that a run counts on is gone, disabled, or different.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub async fn has_changed(&self) -> Result<bool, CallError> {
+        if self.rules.is_empty() {
+            return Ok(false);
+        }
+        let rules = self.rules().await?;
+        Ok(self.rules.iter().any(|rule| !rules.contains(rule)))
     }
 
     /// The Region and the account in its ARN.
@@ -167,16 +177,15 @@ impl Bus {
     }
 
     fn entry(&self, outgoing: &Outgoing) -> Option<PutEventsRequestEntry> {
-        let message = &outgoing.message;
-        let event: Event<'_> = serde_json::from_str(&message.body).ok()?;
+        let event = outgoing.event.as_ref()?;
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
-            .source(event.source)
-            .detail_type(event.detail_type)
-            .detail(event.detail.get())
-            .set_time(event.time.map(|time| DateTime::from_secs(time.as_second())))
-            .set_resources(Some(event.resources).filter(|all| !all.is_empty()))
-            .set_trace_header(message.system.get(super::message::TRACE_HEADER).cloned());
+            .source(&event.source)
+            .detail_type(&event.detail_type)
+            .detail(&event.detail)
+            .set_time(event.time.map(DateTime::from_secs))
+            .set_resources(Some(event.resources.clone()).filter(|all| !all.is_empty()))
+            .set_trace_header(outgoing.message.system.get(super::message::TRACE_HEADER).cloned());
         Some(entry.build())
     }
 }

@@ -24,10 +24,28 @@ pub struct Outgoing {
     pub message: Message,
     /// The deduplication id, for a FIFO queue.
     pub deduplication: String,
+    /// For a bus: what is put on it.
+    pub event: Option<BusEvent>,
     /// For a bus: the rules that pass the event on, as they are shown.
     pub rules: Vec<String>,
     /// For a bus: what only AWS can tell.
     pub question: Option<Question>,
+}
+
+/// The parts of an event that a sender sets; EventBridge sets the others.
+/// Source: `PutEventsRequestEntry` in the Amazon EventBridge API reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusEvent {
+    /// Its source.
+    pub source: String,
+    /// Its detail-type.
+    pub detail_type: String,
+    /// Its detail, an object, as it stands in the body.
+    pub detail: String,
+    /// Its resources.
+    pub resources: Vec<String>,
+    /// Its time, in seconds since 1970; EventBridge uses the time of the call for an event without one.
+    pub time: Option<i64>,
 }
 
 /// Whether one of these event patterns matches an event.
@@ -43,7 +61,7 @@ impl Outgoing {
     /// A message that is sent for the dead letter with its id, as replay number `replay` (0 when it is moved or imported).
     pub fn new(message: Message, replay: u32) -> Self {
         let deduplication = deduplication(&message, replay);
-        Self { message, deduplication, rules: Vec::new(), question: None }
+        Self { message, deduplication, event: None, rules: Vec::new(), question: None }
     }
 
     /// Bytes as SQS counts them: the body, and each attribute's name, type and value.
