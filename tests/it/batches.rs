@@ -185,7 +185,7 @@ async fn poison_is_acknowledged_only_when_its_copy_is_proven_to_be_among_the_dea
     let bench = Bench::with(&url, refuses_odd_ids);
     assert_eq!(bench.failed(batch(["a", "b", "c", "d"].map(str::to_owned))).await, ["m1", "m3"]);
 
-    for outage in [Answer::Hang, Answer::Refuse, Answer::Reply(200, json!({}))] {
+    for outage in [Answer::Hang, Answer::Break, Answer::Reply(200, json!({}))] {
         let down = outage.clone();
         let bench = Bench::with(&url, move |_, _| down.clone());
         let mut bodies = people(2);
@@ -215,7 +215,7 @@ async fn when_the_database_is_gone_every_message_is_given_back_and_held_back_in_
 async fn holding_back_that_fails_costs_nothing_but_the_queues_own_time_out() {
     for broken in [
         Answer::Hang,
-        Answer::Refuse,
+        Answer::Break,
         Answer::Reply(200, json!({ "Failed": [{ "Id": "m0", "Code": "x", "SenderFault": true }] })),
     ] {
         let bench = Bench::with("postgres://nobody@127.0.0.1:1/none?sslmode=disable", move |call, _| {

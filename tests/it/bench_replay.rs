@@ -181,7 +181,6 @@ impl ReplayBench {
                 after: After::Delete,
                 fifo_source: self.dlq.ends_with(".fifo"),
                 limit: run.limit,
-                max_returned: DEFAULT_SHARE,
             },
             settings: Settings {
                 expected: Some(expected),

@@ -73,7 +73,7 @@ async fn wherever_the_handler_is_killed_every_message_is_a_row_or_among_the_dead
         let sends = AtomicUsize::new(0);
         let bench = Bench::with(&url, move |call, before| {
             let first = call.operation == SEND && sends.fetch_add(1, Ordering::Relaxed) == 0;
-            if first { Answer::Refuse } else { obliging(call, before) }
+            if first { Answer::Break } else { obliging(call, before) }
         });
         let killed =
             killed_after(points, Box::pin(handle(event(&messages), in_one_invocation(), &bench.consumer))).await;

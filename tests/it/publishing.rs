@@ -214,7 +214,7 @@ async fn the_trace_goes_with_the_event_on_both_roads() {
 async fn however_eventbridge_is_down_the_queue_takes_the_event_within_the_budget() {
     let event = fixture("01-email-pool.json");
     let budget = Duration::from_millis(600);
-    for outage in [Answer::Hang, Answer::Refuse, error(500, "InternalException"), error(400, "ThrottlingException")] {
+    for outage in [Answer::Hang, Answer::Break, error(500, "InternalException"), error(400, "ThrottlingException")] {
         let down = outage.clone();
         let run = invoke(&event, &[("PUBLISH_BUDGET_MS", "600")], move |call, _| {
             if call.operation == PUT_EVENTS { down.clone() } else { accepted(call) }
@@ -229,7 +229,7 @@ async fn however_eventbridge_is_down_the_queue_takes_the_event_within_the_budget
 #[tokio::test]
 async fn when_nothing_takes_the_event_the_person_is_let_in_unless_the_owner_says_otherwise() {
     let event = fixture("01-email-pool.json");
-    for outage in [Answer::Hang, Answer::Refuse] {
+    for outage in [Answer::Hang, Answer::Break] {
         let down = outage.clone();
         let run = invoke(&event, &[("PUBLISH_BUDGET_MS", "300")], move |_, _| down.clone()).await;
         assert!(run.echoed(&event), "{outage:?}");
@@ -246,7 +246,7 @@ async fn when_nothing_takes_the_event_the_person_is_let_in_unless_the_owner_says
 #[tokio::test]
 async fn without_a_fallback_queue_eventbridge_gets_the_whole_budget_and_sqs_is_never_called() {
     let event = fixture("01-email-pool.json");
-    let run = invoke(&event, &[("FALLBACK_QUEUE_URL", ""), ("PUBLISH_BUDGET_MS", "400")], |_, _| Answer::Refuse).await;
+    let run = invoke(&event, &[("FALLBACK_QUEUE_URL", ""), ("PUBLISH_BUDGET_MS", "400")], |_, _| Answer::Break).await;
     assert!(run.echoed(&event));
     assert!(run.operations().iter().all(|operation| *operation == PUT_EVENTS));
     assert!(run.calls.len() > 1, "it tried again");

@@ -19,6 +19,7 @@ mod scans;
 mod settled_runs;
 mod stopping;
 mod unconfirmed;
+mod unreachable;
 
 use std::{
     ops::Deref,

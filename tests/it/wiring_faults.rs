@@ -214,7 +214,7 @@ async fn what_another_attempt_can_cure_is_tried_again() {
         refusal(429, "Whatever"),
         refusal(400, "AccessDeniedException"),
         refusal(500, "InternalErrorException"),
-        Answer::Refuse,
+        Answer::Break,
     ] {
         let cured = [DESCRIBE, MFA, UPDATE].map(async |operation| {
             let bad = answer.clone();
@@ -236,7 +236,7 @@ async fn an_update_whose_answer_was_lost_is_not_sent_twice_and_is_verified_all_t
                 if spoil {
                     pool.description["UserPoolTier"] = json!("ESSENTIALS");
                 }
-                Answer::Refuse
+                Answer::Break
             })
         }
     };
@@ -356,7 +356,7 @@ async fn a_deletion_of_what_could_not_be_created_succeeds() {
 #[tokio::test]
 async fn an_answer_that_is_not_taken_is_sent_again_and_its_url_is_never_told() {
     let run = create(|call, before, _| match (call.operation.as_str(), before) {
-        (PUT, 0) => Some(Answer::Refuse),
+        (PUT, 0) => Some(Answer::Break),
         (PUT, 1) => Some(Answer::Reply(503, json!(null))),
         _ => None,
     })

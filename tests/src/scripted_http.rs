@@ -68,8 +68,8 @@ pub enum Answer {
     Reply(u16, Value),
     /// Never answers.
     Hang,
-    /// Refuses the connection.
-    Refuse,
+    /// Breaks the connection, on which the request may have arrived.
+    Break,
 }
 
 /// The text of a JSON body.
@@ -165,7 +165,7 @@ impl HttpConnector for ScriptedHttp {
                     Ok(HttpResponse::new(status, SdkBody::from(body_text(&body))))
                 }
                 Answer::Hang => std::future::pending().await,
-                Answer::Refuse => Err(ConnectorError::io(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)))),
+                Answer::Break => Err(ConnectorError::io(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)))),
             }
         })
     }

@@ -214,14 +214,14 @@ impl SqsModel {
         };
         let fault = faults(call, before);
         match &fault {
-            Fault::RequestLost => return Answer::Refuse,
+            Fault::RequestLost => return Answer::Break,
             Fault::RequestHangs => return Answer::Hang,
             Fault::Refused(status, code) => return refused(*status, code),
             _ => {}
         }
         let answer = self.carry_out(call, &fault, long_polls);
         match fault {
-            Fault::AnswerLost => Answer::Refuse,
+            Fault::AnswerLost => Answer::Break,
             Fault::AnswerHangs => Answer::Hang,
             _ => answer,
         }
@@ -239,7 +239,7 @@ impl SqsModel {
         loop {
             let is_gone = matches!(long_polls, LongPolls::WaitWhile(is_open) if !patience.is_zero() && !is_open());
             if is_gone {
-                return Answer::Refuse;
+                return Answer::Break;
             }
             state.consume();
             let answer = state.apply(call, fault);

@@ -326,6 +326,9 @@ pub struct Import {
     pub queue: String,
     /// File to read
     pub file: PathBuf,
+    /// Import the file again, although an earlier run has imported it to this queue
+    #[arg(long)]
+    pub again: bool,
     #[command(flatten)]
     pub run: RunOptions,
 }

@@ -18,7 +18,7 @@ use crate::{
         job::{Ended, Job, OpenArchive, run},
         routes::Routes,
         settings::Settings,
-        source::{After, Source},
+        source::Source,
         transfer::Plan,
     },
     sqs::{
@@ -60,15 +60,15 @@ pub struct ArchivePath {
     pub resumes: bool,
 }
 
-/// Applies a change to a queue, or shows what would happen.
+/// Applies a change to a source, or shows what would happen.
 ///
 /// # Errors
 ///
 /// A call failed, the operator said no, or the journal cannot be written.
 pub async fn apply(
     session: &Session<'_>,
-    queue: &Queue,
-    mut change: Change,
+    source: Source,
+    change: Change,
     options: &RunOptions,
     stop: Option<&StopOptions>,
 ) -> anyhow::Result<Exit> {
@@ -76,27 +76,61 @@ pub async fn apply(
         archive.check()?;
     }
     if !options.execute {
-        return dry_run(session, queue, change, options.reveal).await;
+        return dry_run(session, source, change, options.reveal).await;
     }
-    let depth = queue.facts().await?.depth;
-    may_delete(session, queue).await?;
+    let (expected, depth) = source.count().await?;
+    if let Source::Queue(queue) = &source {
+        may_delete(session, queue).await?;
+    }
     let ids = change.selection.ids.as_ref().map_or(u64::MAX, |ids| ids.len() as u64);
     let limit = change.written.limit.unwrap_or(u64::MAX);
     let question = Question {
         command: change.command,
-        count: depth.total().min(limit).min(ids),
-        depth: Some(depth),
-        from: queue.address.to_string(),
+        count: expected.min(limit).min(ids),
+        depth,
+        from: source.shown(),
         to: &change.destination,
     };
-    if let Some(exit) = confirm(&question, options.yes, &session.interrupt).await? {
-        return Ok(exit);
+    if question.is_asked(options.yes) {
+        if let Some(exit) = confirm(&question, &session.interrupt).await? {
+            return Ok(exit);
+        }
+        if let Some(bus) = change.routes.changed().await? {
+            let text = format!("the rules of {bus} have changed since they were read; nothing was sent");
+            return Err(hinted(text, "run the command again, and see what its dry run says"));
+        }
     }
-    let settings = Settings { expected: Some(depth.total()), ..session.run_settings(options, stop)? };
-    let source = Source::Queue(queue.clone());
-    let archive = change.archive.take().map(|archive| Box::new(move || archive.open()) as OpenArchive);
-    let ends = Ends { source, after: After::Delete, archive };
-    execute(session, change, ends, settings, depth.total()).await
+    let settings = Settings { expected: depth.map(|depth| depth.total()), ..session.run_settings(options, stop)? };
+    let job = change.job(source, settings)?;
+    let progress = Progress::begin(expected, session.shown());
+    let Ended { report, exit, fault } =
+        run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
+    // The summary first, and then what stopped the run.
+    session.print(&report)?;
+    fault.map_or(Ok(exit), Err)
+}
+
+impl Change {
+    fn job(self, source: Source, settings: Settings) -> anyhow::Result<Job> {
+        let plan = Plan {
+            selection: self.selection,
+            treatment: self.treatment,
+            bodies: self.bodies,
+            routes: self.routes,
+            after: source.after(),
+            fifo_source: source.is_fifo(),
+            limit: self.written.limit.unwrap_or(u64::MAX),
+        };
+        Ok(Job {
+            command: self.command,
+            source,
+            plan,
+            settings,
+            destination: self.destination,
+            written: serde_json::to_value(&self.written)?,
+            archive: self.archive.map(|archive| Box::new(move || archive.open()) as OpenArchive),
+        })
+    }
 }
 
 impl ArchivePath {
@@ -120,56 +154,6 @@ impl ArchivePath {
         }
         Ok((Archive::create(&self.path).map_err(|error| hinted(format!("{error:#}"), CHOOSE_ANOTHER))?, HashSet::new()))
     }
-}
-
-/// Where messages come from, and what becomes of them there.
-pub struct Ends {
-    /// Where they come from.
-    pub source: Source,
-    /// What becomes of them there.
-    pub after: After,
-    /// For an archive: opens it, when the lock of the queue is held.
-    pub archive: Option<OpenArchive>,
-}
-
-/// Runs a change from its source to its summary.
-///
-/// # Errors
-///
-/// A call failed, or the journal cannot be written.
-pub async fn execute(
-    session: &Session<'_>,
-    change: Change,
-    ends: Ends,
-    settings: Settings,
-    expected: u64,
-) -> anyhow::Result<Exit> {
-    let Ends { source, after, archive } = ends;
-    let fifo_source = matches!(&source, Source::Queue(queue) if queue.address.is_fifo());
-    let job = Job {
-        command: change.command,
-        source,
-        plan: Plan {
-            selection: change.selection,
-            treatment: change.treatment,
-            bodies: change.bodies,
-            routes: change.routes,
-            after,
-            fifo_source,
-            limit: change.written.limit.unwrap_or(u64::MAX),
-            max_returned: settings.max_returned,
-        },
-        settings,
-        destination: change.destination,
-        written: serde_json::to_value(&change.written)?,
-        archive,
-    };
-    let progress = Progress::begin(expected, session.shown());
-    let Ended { report, exit, fault } =
-        run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
-    // The summary first, and then what stopped the run.
-    session.print(&report)?;
-    fault.map_or(Ok(exit), Err)
 }
 
 /// Asks for the right to delete before anything is sent: without it, every message would be sent and stay.

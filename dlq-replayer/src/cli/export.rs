@@ -53,7 +53,6 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
         after: After::Keep,
         fifo_source: queue.address.is_fifo(),
         limit: arguments.filters.limit.unwrap_or(u64::MAX),
-        max_returned: 1.0,
     };
     let progress = Progress::begin(expected, session.shown());
     let copied = copy(&queue, plan, settings, session.clients.clone(), &session.interrupt, progress).await;

@@ -6,22 +6,20 @@ use anyhow::Context;
 
 use super::{
     arguments,
-    changing::{Change, Ends, execute},
-    confirm::{Question, confirm},
+    changing::{Change, apply},
     hints::hinted,
-    preview::{Preview, end_of_preview},
-    session::{Session, reveal},
+    session::Session,
     written::Written,
 };
 use crate::{
-    journal::folder,
-    report::exit::Exit,
+    journal::{folder, past::settled_run},
+    report::{exit::Exit, output::messages},
     rules::{decide::Treatment, select::Selection},
     run::{
         routes::Routes,
-        source::{After, FileSource, Source},
+        source::{FileSource, Repeats, Source},
     },
-    sqs::{archive, destination::Destination},
+    sqs::{destination::Destination, queue::Queue},
 };
 
 /// Imports messages, or shows what would happen.
@@ -31,37 +29,36 @@ use crate::{
 /// The file cannot be read, a call failed, or the journal cannot be written.
 pub async fn import(session: &Session<'_>, arguments: &arguments::Import) -> anyhow::Result<Exit> {
     check_file(&arguments.file)?;
-    let (source, count) = FileSource::open(&arguments.file)?;
-    let journals = folder::of_queue(&folder::root()?, &source.path);
+    let source = Source::File(FileSource::open(&arguments.file, Repeats::Refused)?);
+    let journals = folder::of_queue(&folder::root()?, source.name());
     let written = Written::default().or_resumed(&journals, arguments.run.resume.as_deref(), "import")?;
     let queue = session.queue(&arguments.queue).await?;
-    let (from, to) = (source.path.clone(), queue.address.arn.clone());
+    if !arguments.again {
+        refuse_repetition(session, &journals, &queue, arguments.run.execute)?;
+    }
     let change = Change {
         command: "import",
         selection: Selection::default(),
         treatment: Treatment::Move,
         bodies: None,
-        destination: to.clone(),
+        destination: queue.address.arn.clone(),
         routes: Routes::to(Destination::Queue(queue)),
         written,
         archive: None,
     };
-    if !arguments.run.execute {
-        let mut preview = Preview::new(change, from, reveal(arguments.run.reveal));
-        for message in archive::read(&arguments.file)? {
-            preview.add(&message?)?;
-            preview.report.scanned += 1;
-        }
-        session.print(&preview.report)?;
-        return Ok(end_of_preview(session, &preview.report));
+    apply(session, source, change, &arguments.run, None).await
+}
+
+/// A standard queue takes every message of a file a second time, and says nothing.
+fn refuse_repetition(session: &Session<'_>, journals: &Path, queue: &Queue, execute: bool) -> anyhow::Result<()> {
+    let Some(run) = settled_run(journals, &queue.address.arn)? else { return Ok(()) };
+    let imported = messages(run.sent);
+    let text = format!("the run {} has imported this file to {} already: {imported}", run.begin.run, queue.address);
+    if execute {
+        return Err(hinted(text, "pass `--again` to send its messages a second time"));
     }
-    let question = Question { command: "import", count, depth: None, from, to: &to };
-    if let Some(exit) = confirm(&question, arguments.run.yes, &session.interrupt).await? {
-        return Ok(exit);
-    }
-    let settings = session.run_settings(&arguments.run, None)?;
-    let ends = Ends { source: Source::File(source), after: After::Keep, archive: None };
-    execute(session, change, ends, settings, count).await
+    session.note(&format!("{text}; `--execute` needs `--again`"));
+    Ok(())
 }
 
 /// The file is read twice, first to find faults before anything is sent, and a pipe can be read only once.

@@ -11,10 +11,12 @@ use crate::{
     run::{
         engine::Look,
         job::{Scanned, scan},
+        source::{FileSource, Repeats, Source},
     },
     sqs::{
         address::AddressError,
         archive,
+        call_error::CallError,
         message::Message,
         queue::{Facts, Queue},
     },
@@ -79,9 +81,9 @@ impl Letters {
     /// # Errors
     ///
     /// SQS says no.
-    pub async fn facts(&self) -> anyhow::Result<Option<Facts>> {
+    pub async fn facts(&self) -> Result<Option<Facts>, CallError> {
         match self {
-            Self::Queue(queue) => Ok(Some(queue.facts().await?)),
+            Self::Queue(queue) => queue.facts().await.map(Some),
             Self::File(_) => Ok(None),
         }
     }
@@ -91,25 +93,11 @@ impl Letters {
     /// # Errors
     ///
     /// A call failed, or the file cannot be read.
-    pub async fn scan(
-        &self,
-        session: &Session<'_>,
-        mut visit: impl FnMut(&Message) -> Look,
-    ) -> anyhow::Result<Scanned> {
-        match self {
-            Self::Queue(queue) => {
-                scan(queue, session.settings(), session.clients.clone(), &session.interrupt, visit).await
-            }
-            Self::File(path) => {
-                let mut scanned = Scanned::default();
-                for message in archive::read(path)? {
-                    scanned.scanned += 1;
-                    if visit(&message?) == Look::Enough {
-                        break;
-                    }
-                }
-                Ok(scanned)
-            }
-        }
+    pub async fn scan(&self, session: &Session<'_>, visit: impl FnMut(&Message) -> Look) -> anyhow::Result<Scanned> {
+        let source = match self {
+            Self::Queue(queue) => Source::Queue(queue.clone()),
+            Self::File(path) => Source::File(FileSource::open(path, Repeats::Shown)?),
+        };
+        scan(source, session.settings(), session.clients.clone(), &session.interrupt, visit).await
     }
 }

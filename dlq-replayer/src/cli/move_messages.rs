@@ -9,7 +9,11 @@ use super::{
     written::Written,
 };
 use crate::{
-    journal::folder, report::exit::Exit, rules::decide::Treatment, run::routes::Routes, sqs::destination::Destination,
+    journal::folder,
+    report::exit::Exit,
+    rules::decide::Treatment,
+    run::{routes::Routes, source::Source},
+    sqs::destination::Destination,
 };
 
 /// Moves messages, or shows what would happen.
@@ -35,5 +39,5 @@ pub async fn move_messages(session: &Session<'_>, arguments: &arguments::Move) -
         written,
         archive: None,
     };
-    apply(session, &queue, change, &arguments.run, Some(&arguments.stop)).await
+    apply(session, Source::Queue(queue), change, &arguments.run, Some(&arguments.stop)).await
 }

@@ -10,27 +10,26 @@ use crate::{
     journal::{folder, leftovers::Leftovers, past::last_unfinished},
     report::{counts::Named, dry_run::DryRunReport, exit::Exit, masking::Reveal},
     rules::decide::{Route, Treatment, decide},
-    run::{engine::Look, job::scan, routes::Target},
+    run::{engine::Look, job::scan, routes::Target, source::Source},
     sqs::{
         address::{self, is_fifo},
-        message::{Message, MessageKey, SOURCE_ARN},
-        queue::Queue,
+        message::{Message, MessageKey},
     },
 };
 
-/// Shows what a change of a queue would do.
+/// Shows what a change would do.
 ///
 /// # Errors
 ///
 /// A call failed, or the file with the repaired bodies cannot be read.
-pub async fn dry_run(session: &Session<'_>, queue: &Queue, change: Change, revealed: bool) -> anyhow::Result<Exit> {
+pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, revealed: bool) -> anyhow::Result<Exit> {
     let limit = change.written.limit.unwrap_or(u64::MAX);
-    let journals = folder::of_queue(&folder::root()?, &queue.address.arn);
-    let mut preview = Preview::new(change, queue.address.arn.clone(), reveal(revealed));
+    let journals = folder::of_queue(&folder::root()?, source.name());
+    let mut preview = Preview::new(change, &source, reveal(revealed));
     let mut enough = false;
     preview.report.unfinished_run = last_unfinished(&journals)?;
     let mut fault = None;
-    let scanned = scan(queue, session.settings(), session.clients.clone(), &session.interrupt, |message| {
+    let scanned = scan(source, session.settings(), session.clients.clone(), &session.interrupt, |message| {
         fault = preview.add(message).err();
         enough = preview.sends() >= limit;
         if enough || fault.is_some() || preview.is_complete() { Look::Enough } else { Look::On }
@@ -59,24 +58,36 @@ pub async fn dry_run(session: &Session<'_>, queue: &Queue, change: Change, revea
 }
 
 /// A dry run: each message is decided about as the run would.
-pub struct Preview {
+struct Preview {
     change: Change,
     reveal: Reveal,
     /// Messages of the file of repaired bodies that were not met.
     not_met: HashSet<MessageKey>,
+    /// Whether a message that is refused keeps those behind it in its group, as in a FIFO queue.
+    keeps_order: bool,
+    stopped_groups: HashSet<String>,
     /// Messages of source queues that are still to be looked up, by ARN.
     of_sources: BTreeMap<String, DryRunReport>,
     /// What is shown.
-    pub report: DryRunReport,
+    report: DryRunReport,
 }
 
 impl Preview {
     /// A dry run without messages.
-    pub fn new(change: Change, from: String, reveal: Reveal) -> Self {
-        let report = DryRunReport::new(change.command, from, change.destination.clone());
+    fn new(change: Change, source: &Source, reveal: Reveal) -> Self {
+        let report = DryRunReport::new(change.command, source.name().to_owned(), change.destination.clone());
         let of_file = change.selection.ids.iter().flatten().copied();
         let not_met = if change.bodies.is_some() { of_file.collect() } else { HashSet::new() };
-        Self { change, reveal, not_met, of_sources: BTreeMap::new(), report }
+        let keeps_order = source.is_fifo();
+        Self {
+            change,
+            reveal,
+            not_met,
+            keeps_order,
+            stopped_groups: HashSet::new(),
+            of_sources: BTreeMap::new(),
+            report,
+        }
     }
 
     fn reports(&self) -> impl Iterator<Item = &DryRunReport> {
@@ -98,9 +109,14 @@ impl Preview {
     /// # Errors
     ///
     /// The file with the repaired bodies cannot be read any more.
-    pub fn add(&mut self, message: &Message) -> anyhow::Result<()> {
+    fn add(&mut self, message: &Message) -> anyhow::Result<()> {
         self.not_met.remove(&message.key());
         if !self.change.selection.matches(message) {
+            return Ok(());
+        }
+        let group = message.group().filter(|_| self.keeps_order);
+        if group.is_some_and(|group| self.stopped_groups.contains(group)) {
+            self.report.would_leave_for_order += 1;
             return Ok(());
         }
         let routes = &self.change.routes;
@@ -109,14 +125,14 @@ impl Preview {
             Target::Lookup(arn) => (arn.clone(), None, self.of_sources.entry(arn).or_default()),
             Target::Refused(refusal) => {
                 self.report.refused(&message.id, &refusal);
+                self.stopped_groups.extend(group.map(str::to_owned));
                 return Ok(());
             }
         };
-        if let (Treatment::Replay(_), Some(source), Some(chosen)) =
-            (&self.change.treatment, message.system.get(SOURCE_ARN), routes.chosen_queue())
-            && source != chosen
+        if let Treatment::Replay(_) = &self.change.treatment
+            && let Some(source) = routes.passed_over(message)
         {
-            *report.from_other_source.entry(source.clone()).or_default() += 1;
+            *report.from_other_source.entry(source.to_owned()).or_default() += 1;
         }
         let body = match &mut self.change.bodies {
             Some(bodies) => bodies.get(message.key())?,
@@ -132,7 +148,10 @@ impl Preview {
             Ok((route, outgoing)) => {
                 report.sent(&to, route, before, &outgoing, routes.carries_attributes(), self.reveal);
             }
-            Err(refusal) => report.refused(&message.id, &refusal),
+            Err(refusal) => {
+                report.refused(&message.id, &refusal);
+                self.stopped_groups.extend(group.map(str::to_owned));
+            }
         }
         Ok(())
     }
@@ -147,13 +166,4 @@ impl Preview {
             }
         }
     }
-}
-
-/// Says how a dry run of a file ended.
-pub fn end_of_preview(session: &Session<'_>, report: &DryRunReport) -> Exit {
-    if report.matched() == 0 {
-        session.note("no message matched");
-        return Exit::NothingMatched;
-    }
-    if report.would_leave_some() { Exit::Partly } else { Exit::Done }
 }

@@ -8,7 +8,12 @@ use super::{
     session::Session,
     written::Written,
 };
-use crate::{journal::folder, report::exit::Exit, rules::decide::Treatment, run::routes::Routes};
+use crate::{
+    journal::folder,
+    report::exit::Exit,
+    rules::decide::Treatment,
+    run::{routes::Routes, source::Source},
+};
 
 /// Archives and deletes messages, or shows what would happen.
 ///
@@ -34,5 +39,5 @@ pub async fn purge(session: &Session<'_>, arguments: &arguments::Purge) -> anyho
         written,
         archive: Some(ArchivePath { path, resumes: arguments.run.resume.is_some() }),
     };
-    apply(session, &queue, change, &arguments.run, None).await
+    apply(session, Source::Queue(queue), change, &arguments.run, None).await
 }

@@ -142,6 +142,22 @@ pub fn ids_given(folder: &Path, now: SystemTime) -> anyhow::Result<Vec<String>> 
     Ok(given)
 }
 
+/// The newest run in this folder that sent something to a destination, when it has sent all that it was to send.
+///
+/// # Errors
+///
+/// A journal cannot be read.
+pub fn settled_run(folder: &Path, destination: &str) -> anyhow::Result<Option<PastRun>> {
+    for path in files_of(folder)? {
+        let run = details(&path)?.run;
+        if run.begin.destination == destination && run.sent > 0 {
+            let settled = run.end.as_ref().is_some_and(|end| end.saw_everything && end.unfinished == 0);
+            return Ok(settled.then_some(run));
+        }
+    }
+    Ok(None)
+}
+
 /// The journals of one queue, the newest first: their names begin with the time.
 ///
 /// # Errors

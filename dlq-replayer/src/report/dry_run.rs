@@ -41,6 +41,8 @@ pub struct DryRunReport {
     pub would_quarantine: u64,
     /// Messages that would be refused, by reason.
     pub would_refuse: BTreeMap<String, u64>,
+    /// Messages of a FIFO group that would be left because one before them would not be sent.
+    pub would_leave_for_order: u64,
     /// Messages that would be sent to another queue than the one they came from, by the queue they came from.
     pub from_other_source: BTreeMap<String, u64>,
     /// Messages of the file of `--from` that are not in the queue.
@@ -86,7 +88,7 @@ impl DryRunReport {
 
     /// Messages that the selection matched.
     pub fn matched(&self) -> u64 {
-        self.would_send + self.would_quarantine + self.would_refuse.values().sum::<u64>()
+        self.would_send + self.would_quarantine + self.would_leave_for_order + self.would_refuse.values().sum::<u64>()
     }
 
     /// Whether the body of another message is needed for a sample.
@@ -180,6 +182,9 @@ impl DryRunReport {
         }
         for (word, count) in &self.would_refuse {
             writeln!(out, "{} would be refused: {word}", messages(*count))?;
+        }
+        if self.would_leave_for_order > 0 {
+            writeln!(out, "{} would be left to keep the order of their group", messages(self.would_leave_for_order))?;
         }
         self.write_notes(out, style)?;
         self.write_samples(out, style)

@@ -30,6 +30,8 @@ pub struct RunReport {
     pub outcome: String,
     /// The numbers.
     pub counts: Counts,
+    /// Messages of the canary that were sent, when there were fewer than it was to have.
+    pub canary_sent: Option<u64>,
     /// The first refusals, with what to do.
     pub refusals: Vec<Refused>,
     /// The journal.
@@ -158,6 +160,10 @@ impl RunReport {
         }
         for (rule, count) in &self.counts.rules {
             writeln!(out, "{note} {} went to every target of rule {rule} again", messages(*count))?;
+        }
+        if let Some(sent) = self.canary_sent {
+            let fewer = "fewer than the canary asks for, so the run did not wait to see what became of them";
+            writeln!(out, "{note} {} sent, {fewer}", messages(sent))?;
         }
         if self.counts.not_seen > 0 {
             writeln!(out, "{note} {}", not_seen(self.counts.not_seen, is_fifo(&self.from)))?;

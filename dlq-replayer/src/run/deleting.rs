@@ -91,6 +91,9 @@ impl Engine<'_> {
                 text
             }
         };
+        if left.iter().flatten().all(|code| !is_throttled(code)) {
+            self.throttled = None;
+        }
         let (mut gone, denied) = (Vec::new(), self.deletes_denied);
         for ((doomed, receipt), left) in doomed.into_iter().zip(receipts).zip(left) {
             let Some(code) = left else {
@@ -104,6 +107,10 @@ impl Engine<'_> {
                 gone.extend(Some(doomed).filter(|_| first));
                 continue;
             };
+            if self.intake.is_deleted(doomed.key) {
+                // Another delete of it has succeeded since, with a receipt that was not older.
+                continue;
+            }
             let most = if is_throttled(&code) { THROTTLED_TRIES } else { DELETES };
             let Some(transfer) = self.transfer_mut() else { return };
             if denied || doomed.tries + 1 >= most {

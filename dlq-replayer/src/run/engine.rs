@@ -8,7 +8,7 @@ use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    canary::Canary,
+    canary::{Canary, Phase},
     event::Event,
     intake::Intake,
     interrupt::Interrupt,
@@ -132,6 +132,8 @@ pub struct Engine<'w> {
     pub(super) stop: Option<Stop>,
     pub(super) fault: Option<anyhow::Error>,
     pub(super) deletes_denied: bool,
+    /// Sends in a row that had no answer.
+    pub(super) unanswered: usize,
     /// When throttled calls may be made again, and how often in a row they were throttled.
     pub(super) throttled: Option<(Instant, u32)>,
     pub(super) send_at: Option<Instant>,
@@ -172,6 +174,7 @@ impl<'w> Engine<'w> {
             stop: None,
             fault: None,
             deletes_denied: false,
+            unanswered: 0,
             throttled: None,
             send_at: None,
             look_at: now + super::lag::LOOK_EVERY,
@@ -240,6 +243,14 @@ impl<'w> Engine<'w> {
         }
     }
 
+    /// How many messages of the canary were sent, when there were too few for a whole one.
+    pub fn canary_sent(&self) -> Option<u64> {
+        let canary = self.canary.as_ref()?;
+        let Phase::Sending(left) = canary.phase() else { return None };
+        let sent = canary.messages() - left;
+        (self.stop.is_none() && left > 0 && sent > 0).then_some(sent)
+    }
+
     /// Whether the whole source was seen.
     pub fn saw_everything(&self) -> bool {
         self.proof.is_given()
@@ -276,6 +287,7 @@ impl<'w> Engine<'w> {
 
     pub(super) fn handle(&mut self, event: Event) {
         match event {
+            Event::Read(result) => self.read(result),
             Event::Received { poll, result } => self.received(poll, result),
             Event::Counted(result) => self.counted(result),
             Event::Sent { items, answer } => self.sent(items, answer),

@@ -23,6 +23,8 @@ pub enum Poll {
 
 /// What came of a call.
 pub enum Event {
+    /// The next messages of a file; none at its end.
+    Read(anyhow::Result<Vec<Message>>),
     /// A receive.
     Received {
         /// What it was for.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
+    breaker::Breaker,
     engine::{Engine, Look, Stop, Work},
     interrupt::Interrupt,
     returned::SentIds,
@@ -80,10 +81,7 @@ pub async fn run(
     interrupt: &Interrupt,
     mut progress: Progress,
 ) -> anyhow::Result<Ended> {
-    let from = match &job.source {
-        Source::Queue(queue) => queue.address.arn.clone(),
-        Source::File(file) => file.path.clone(),
-    };
+    let from = job.source.name().to_owned();
     let folder = of_queue(journals, &from);
     let mut live = Live::take(&folder)?;
     let newest = files_of(&folder)?.into_iter().next();
@@ -106,7 +104,8 @@ pub async fn run(
         plan: job.written,
     };
     let journal = Rc::new(Journal::create(&folder, begin).await?);
-    let mut transfer = Transfer::new(job.plan, Some(Rc::clone(&journal)), leftovers);
+    let breaker = Breaker::new(job.settings.max_returned);
+    let mut transfer = Transfer::new(job.plan, breaker, Some(Rc::clone(&journal)), leftovers);
     if let Source::File(_) = &job.source {
         transfer = transfer.knowing(SentIds::of_earlier_runs(ids_given(&folder, SystemTime::now())?));
     }
@@ -134,6 +133,7 @@ pub async fn run(
         destination: job.destination,
         outcome: outcome(exit, canary(&engine)).to_owned(),
         refusals: refusals.iter().map(|(id, why)| Refused { id: id.clone(), why: why.to_string() }).collect(),
+        canary_sent: engine.canary_sent(),
         counts,
         journal: journal.path().display().to_string(),
     };
@@ -190,22 +190,22 @@ pub struct Scanned {
     pub interrupted: bool,
 }
 
-/// Shows every message of a queue once to `visit`, until it has seen enough or the end is proven, and releases all of them.
+/// Shows every message of a source once to `visit`, until it has seen enough or the end is proven. Messages of a queue are released.
 ///
 /// # Errors
 ///
 /// A call failed; what was taken was released before.
 pub async fn scan<'w>(
-    queue: &Queue,
+    source: Source,
     settings: Settings,
     clients: Rc<Clients>,
     interrupt: &Interrupt,
     visit: impl FnMut(&Message) -> Look + 'w,
 ) -> anyhow::Result<Scanned> {
-    let expected = queue.facts().await?.depth.total();
-    let settings = Settings { expected: Some(expected), ..settings };
+    let (_, depth) = source.count().await?;
+    let settings = Settings { expected: depth.map(|depth| depth.total()), ..settings };
     let work = Work::Look(Box::new(visit));
-    let mut engine = Engine::new(Source::Queue(queue.clone()), work, settings, clients, interrupt.clone());
+    let mut engine = Engine::new(source, work, settings, clients, interrupt.clone());
     engine.run(&mut |_, _| ()).await;
     if let Some(fault) = engine.take_fault() {
         return Err(fault);
@@ -237,7 +237,8 @@ pub async fn copy(
     interrupt: &Interrupt,
     mut progress: Progress,
 ) -> Copied {
-    let work = Work::Move(Box::new(Transfer::new(plan, None, Leftovers::default())));
+    let transfer = Transfer::new(plan, Breaker::new(settings.max_returned), None, Leftovers::default());
+    let work = Work::Move(Box::new(transfer));
     let mut engine = Engine::new(Source::Queue(queue.clone()), work, settings, clients, interrupt.clone());
     engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
     let counts = engine.numbers();

@@ -1,6 +1,6 @@
 //! The receiving end: when to receive, and what becomes of each message that comes.
 
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 use tokio::time::Instant;
 
@@ -21,10 +21,8 @@ use crate::sqs::{
 
 impl Engine<'_> {
     pub(super) fn start_receives(&mut self, now: Instant) {
-        if let Source::File(_) = &self.source {
-            return self.read_file();
-        }
-        let Some(queue) = self.queue() else { return };
+        let Source::Queue(queue) = &self.source else { return self.read_file() };
+        let queue = queue.clone();
         while self.is_taking() && !self.is_throttled(now) && self.free_calls() > 0 && self.has_room() {
             self.under_way.receives += 1;
             self.receive(&queue, Poll::Take, LONG_POLL);
@@ -85,18 +83,24 @@ impl Engine<'_> {
         self.fresh_bytes / self.fresh.max(1)
     }
 
+    /// Reads a few messages of a file: as many as a receive brings, so that signals are heard and memory is bounded as with a queue.
     fn read_file(&mut self) {
-        while self.taking == Taking::On {
-            let Work::Move(transfer) = &self.work else { return };
-            if transfer.lanes.waiting() >= WAITING {
-                return;
-            }
-            let Source::File(file) = &mut self.source else { return };
-            match file.next(ENTRIES) {
-                Ok(messages) if messages.is_empty() => self.taking = Taking::Exhausted,
-                Ok(messages) => messages.into_iter().for_each(|message| self.admit_new(message)),
-                Err(error) => return self.fail(error),
-            }
+        if self.under_way.receives > 0 || !self.is_taking() || !self.has_room() {
+            return;
+        }
+        let Source::File(file) = &mut self.source else { return };
+        let result = file.next(ENTRIES);
+        self.under_way.receives += 1;
+        self.calls.push(Box::pin(ready(Event::Read(result))));
+    }
+
+    /// A file is never read twice, so every message is new.
+    pub(super) fn read(&mut self, result: anyhow::Result<Vec<Message>>) {
+        self.under_way.receives -= 1;
+        match result {
+            Ok(messages) if messages.is_empty() => self.taking = Taking::Exhausted,
+            Ok(messages) => messages.into_iter().for_each(|message| self.admit_new(message)),
+            Err(error) => self.fail(error),
         }
     }
 

@@ -27,6 +27,9 @@ use crate::{
     },
 };
 
+/// Sends in a row without an answer after which a run stops, or as many as it may have under way, which can all fail at the same moment.
+const UNANSWERED: usize = 10;
+
 impl Engine<'_> {
     pub(super) fn transfer_mut(&mut self) -> Option<&mut Transfer> {
         match &mut self.work {
@@ -82,7 +85,10 @@ impl Engine<'_> {
         self.under_way.messages -= items.len() as u64;
         self.note_not_sent(&items, &answer);
         match answer {
-            Ok(entries) => self.read_answer(items, entries),
+            Ok(entries) => {
+                self.unanswered = 0;
+                self.read_answer(items, entries);
+            }
             Err(error) => self.read_error(items, error),
         }
     }
@@ -185,7 +191,15 @@ impl Engine<'_> {
 
     /// A batch that was refused as a whole, or had no answer.
     fn read_error(&mut self, items: Vec<Item>, error: CallError) {
+        if matches!(error.effect, Effect::Unknown | Effect::NoConnection) {
+            self.unanswered += 1;
+            if self.unanswered > self.settings.calls.max(UNANSWERED) {
+                // Whatever waits is not tried as well: the next run would have to doubt all of it.
+                self.fail(error.clone().into());
+            }
+        }
         let entry = match error.effect {
+            Effect::NoConnection => Entry::Refused { code: error.code, retry: Retry::Soon },
             Effect::Unknown => Entry::Unanswered(error.code),
             Effect::Throttled => Entry::Refused { code: error.code, retry: Retry::Slower },
             Effect::None => return self.read_refusal(items, error),

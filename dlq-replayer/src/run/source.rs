@@ -4,7 +4,12 @@ use std::{collections::HashSet, path::Path};
 
 use anyhow::bail;
 
-use crate::sqs::{archive, message::Message, queue::Queue};
+use crate::sqs::{
+    archive,
+    call_error::CallError,
+    message::Message,
+    queue::{Depth, Queue},
+};
 
 /// Where messages come from.
 pub enum Source {
@@ -12,6 +17,52 @@ pub enum Source {
     Queue(Queue),
     /// A file, which stays as it is.
     File(FileSource),
+}
+
+impl Source {
+    /// The ARN of the queue or the absolute path of the file, by which journals know it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Queue(queue) => &queue.address.arn,
+            Self::File(file) => &file.path,
+        }
+    }
+
+    /// As an operator reads it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Queue(queue) => queue.address.to_string(),
+            Self::File(file) => file.path.clone(),
+        }
+    }
+
+    /// Whether it is a FIFO queue, whose groups must keep their order wherever they go.
+    pub fn is_fifo(&self) -> bool {
+        matches!(self, Self::Queue(queue) if queue.address.is_fifo())
+    }
+
+    /// What becomes of a message here when its destination has confirmed it.
+    pub fn after(&self) -> After {
+        match self {
+            Self::Queue(_) => After::Delete,
+            Self::File(_) => After::Keep,
+        }
+    }
+
+    /// How many messages there are, and for a queue where they stand.
+    ///
+    /// # Errors
+    ///
+    /// SQS says no.
+    pub async fn count(&self) -> Result<(u64, Option<Depth>), CallError> {
+        Ok(match self {
+            Self::Queue(queue) => {
+                let depth = queue.facts().await?.depth;
+                (depth.total(), Some(depth))
+            }
+            Self::File(file) => (file.count, None),
+        })
+    }
 }
 
 /// What becomes of a message at its source when its destination has confirmed it.
@@ -25,38 +76,45 @@ pub enum After {
 
 /// The messages of a file, in its order.
 pub struct FileSource {
-    /// The file's absolute path, by which its journals are known.
-    pub path: String,
+    path: String,
+    count: u64,
     messages: Box<dyn Iterator<Item = anyhow::Result<Message>>>,
 }
 
+/// What is done with a file in which an id occurs twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// It is used: its messages are only looked at.
+    Shown,
+    /// It is not used: the journal knows a message by its id, so the second one would count as sent.
+    Refused,
+}
+
 impl FileSource {
-    /// Opens a file; every line is read once, so that a line that is not a message is found before anything is sent.
-    /// Gives back how many messages there are, too.
+    /// Opens a file. Every line is read once, so that one that is not a message is found before anything is done.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or a line is not a message.
-    pub fn open(path: &Path) -> anyhow::Result<(Self, u64)> {
-        let mut ids = HashSet::new();
+    /// The file cannot be read, a line is not a message, or an id occurs twice and must not.
+    pub fn open(path: &Path, repeats: Repeats) -> anyhow::Result<Self> {
+        let (mut ids, mut count) = (HashSet::new(), 0);
         for message in archive::read(path)? {
             let message = message?;
-            // The journal knows a message by its id: the second one would count as sent.
-            if !ids.insert(message.key()) {
+            count += 1;
+            if repeats == Repeats::Refused && !ids.insert(message.key()) {
                 bail!("{} has two messages with the id {}", path.display(), message.id);
             }
         }
-        let count = ids.len() as u64;
         // One file has one journal, by whatever name it was opened.
         let absolute = path.canonicalize()?.display().to_string();
-        Ok((Self { path: absolute, messages: Box::new(archive::read(path)?) }, count))
+        Ok(Self { path: absolute, count, messages: Box::new(archive::read(path)?) })
     }
 
     /// The next messages; none at the end of the file.
     ///
     /// # Errors
     ///
-    /// The file has changed while it was read.
+    /// A line is not a message, or cannot be read.
     pub fn next(&mut self, most: usize) -> anyhow::Result<Vec<Message>> {
         self.messages.by_ref().take(most).collect()
     }

@@ -30,7 +30,7 @@ use crate::{
     },
     sqs::{
         archive::Bodies,
-        message::{Message, MessageKey, SOURCE_ARN},
+        message::{Message, MessageKey},
         queue::{Entry, Retry},
     },
 };
@@ -74,8 +74,6 @@ pub struct Plan {
     pub fifo_source: bool,
     /// The most to send.
     pub limit: u64,
-    /// Share of the sent messages that may return.
-    pub max_returned: f64,
 }
 
 /// What a message needs next.
@@ -135,8 +133,7 @@ pub struct Transfer {
 
 impl Transfer {
     /// A transfer that has not begun.
-    pub fn new(plan: Plan, journal: Option<Rc<Journal>>, leftovers: Leftovers) -> Self {
-        let breaker = Breaker::new(plan.max_returned);
+    pub fn new(plan: Plan, breaker: Breaker, journal: Option<Rc<Journal>>, leftovers: Leftovers) -> Self {
         let of_file =
             plan.selection.ids.iter().flatten().copied().filter(|key| !leftovers.has_delivered_from_file(*key));
         let not_met = if plan.bodies.is_some() { of_file.collect() } else { BTreeSet::new() };
@@ -324,12 +321,10 @@ impl Transfer {
 
     /// A message that is sent somewhere else than SQS says it came from.
     fn count_other_source(&mut self, item: &Item) {
-        let source = item.outgoing.message.system.get(SOURCE_ARN);
-        if let (Treatment::Replay(_), Some(source), Some(chosen)) =
-            (&self.plan.treatment, source, self.plan.routes.chosen_queue())
-            && source != chosen
+        if let Treatment::Replay(_) = &self.plan.treatment
+            && let Some(source) = self.plan.routes.passed_over(&item.outgoing.message)
         {
-            *self.counts.from_other_source.entry(source.clone()).or_default() += 1;
+            *self.counts.from_other_source.entry(source.to_owned()).or_default() += 1;
         }
     }
 

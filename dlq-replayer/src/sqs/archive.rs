@@ -1,8 +1,9 @@
 //! Files of messages, one JSON object per line: what `export`, `pull` and `purge` write, and what `import` and `replay --from` read.
 
 use std::{
+    cell::Cell,
     collections::HashSet,
-    fs::File,
+    fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -43,6 +44,17 @@ impl Line {
 /// A file that messages are appended to; each is on the disk and read back before it counts as sent.
 pub struct Archive {
     lines: Lines,
+    /// Whether the file is to go again: it is new, and there is no message in it. It would only be in the way of the same command.
+    is_void: Cell<bool>,
+}
+
+impl Drop for Archive {
+    fn drop(&mut self) {
+        if self.is_void.get() {
+            // A file that cannot be removed stays empty.
+            let _ = fs::remove_file(self.lines.path());
+        }
+    }
 }
 
 impl Archive {
@@ -58,7 +70,7 @@ impl Archive {
             }
             _ => anyhow::Error::from(error).context(format!("cannot create the file {}", path.display())),
         })?;
-        Ok(Self { lines })
+        Ok(Self { lines, is_void: Cell::new(true) })
     }
 
     /// Opens the file of an earlier run, and gives back which messages it really holds. A torn last line is cut off.
@@ -70,7 +82,7 @@ impl Archive {
         let opened = Lines::open(path, Check::ReadBack);
         let lines = opened.with_context(|| format!("cannot open the archive {}", path.display()))?;
         let held = read(path)?.map(|message| message.map(|message| message.key())).collect::<anyhow::Result<_>>()?;
-        Ok((Self { lines }, held))
+        Ok((Self { lines, is_void: Cell::new(false) }, held))
     }
 
     /// Where it is.
@@ -107,6 +119,7 @@ impl Archive {
             text.push('\n');
         }
         self.lines.append(text).await.map_err(failed)?;
+        self.is_void.set(false);
         Ok(messages.iter().map(|message| Entry::Sent(message.id.clone())).collect())
     }
 }

@@ -1,5 +1,7 @@
 //! A call to AWS that failed, and what is known about its effect.
 
+use std::io;
+
 use aws_sdk_sqs::{config::http::HttpResponse, error::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -16,6 +18,19 @@ const THROTTLED: [&str; 9] = [
     "KmsThrottled",
 ];
 
+/// Codes that refuse the caller, whatever is asked.
+const CALLER: [&str; 9] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
 /// The HTTP status from which on a service may have done what it says it could not.
 const SERVER_FAULT: u16 = 500;
 
@@ -29,6 +44,8 @@ pub enum Effect {
     None,
     /// Nothing, and the service asks for a lower rate.
     Throttled,
+    /// Nothing: there was no connection to send it over.
+    NoConnection,
     /// Unknown: the request or its answer was lost.
     Unknown,
 }
@@ -50,6 +67,12 @@ pub struct CallError {
 }
 
 impl CallError {
+    /// Whether every other call of the same caller would be refused for the same reason: the credentials are wrong or have expired.
+    /// Source: "Common errors" in the AWS Lambda API reference and "Common error types" of AWS Identity and Access Management.
+    pub fn is_about_the_caller(&self) -> bool {
+        CALLER.iter().any(|code| self.code.ends_with(code))
+    }
+
     /// Whether the identity lacks a permission.
     pub fn is_denied(&self) -> bool {
         let code = self.code.to_ascii_lowercase();
@@ -97,10 +120,17 @@ where
         _ => {
             let text = deepest(error);
             let code = if is_local(&text) { "not sent" } else { "no answer" };
-            (code.to_owned(), text, Effect::Unknown)
+            let effect = if is_refused_connection(error) { Effect::NoConnection } else { Effect::Unknown };
+            (code.to_owned(), text, effect)
         }
     };
     CallError { operation, resource: resource.to_owned(), code, text, effect }
+}
+
+/// Whether no connection was made. A connection that was made and breaks may have carried the request.
+fn is_refused_connection(error: &(dyn std::error::Error + 'static)) -> bool {
+    let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(refused))
 }
 
 /// The last cause of an error, which says most: "connection refused" rather than "dispatch failure".
@@ -114,4 +144,33 @@ fn deepest(error: &dyn std::error::Error) -> String {
 /// Whether a call failed before it could be made.
 fn is_local(text: &str) -> bool {
     text.contains("credentials") || text.contains("missing signing region")
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+    use rollcall_aws_runtime::{
+        cli_sdk::{CliOptions, sdk_config},
+        environment::Environment,
+    };
+
+    use super::*;
+    use crate::sqs::clients::Clients;
+
+    #[tokio::test]
+    async fn a_connection_that_was_refused_has_sent_nothing() {
+        // Nothing listens on a port whose listener is gone.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let options = CliOptions {
+            endpoint_url: Some(format!("http://127.0.0.1:{port}")),
+            region: Some("eu-west-1".to_owned()),
+            profile: None,
+        };
+        let sdk = sdk_config(options, &Environment::from_iter([("UNUSED", "")])).await.unwrap();
+        let credentials = SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test"));
+        let sdk = sdk.into_builder().credentials_provider(credentials).build();
+        let error = Clients::new(sdk).sqs(None).list_queues().send().await.unwrap_err();
+        let error = call_error("ListQueues", "q", &error);
+        assert_eq!((&*error.code, error.effect), ("no answer", Effect::NoConnection), "{error}");
+    }
 }

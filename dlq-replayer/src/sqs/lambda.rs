@@ -46,7 +46,7 @@ impl Function {
         let answers = join_all(batch.iter().map(|outgoing| self.invoke_once(outgoing))).await;
         let nothing_was_done =
             answers.iter().all(|answer| matches!(answer, Err(error) if error.effect == Effect::None));
-        let for_all = |error: &&CallError| error.is_denied() || error.is_missing();
+        let for_all = |error: &&CallError| error.is_denied() || error.is_missing() || error.is_about_the_caller();
         if nothing_was_done && let Some(error) = answers.iter().filter_map(|answer| answer.as_ref().err()).find(for_all)
         {
             return Err(error.clone());
@@ -55,6 +55,7 @@ impl Function {
             Ok(entry) => entry,
             Err(error) => match error.effect {
                 Effect::None => Entry::Refused { code: error.code, retry: Retry::Never },
+                Effect::NoConnection => Entry::Refused { code: error.code, retry: Retry::Soon },
                 Effect::Throttled => Entry::Refused { code: error.code, retry: Retry::Slower },
                 Effect::Unknown => Entry::Unanswered(error.code),
             },

@@ -44,7 +44,7 @@ impl Lines {
     pub fn create(path: &Path, check: Check) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE).open(path)?;
         sync_folder(path)?;
-        Ok(Self::start(file, path, check))
+        Ok(Self::start(file, 0, path, check))
     }
 
     /// Opens a file to append to it. A last line that a crash has left in pieces is cut off; one that is whole and has
@@ -55,7 +55,7 @@ impl Lines {
     /// The file does not exist or cannot be written.
     pub fn open(path: &Path, check: Check) -> io::Result<Self> {
         let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-        let whole = end_of_last_line(&mut file)?;
+        let mut whole = end_of_last_line(&mut file)?;
         file.seek(SeekFrom::Start(whole))?;
         let mut tail = Vec::new();
         file.read_to_end(&mut tail)?;
@@ -63,15 +63,17 @@ impl Lines {
         if serde_json::from_slice::<serde::de::IgnoredAny>(&tail).is_ok() {
             file.write_all(b"\n")?;
             file.sync_data()?;
+            whole += tail.len() as u64 + 1;
         } else {
             file.set_len(whole)?;
         }
-        Ok(Self::start(file, path, check))
+        Ok(Self::start(file, whole, path, check))
     }
 
-    fn start(file: File, path: &Path, check: Check) -> Self {
+    fn start(file: File, end: u64, path: &Path, check: Check) -> Self {
         let (queue, waiting) = mpsc::channel();
-        let writer = thread::spawn(move || write_all(file, check, &waiting));
+        let writer = Writer { file, check, end, torn: false };
+        let writer = thread::spawn(move || writer.write_all(&waiting));
         Self { queue: Some(queue), writer: Some(writer), path: path.to_owned() }
     }
 
@@ -114,45 +116,68 @@ impl Drop for Lines {
     }
 }
 
-fn write_all(mut file: File, check: Check, waiting: &mpsc::Receiver<(String, oneshot::Sender<Written>)>) {
-    while let Ok((text, done)) = waiting.recv() {
-        let mut all = vec![(text, done)];
-        while let Ok(more) = waiting.try_recv() {
-            all.push(more);
-        }
-        let together: String = all.iter().map(|(text, _)| text.as_str()).collect();
-        let written = append(&mut file, &together, check);
-        for (text, done) in all {
-            // What does not fit together may fit alone, such as the last line on a full disk.
-            let written = if written.is_ok() { Ok(()) } else { append(&mut file, &text, check) };
-            // A note has no reader.
-            let _ = done.send(written.map_err(|error| error.to_string()));
-        }
-    }
+/// The writing end of a file of lines.
+struct Writer {
+    file: File,
+    check: Check,
+    /// The length of the file up to its last whole line.
+    end: u64,
+    /// Whether there may be half a line behind it, which would hide the lines that come after.
+    torn: bool,
 }
 
-fn append(file: &mut File, text: &str, check: Check) -> io::Result<()> {
-    let start = file.seek(SeekFrom::End(0))?;
-    let done = write_and_check(file, text, start, check);
-    if done.is_err() {
-        // Half a line would hide the lines that come after it.
-        file.set_len(start)?;
-    }
-    done
-}
-
-fn write_and_check(file: &mut File, text: &str, start: u64, check: Check) -> io::Result<()> {
-    file.write_all(text.as_bytes())?;
-    file.sync_data()?;
-    if check == Check::ReadBack {
-        file.seek(SeekFrom::Start(start))?;
-        let mut read = Vec::new();
-        file.read_to_end(&mut read)?;
-        if read != text.as_bytes() {
-            return Err(io::Error::other("what was read back is not what was written"));
+impl Writer {
+    fn write_all(mut self, waiting: &mpsc::Receiver<(String, oneshot::Sender<Written>)>) {
+        while let Ok((text, done)) = waiting.recv() {
+            let mut all = vec![(text, done)];
+            while let Ok(more) = waiting.try_recv() {
+                all.push(more);
+            }
+            let together: String = all.iter().map(|(text, _)| text.as_str()).collect();
+            let written = self.append(&together);
+            for (text, done) in all {
+                // What does not fit together may fit alone, such as the last line on a full disk.
+                let written = if written.is_ok() { Ok(()) } else { self.append(&text) };
+                // A note has no reader.
+                let _ = done.send(written.map_err(|error| error.to_string()));
+            }
         }
     }
-    Ok(())
+
+    fn append(&mut self, text: &str) -> io::Result<()> {
+        self.cut()?;
+        self.torn = true;
+        let written = self.write_and_check(text);
+        match &written {
+            Ok(()) => (self.end, self.torn) = (self.end + text.len() as u64, false),
+            // When it cannot be cut now, the next lines wait until it can.
+            Err(_) => drop(self.cut()),
+        }
+        written
+    }
+
+    fn cut(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.end)?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+
+    fn write_and_check(&mut self, text: &str) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.write_all(text.as_bytes())?;
+        self.file.sync_data()?;
+        if self.check == Check::ReadBack {
+            self.file.seek(SeekFrom::Start(self.end))?;
+            let mut read = Vec::new();
+            self.file.read_to_end(&mut read)?;
+            if read != text.as_bytes() {
+                return Err(io::Error::other("what was read back is not what was written"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The length of a file without a last line that has no end.
@@ -214,8 +239,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_disk_is_an_error_and_not_a_lost_line() {
-        let mut file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        assert!(append(&mut file, "line\n", Check::Synced).is_err());
+        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut writer = Writer { file, check: Check::Synced, end: 0, torn: false };
+        assert!(writer.append("line\n").is_err());
+        assert!(writer.torn, "it cannot be cut, so nothing may be written behind it");
+        assert!(writer.append("next\n").is_err());
     }
 
     #[test]

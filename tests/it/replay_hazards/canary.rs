@@ -134,3 +134,11 @@ fn counts_that_are_some_seconds_late_are_not_taken_for_a_canary_that_returned() 
     consumer.join().unwrap();
     assert_eq!((said.code, scene.model.count(DLQ)), (0, 0), "nothing returned: {}", said.text());
 }
+
+#[test]
+fn a_canary_that_is_not_complete_says_so() {
+    let scene = Scene::new();
+    scene.fill(3);
+    let said = scene.run(&["replay", DLQ, "--execute", "--canary", "10", "--settle", "3s"]);
+    assert!(said.code == 0 && said.text().contains("fewer than the canary asks for"), "{}", said.text());
+}

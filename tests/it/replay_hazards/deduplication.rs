@@ -128,7 +128,7 @@ fn a1_a_second_import_within_five_minutes_does_not_claim_what_was_swallowed() {
     };
     std::fs::write(&file, (0..4).map(line).collect::<String>()).unwrap();
     assert_eq!(scene.run(&["import", "orders.fifo", &file, "--execute"]).code, 0);
-    let second = scene.run(&["import", "orders.fifo", &file, "--execute"]);
+    let second = scene.run(&["import", "orders.fifo", &file, "--execute", "--again"]);
     assert_eq!((second.code, scene.model.count("orders.fifo")), (4, 4), "{}", second.text());
     assert!(second.out.contains("deduplicated"), "{}", second.text());
 }

@@ -130,3 +130,35 @@ fn many_releases_do_not_need_many_connections() {
     println!("{much:?}\n{few:?}");
     assert_eq!((much.0, much.1), (few.0, few.1));
 }
+
+#[test]
+fn ctrl_c_ends_a_scan_of_a_large_file() {
+    let scene = Scene::new();
+    let file = scene.file("large.ndjson");
+    let line = |at: usize| json!({ "id": format!("id-{at}"), "body": body(at) }).to_string() + "\n";
+    std::fs::write(&file, (0..60_000).map(line).collect::<String>()).unwrap();
+    let slow = "reduce range(3000) as $n (0; . + $n) > 0";
+    let scan = scene.start(&["triage", &file, "--where", slow]);
+    // It works on the file when it has used this much of the processor.
+    let used = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/schedstat", scan.0.as_ref().unwrap().id())).unwrap();
+        stat.split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    until(|| used() > 300_000_000);
+    scan.send(Signal::INT);
+    let output = scan.end(Duration::from_secs(10));
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output));
+}
+
+#[test]
+fn a_dry_run_keeps_what_is_behind_a_refused_message_of_its_group() {
+    let fifo = Scene::between("orders.fifo", "orders-dlq.fifo");
+    for (at, replays) in ["9", "0", "0"].into_iter().enumerate() {
+        let message = NewMessage::new(body(at), &[("replay_count", replays)]).in_group("g", &at.to_string());
+        fifo.model.put("orders-dlq.fifo", old(message));
+    }
+    let said = fifo.run(&["replay", "orders-dlq.fifo", "--to", "orders.fifo", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(said.out.trim()).unwrap();
+    let (sent, left) = (&report["would_send"], &report["would_leave_for_order"]);
+    assert_eq!((sent.as_u64(), left.as_u64()), (Some(0), Some(2)), "{}", said.text());
+}

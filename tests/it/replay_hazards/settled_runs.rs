@@ -175,3 +175,19 @@ fn a_file_that_repeats_an_id_is_not_imported() {
     assert_eq!((said.code, scene.model.count(SOURCE)), (1, 0), "{}", said.text());
     assert!(said.err.contains("two messages with the id a"), "{}", said.err);
 }
+
+#[test]
+fn a_file_is_not_imported_a_second_time_unless_the_operator_says_so() {
+    let scene = Scene::new();
+    let file = super::unreachable::file_of(&scene, 12);
+    assert_eq!(scene.run(&["import", SOURCE, &file, "--execute"]).code, 0);
+    let dry = scene.run(&["import", SOURCE, &file]);
+    assert!(dry.code == 0 && dry.text().contains("already: 12 messages"), "{}", dry.text());
+    let second = scene.run(&["import", SOURCE, &file, "--execute"]);
+    assert_eq!((second.code, scene.model.count(SOURCE)), (1, 12), "{}", second.text());
+    assert!(second.text().contains("--again"), "{}", second.text());
+    let again = scene.run(&["import", SOURCE, &file, "--execute", "--again"]);
+    assert_eq!((again.code, scene.model.count(SOURCE)), (0, 24), "{}", again.text());
+    scene.model.create("another");
+    assert_eq!(scene.run(&["import", "another", &file, "--execute"]).code, 0);
+}

@@ -66,7 +66,7 @@ fn serve(answer: &impl Fn(&Call, &dyn Fn() -> bool) -> Answer, stream: &TcpStrea
                 // One write, so that an answer is one packet where it can be.
                 writer.write_all((head + &body).as_bytes())?;
             }
-            Answer::Refuse => return Ok(()),
+            Answer::Break => return Ok(()),
             Answer::Hang => loop {
                 thread::park();
             },

@@ -10,10 +10,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{
     rules::{
-        cause::{is_word, tells_a_failure},
+        cause::{is_word, service_attributes, tells_a_failure},
         json_text::{compact, indent, tokens},
     },
-    sqs::message::{Attribute, AttributeValue, Message},
+    sqs::message::{Attribute, AttributeValue, Message, REPLAY_COUNT},
 };
 use vocabulary::{ATTRIBUTES, SENTENCES, SYSTEM, Shown, Vocabulary};
 
@@ -77,7 +77,11 @@ pub fn attribute(message: &Message, name: &str, attribute: &Attribute, reveal: R
         AttributeValue::String(text) => {
             let known = match name {
                 name if SENTENCES.contains(&name) => tells_a_failure(message) || is_word(text),
-                name => ATTRIBUTES.contains(&name) && is_plain(text),
+                // A name alone proves nothing: `RequestID` may be the sender's own.
+                name => {
+                    let added = name == REPLAY_COUNT || service_attributes(message).contains(&name);
+                    added && ATTRIBUTES.contains(&name) && is_plain(text)
+                }
             };
             if reveal == Reveal::Everything || known {
                 text.clone()

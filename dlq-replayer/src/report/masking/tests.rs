@@ -128,10 +128,21 @@ fn attributes_keep_their_names_and_only_known_values() {
     }
     let detail = Attribute::text("the name is empty");
     assert_eq!(attribute(&ours, "failure_detail", &detail, Reveal::Nothing), "the name is empty");
-    assert_eq!(shown("ErrorCode", &Attribute::number(200)), "200");
-    assert_eq!(shown("ErrorCode", &Attribute::text("ada@example.com")), "‹15 characters›");
+    assert_eq!(shown("ErrorCode", &Attribute::number(200)), "‹number›", "the sender's own");
+    assert_eq!(shown("RequestID", &Attribute::text("+491701234567")), "‹13 characters›", "the sender's own");
+    let mut lambda = plain.clone();
+    for (name, value) in [("RequestID", "r-1"), ("ErrorCode", "200"), ("ErrorMessage", "m")] {
+        lambda.attributes.insert(name.into(), Attribute::text(value));
+    }
+    let of_lambda = |name: &str, text: &str| attribute(&lambda, name, &Attribute::text(text), Reveal::Nothing);
+    assert_eq!((&*of_lambda("RequestID", "r-1"), &*of_lambda("ErrorCode", "200")), ("r-1", "200"));
+    assert_eq!(of_lambda("ErrorCode", "ada@example.com"), "‹15 characters›");
+    let mut rule = plain.clone();
+    for (name, value) in [("RULE_ARN", "arn:aws:events:eu-west-1:1:rule/r"), ("ERROR_CODE", "NO_PERMISSIONS")] {
+        rule.attributes.insert(name.into(), Attribute::text(value));
+    }
     assert_eq!(
-        shown("RULE_ARN", &Attribute::text("arn:aws:events:eu-west-1:1:rule/r")),
+        attribute(&rule, "RULE_ARN", &rule.attributes["RULE_ARN"], Reveal::Nothing),
         "arn:aws:events:eu-west-1:1:rule/r"
     );
     assert_eq!(shown("replay_count", &Attribute::number(3)), "3");
