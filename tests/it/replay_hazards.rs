@@ -4,7 +4,6 @@
 
 mod addresses;
 mod archive;
-mod archive_of_a_purge;
 mod arrivals;
 mod bus;
 mod canary;

@@ -143,6 +143,18 @@ fn the_replayers_rules_have_no_input_and_output() {
     }
 }
 
+#[test]
+fn no_queue_of_the_replayer_is_a_trait() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dlq-replayer/src");
+    for room in ["run", "sqs"] {
+        for file in sources(&src.join(room)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let declared = text.lines().find(|line| line.trim_start_matches("pub ").starts_with("trait "));
+            assert_eq!(declared, None, "{}: what SQS does wrong is made at the wire", file.display());
+        }
+    }
+}
+
 /// The file of a folder, and tests, need no line of their own.
 const WITHOUT_A_LINE: [&str; 2] = ["mod.rs", "tests.rs"];
 

@@ -24,8 +24,8 @@ use crate::{
     sqs::{
         archive::{Archive, Bodies},
         message::MessageKey,
-        probe::{self, Probe},
-        queue::Queue,
+        probe::{self, QueueProbe},
+        queue::{Depth, Queue},
     },
 };
 
@@ -100,7 +100,7 @@ pub async fn apply(
             return Err(hinted(text, "run the command again, and see what its dry run says"));
         }
     }
-    let settings = Settings { expected: depth.map(|depth| depth.total()), ..session.run_settings(options, stop)? };
+    let settings = Settings { expected: depth.map(Depth::total), ..session.run_settings(options, stop)? };
     let job = change.job(source, settings)?;
     let progress = Progress::begin(expected, session.shown());
     let Ended { report, exit, fault } =
@@ -158,7 +158,7 @@ impl ArchivePath {
 
 /// Asks for the right to delete before anything is sent: without it, every message would be sent and stay.
 async fn may_delete(session: &Session<'_>, queue: &Queue) -> anyhow::Result<()> {
-    match probe::queue(&session.clients, queue, Probe::Delete).await {
+    match probe::queue(&session.clients, queue, QueueProbe::Delete).await {
         Err(error) if error.is_denied() => Err(error.into()),
         // The receipt that is asked with does not exist, which may be an error of its own.
         _ => Ok(()),

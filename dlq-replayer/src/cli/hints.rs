@@ -1,5 +1,6 @@
 //! What an operator can do about an error.
 
+use super::permissions::action;
 use crate::{
     journal::folder::AlreadyLive,
     report::{exit::Exit, output::say},
@@ -72,18 +73,6 @@ pub fn hint(error: &anyhow::Error, region: Option<&str>) -> Option<String> {
     }
 }
 
-/// The action that a call needs; batch operations have none of their own.
-fn action(operation: &str) -> String {
-    match operation {
-        "PutEvents" | "DescribeEventBus" | "ListRules" | "ListTargetsByRule" | "TestEventPattern" => {
-            format!("events:{operation}")
-        }
-        "Invoke" => "lambda:InvokeFunction".to_owned(),
-        "GetFunctionConfiguration" => "lambda:GetFunctionConfiguration".to_owned(),
-        other => format!("sqs:{}", other.strip_suffix("Batch").unwrap_or(other)),
-    }
-}
-
 fn of_call(error: &CallError, region: Option<&str>) -> Option<String> {
     let CallError { operation, resource, code, text, .. } = error;
     let said = format!("{code} {text}").to_lowercase();
@@ -92,7 +81,10 @@ fn of_call(error: &CallError, region: Option<&str>) -> Option<String> {
     Some(if says(&["kms"]) {
         "the queue is encrypted with a KMS key: allow `kms:Decrypt` (to receive) and `kms:GenerateDataKey` (to send), and check that the key is enabled".to_owned()
     } else if says(&["accessdenied", "not authorized"]) {
-        format!("allow `{}` on `{resource}`, or use another identity with `--profile`", action(operation))
+        match action(operation) {
+            Some(action) => format!("allow `{action}` on `{resource}`, or use another identity with `--profile`"),
+            None => "use another identity with `--profile`".to_owned(),
+        }
     } else if says(&["expiredtoken", "invalidclienttokenid", "unrecognizedclient", "signaturedoesnotmatch"]) {
         "the credentials are not valid or have expired: sign in again, or use others with `--profile`".to_owned()
     } else if says(&["credential", "imds"]) {

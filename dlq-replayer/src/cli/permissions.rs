@@ -4,9 +4,13 @@
 
 use std::fmt::Write;
 
+use crate::sqs::probe::{BusProbe, FunctionProbe, Probe, QueueProbe};
+
 /// A permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permission {
+    /// How it is checked.
+    pub probe: Probe,
     /// The action of IAM.
     pub action: &'static str,
     /// The operations that need it.
@@ -60,40 +64,67 @@ pub enum Need {
     Optional(&'static str),
 }
 
-const fn required(action: &'static str, operations: &'static [&'static str], on: On) -> Permission {
-    Permission { action, operations, on, need: Need::Required }
+const fn required(probe: Probe, action: &'static str, operations: &'static [&'static str], on: On) -> Permission {
+    Permission { probe, action, operations, on, need: Need::Required }
 }
 
 const fn optional(
+    probe: Probe,
     action: &'static str,
     operations: &'static [&'static str],
     on: On,
     what_for: &'static str,
 ) -> Permission {
-    Permission { action, operations, on, need: Need::Optional(what_for) }
+    Permission { probe, action, operations, on, need: Need::Optional(what_for) }
 }
 
 /// To look: `triage`, `list`, `show`, `export`, `pull`, and every dry run.
 pub const SCAN: &[Permission] = &[
-    required("sqs:GetQueueUrl", &["GetQueueUrl"], On::DeadLetterQueue),
-    required("sqs:GetQueueAttributes", &["GetQueueAttributes"], On::DeadLetterQueue),
-    required("sqs:ReceiveMessage", &["ReceiveMessage"], On::DeadLetterQueue),
-    required("sqs:ChangeMessageVisibility", &["ChangeMessageVisibilityBatch"], On::DeadLetterQueue),
-    optional("sqs:ListQueues", &["ListQueues"], On::Everything, "suggests names when a queue is not found"),
+    required(Probe::Queue(QueueProbe::Url), "sqs:GetQueueUrl", &["GetQueueUrl"], On::DeadLetterQueue),
+    required(
+        Probe::Queue(QueueProbe::Attributes),
+        "sqs:GetQueueAttributes",
+        &["GetQueueAttributes"],
+        On::DeadLetterQueue,
+    ),
+    required(Probe::Queue(QueueProbe::Receive), "sqs:ReceiveMessage", &["ReceiveMessage"], On::DeadLetterQueue),
+    required(
+        Probe::Queue(QueueProbe::Hide),
+        "sqs:ChangeMessageVisibility",
+        &["ChangeMessageVisibilityBatch"],
+        On::DeadLetterQueue,
+    ),
+    optional(
+        Probe::ListQueues,
+        "sqs:ListQueues",
+        &["ListQueues"],
+        On::Everything,
+        "suggests names when a queue is not found",
+    ),
 ];
 
 /// To read counts: `watch`.
 pub const COUNTS: &[Permission] = &[
-    required("sqs:GetQueueUrl", &["GetQueueUrl"], On::DeadLetterQueue),
-    required("sqs:GetQueueAttributes", &["GetQueueAttributes"], On::DeadLetterQueue),
+    required(Probe::Queue(QueueProbe::Url), "sqs:GetQueueUrl", &["GetQueueUrl"], On::DeadLetterQueue),
+    required(
+        Probe::Queue(QueueProbe::Attributes),
+        "sqs:GetQueueAttributes",
+        &["GetQueueAttributes"],
+        On::DeadLetterQueue,
+    ),
 ];
 
 /// To take messages out of the dead-letter queue: `replay`, `move`, `purge`.
-pub const DELETE: &[Permission] =
-    &[required("sqs:DeleteMessage", &["DeleteMessage", "DeleteMessageBatch"], On::DeadLetterQueue)];
+pub const DELETE: &[Permission] = &[required(
+    Probe::Queue(QueueProbe::Delete),
+    "sqs:DeleteMessage",
+    &["DeleteMessage", "DeleteMessageBatch"],
+    On::DeadLetterQueue,
+)];
 
 /// To find the source queue of messages about which SQS does not say it.
 pub const SOURCES: &[Permission] = &[optional(
+    Probe::Queue(QueueProbe::Sources),
     "sqs:ListDeadLetterSourceQueues",
     &["ListDeadLetterSourceQueues"],
     On::DeadLetterQueue,
@@ -102,9 +133,10 @@ pub const SOURCES: &[Permission] = &[optional(
 
 /// To send to a queue: `replay`, `move`, `import`.
 pub const SEND: &[Permission] = &[
-    required("sqs:GetQueueUrl", &["GetQueueUrl"], On::Destination),
-    required("sqs:SendMessage", &["SendMessageBatch"], On::Destination),
+    required(Probe::Queue(QueueProbe::Url), "sqs:GetQueueUrl", &["GetQueueUrl"], On::Destination),
+    required(Probe::Queue(QueueProbe::Send), "sqs:SendMessage", &["SendMessageBatch"], On::Destination),
     optional(
+        Probe::Queue(QueueProbe::Attributes),
         "sqs:GetQueueAttributes",
         &["GetQueueAttributes"],
         On::Destination,
@@ -114,9 +146,10 @@ pub const SEND: &[Permission] = &[
 
 /// To move messages to a quarantine.
 pub const QUARANTINE: &[Permission] = &[
-    required("sqs:GetQueueUrl", &["GetQueueUrl"], On::Quarantine),
-    required("sqs:SendMessage", &["SendMessageBatch"], On::Quarantine),
+    required(Probe::Queue(QueueProbe::Url), "sqs:GetQueueUrl", &["GetQueueUrl"], On::Quarantine),
+    required(Probe::Queue(QueueProbe::Send), "sqs:SendMessage", &["SendMessageBatch"], On::Quarantine),
     optional(
+        Probe::Queue(QueueProbe::Attributes),
         "sqs:GetQueueAttributes",
         &["GetQueueAttributes"],
         On::Quarantine,
@@ -126,11 +159,12 @@ pub const QUARANTINE: &[Permission] = &[
 
 /// To put events on a bus.
 pub const BUS: &[Permission] = &[
-    required("events:DescribeEventBus", &["DescribeEventBus"], On::Bus),
-    required("events:ListRules", &["ListRules"], On::Rules),
-    required("events:ListTargetsByRule", &["ListTargetsByRule"], On::Rules),
-    required("events:PutEvents", &["PutEvents"], On::Bus),
+    required(Probe::Bus(BusProbe::Describe), "events:DescribeEventBus", &["DescribeEventBus"], On::Bus),
+    required(Probe::Bus(BusProbe::Rules), "events:ListRules", &["ListRules"], On::Rules),
+    required(Probe::Bus(BusProbe::Targets), "events:ListTargetsByRule", &["ListTargetsByRule"], On::Rules),
+    required(Probe::Bus(BusProbe::Put), "events:PutEvents", &["PutEvents"], On::Bus),
     optional(
+        Probe::Bus(BusProbe::TestPattern),
         "events:TestEventPattern",
         &["TestEventPattern"],
         On::Everything,
@@ -140,8 +174,9 @@ pub const BUS: &[Permission] = &[
 
 /// To invoke a function.
 pub const FUNCTION: &[Permission] = &[
-    required("lambda:InvokeFunction", &["Invoke"], On::Function),
+    required(Probe::Function(FunctionProbe::Invoke), "lambda:InvokeFunction", &["Invoke"], On::Function),
     optional(
+        Probe::Function(FunctionProbe::Arn),
         "lambda:GetFunctionConfiguration",
         &["GetFunctionConfiguration"],
         On::Function,
@@ -149,18 +184,39 @@ pub const FUNCTION: &[Permission] = &[
     ),
 ];
 
+/// For `replay` to queues.
+pub const REPLAY_TO_QUEUE: &[&[Permission]] = &[SCAN, DELETE, SOURCES, SEND];
+
+/// For `replay --to-bus`.
+pub const REPLAY_TO_BUS: &[&[Permission]] = &[SCAN, DELETE, BUS];
+
+/// For `replay --to-lambda`.
+pub const REPLAY_TO_FUNCTION: &[&[Permission]] = &[SCAN, DELETE, FUNCTION];
+
+/// For `move`.
+pub const MOVE: &[&[Permission]] = &[SCAN, DELETE, SEND];
+
+/// For `purge`.
+pub const PURGE: &[&[Permission]] = &[SCAN, DELETE];
+
 /// What a command does, and the permissions for it, as the runbook shows them.
 pub const TABLE: &[(&str, &[&[Permission]])] = &[
     ("`triage`, `list`, `show`, `export`, `pull`, every dry run", &[SCAN]),
-    ("`replay` to the source, `replay --to`", &[SCAN, DELETE, SOURCES, SEND]),
-    ("`replay --to-bus`", &[SCAN, DELETE, BUS]),
-    ("`replay --to-lambda`", &[SCAN, DELETE, FUNCTION]),
+    ("`replay` to the source, `replay --to`", REPLAY_TO_QUEUE),
+    ("`replay --to-bus`", REPLAY_TO_BUS),
+    ("`replay --to-lambda`", REPLAY_TO_FUNCTION),
     ("`--quarantine`", &[QUARANTINE]),
-    ("`move`", &[SCAN, DELETE, SEND]),
-    ("`purge`", &[SCAN, DELETE]),
+    ("`move`", MOVE),
+    ("`purge`", PURGE),
     ("`import`", &[SEND]),
     ("`watch`", &[COUNTS]),
 ];
+
+/// The action that an operation needs.
+pub fn action(operation: &str) -> Option<&'static str> {
+    let all = TABLE.iter().flat_map(|(_, groups)| groups.iter().copied().flatten());
+    all.into_iter().find(|permission| permission.operations.contains(&operation)).map(|permission| permission.action)
+}
 
 /// The table in Markdown: a line for each resource of a command.
 pub fn markdown() -> String {

@@ -5,19 +5,18 @@
 
 use super::{
     arguments::{self, PlannedCommand},
-    permissions::{BUS, DELETE, FUNCTION, Need, On, QUARANTINE, SCAN, SEND, SOURCES},
+    permissions::{self, Need, On, Permission},
     replay::missing,
     session::Session,
 };
 use crate::{
     report::{
         exit::Exit,
-        preflight::{Check, Permission, PreflightReport},
+        preflight::{self, Check, PreflightReport},
     },
     sqs::{
         address,
         call_error::CallError,
-        lambda,
         probe::{self, Probe},
         queue::Queue,
     },
@@ -86,29 +85,20 @@ async fn destination(
     }
 }
 
-fn permissions(command: PlannedCommand, targets: &Targets) -> Vec<super::permissions::Permission> {
-    let mut groups = vec![SCAN];
-    if command != PlannedCommand::Triage {
-        groups.push(DELETE);
-    }
-    match command {
-        PlannedCommand::Replay if targets.bus.is_some() => groups.push(BUS),
-        PlannedCommand::Replay if targets.function.is_some() => groups.push(FUNCTION),
-        PlannedCommand::Replay => groups.extend([SOURCES, SEND]),
-        PlannedCommand::Move => groups.push(SEND),
-        PlannedCommand::Triage | PlannedCommand::Purge => {}
-    }
-    if targets.quarantine.is_some() {
-        groups.push(QUARANTINE);
-    }
-    groups.into_iter().flatten().copied().collect()
+fn permissions(command: PlannedCommand, targets: &Targets) -> impl Iterator<Item = Permission> {
+    let groups = match command {
+        PlannedCommand::Replay if targets.bus.is_some() => permissions::REPLAY_TO_BUS,
+        PlannedCommand::Replay if targets.function.is_some() => permissions::REPLAY_TO_FUNCTION,
+        PlannedCommand::Replay => permissions::REPLAY_TO_QUEUE,
+        PlannedCommand::Move => permissions::MOVE,
+        PlannedCommand::Purge => permissions::PURGE,
+        PlannedCommand::Triage => &[permissions::SCAN],
+    };
+    let quarantine = targets.quarantine.is_some().then_some(permissions::QUARANTINE);
+    groups.iter().copied().chain(quarantine).flatten().copied()
 }
 
-async fn check(
-    session: &Session<'_>,
-    targets: &Targets,
-    permission: super::permissions::Permission,
-) -> anyhow::Result<Option<Check>> {
+async fn check(session: &Session<'_>, targets: &Targets, permission: Permission) -> anyhow::Result<Option<Check>> {
     let queue = match permission.on {
         On::DeadLetterQueue => Some(&targets.dlq),
         On::Destination => targets.destination.as_ref(),
@@ -123,18 +113,24 @@ async fn check(
         (on, None) => {
             let answer = "name the queue with --to".to_owned();
             let (action, resource) = (permission.action.to_owned(), on.text().to_owned());
-            return Ok(Some(Check { action, resource, verdict: Permission::NotChecked, answer, optional: None }));
+            return Ok(Some(Check {
+                action,
+                resource,
+                verdict: preflight::Permission::NotChecked,
+                answer,
+                optional: None,
+            }));
         }
     };
-    let answer = ask(session, targets, queue, permission.action).await;
+    let answer = ask(session, targets, queue.unwrap_or(&targets.dlq), permission.probe).await;
     let (verdict, answer) = match answer {
-        Err(error) if error.is_denied() => (Permission::Denied, error.code),
+        Err(error) if error.is_denied() => (preflight::Permission::Denied, error.code),
         Err(error) if matches!(&*error.code, "no answer" | "not sent") => return Err(error.into()),
         // Only the target itself: a rule that does not exist is asked about on purpose.
         Err(error) if error.is_missing() && matches!(error.operation, "Invoke" | "DescribeEventBus") => {
             return Err(missing(session, error));
         }
-        Ok(()) | Err(_) => (Permission::Allowed, String::new()),
+        Ok(()) | Err(_) => (preflight::Permission::Allowed, String::new()),
     };
     let optional = match permission.need {
         Need::Required => None,
@@ -143,22 +139,15 @@ async fn check(
     Ok(Some(Check { action: permission.action.to_owned(), resource, verdict, answer, optional }))
 }
 
-async fn ask(session: &Session<'_>, targets: &Targets, queue: Option<&Queue>, action: &str) -> Result<(), CallError> {
+async fn ask(session: &Session<'_>, targets: &Targets, queue: &Queue, probe: Probe) -> Result<(), CallError> {
     let clients = &session.clients;
-    let bus = targets.bus.as_deref().unwrap_or_default();
-    let function = targets.function.as_deref().unwrap_or_default();
-    match (action, queue) {
-        ("sqs:GetQueueUrl", Some(queue)) => probe::queue(clients, queue, Probe::Url).await,
-        ("sqs:GetQueueAttributes", Some(queue)) => probe::queue(clients, queue, Probe::Attributes).await,
-        ("sqs:ReceiveMessage", Some(queue)) => probe::queue(clients, queue, Probe::Receive).await,
-        ("sqs:ChangeMessageVisibility", Some(queue)) => probe::queue(clients, queue, Probe::Hide).await,
-        ("sqs:DeleteMessage", Some(queue)) => probe::queue(clients, queue, Probe::Delete).await,
-        ("sqs:SendMessage", Some(queue)) => probe::queue(clients, queue, Probe::Send).await,
-        ("sqs:ListDeadLetterSourceQueues", Some(queue)) => address::sources(clients, &queue.address).await.map(|_| ()),
-        ("sqs:ListQueues", _) => probe::list_queues(clients).await,
-        ("lambda:InvokeFunction", _) => lambda::may_be_invoked(clients, function).await,
-        ("lambda:GetFunctionConfiguration", _) => lambda::arn_of(clients, function).await.map(|_| ()),
-        (action, _) => probe::bus(clients, bus, action).await,
+    match probe {
+        Probe::Queue(probe) => probe::queue(clients, queue, probe).await,
+        Probe::Bus(probe) => probe::bus(clients, targets.bus.as_deref().unwrap_or_default(), probe).await,
+        Probe::Function(probe) => {
+            probe::function(clients, targets.function.as_deref().unwrap_or_default(), probe).await
+        }
+        Probe::ListQueues => probe::list_queues(clients).await,
     }
 }
 
@@ -168,7 +157,7 @@ async fn of_key(queue: &Queue) -> Option<Check> {
     Some(Check {
         action: "kms:Decrypt, kms:GenerateDataKey".to_owned(),
         resource: key,
-        verdict: Permission::NotChecked,
+        verdict: preflight::Permission::NotChecked,
         answer: format!("{} is encrypted with it", queue.address.name),
         optional: None,
     })

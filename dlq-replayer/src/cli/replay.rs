@@ -23,6 +23,7 @@ use crate::{
     sqs::{
         address::{self, AddressError},
         archive::{Bodies, snapshot},
+        arn::Arn,
         bus::{Bus, Rule},
         call_error::CallError,
         destination::Destination,
@@ -148,7 +149,7 @@ pub(super) fn missing(session: &Session<'_>, error: CallError) -> anyhow::Error 
         "Invoke" | "GetFunctionConfiguration" => ("function", "check the name, `--region` and `--profile`"),
         _ => ("event bus", "check the bus name; EventBridge accepts and drops events for a bus that does not exist"),
     };
-    let region = address::region_of_arn(&error.resource).or(session.clients.region()).unwrap_or("no Region");
+    let region = Arn::region_of(&error.resource).or(session.clients.region()).unwrap_or("no Region");
     hinted(format!("{what} `{}` not found in {region}", error.resource), hint)
 }
 

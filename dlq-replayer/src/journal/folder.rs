@@ -14,6 +14,7 @@ use etcetera::BaseStrategy;
 use uuid::Uuid;
 
 use super::past;
+use crate::sqs::arn::Arn;
 
 /// Journals tell message ids and queue names, which are not for other users of the machine.
 const PRIVATE_FOLDER: u32 = 0o700;
@@ -45,9 +46,9 @@ pub fn root() -> anyhow::Result<PathBuf> {
 
 /// The folder of one queue (an ARN) or one file (an absolute path).
 pub fn of_queue(root: &Path, queue: &str) -> PathBuf {
-    let readable = match queue.split(':').collect::<Vec<_>>()[..] {
-        ["arn", partition, "sqs", region, account, name] => format!("{partition}_{region}_{account}_{name}"),
-        _ => format!("file_{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, queue.as_bytes()).simple()),
+    let readable = match Arn::of_queue(queue) {
+        Some(Arn { partition, region, account, resource, .. }) => format!("{partition}_{region}_{account}_{resource}"),
+        None => format!("file_{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, queue.as_bytes()).simple()),
     };
     root.join(readable)
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    past::{end_of, files_of, key, records},
+    past::{end_of, files_of, records},
     record::Record,
 };
 use crate::sqs::message::MessageKey;
@@ -95,7 +95,7 @@ impl Leftovers {
             Record::Sent { to, ids } => {
                 for (id, _) in &ids {
                     self.set(id, &to, Some(Left::Sent));
-                    self.delivered_from_file.extend(self.from_file.then(|| key(id)));
+                    self.delivered_from_file.extend(self.from_file.then(|| MessageKey::of(id)));
                 }
             }
             Record::Begin(begin) => self.from_file = begin.plan.get("from").is_some_and(Value::is_string),
@@ -109,8 +109,8 @@ impl Leftovers {
     fn set(&mut self, id: &str, destination: &str, state: Option<Left>) {
         let to = self.place(destination);
         match state {
-            Some(state) => self.left.insert((key(id), to), state),
-            None => self.left.remove(&(key(id), to)),
+            Some(state) => self.left.insert((MessageKey::of(id), to), state),
+            None => self.left.remove(&(MessageKey::of(id), to)),
         };
     }
 }
@@ -156,7 +156,7 @@ mod tests {
         let second: Vec<String> = vec![r#"{"step":"sending","to":"other","ids":["b","e"]}"#.into(), end(false)];
         let folder = folder(&[("1", first), ("2", second)]);
         let left = Leftovers::load(&folder).unwrap();
-        let of = |id: &str, to: &str| left.of(key(id), to);
+        let of = |id: &str, to: &str| left.of(MessageKey::of(id), to);
         assert_eq!(of("a", "d"), Some(Left::Sent), "that it was deleted is not proven by an answer");
         assert_eq!((of("b", "d"), of("b", "other")), (Some(Left::Sent), Some(Left::Unconfirmed)));
         assert_eq!(
@@ -182,8 +182,8 @@ mod tests {
         let first: Vec<String> = vec![r#"{"step":"sent","to":"a","ids":[["x","x"],["y","y"]]}"#.into()];
         let folder = folder(&[("1", first)]);
         let mut left = Leftovers::load(&folder).unwrap();
-        left.trust_only("a", &HashSet::from([key("y")]));
-        assert_eq!((left.of(key("x"), "a"), left.of(key("y"), "a")), (None, Some(Left::Sent)));
+        left.trust_only("a", &HashSet::from([MessageKey::of("y")]));
+        assert_eq!((left.of(MessageKey::of("x"), "a"), left.of(MessageKey::of("y"), "a")), (None, Some(Left::Sent)));
         fs::remove_dir_all(&folder).unwrap();
     }
 

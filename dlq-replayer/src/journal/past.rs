@@ -16,7 +16,6 @@ use super::{
     folder,
     record::{Begin, End, Note, Record},
 };
-use crate::sqs::message::MessageKey;
 
 /// Bytes at the end of a journal that hold its last line, whatever the words in it.
 const LAST_LINE: i64 = 4_096;
@@ -266,9 +265,4 @@ pub fn resolve(folder: &Path, wanted: &str, command: &str) -> anyhow::Result<Beg
         bail!("the run `{wanted}` was a `{}`, not a `{command}`", begin.command);
     }
     Ok(begin)
-}
-
-/// The key of an id, as [`super::leftovers`] keeps it.
-pub(super) fn key(id: &str) -> MessageKey {
-    MessageKey::of(id)
 }

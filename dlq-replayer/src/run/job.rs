@@ -34,7 +34,7 @@ use crate::{
         clients::Clients,
         destination::Destination,
         message::{Message, MessageKey},
-        queue::Queue,
+        queue::{Depth, Queue},
     },
 };
 
@@ -203,7 +203,7 @@ pub async fn scan<'w>(
     visit: impl FnMut(&Message) -> Look + 'w,
 ) -> anyhow::Result<Scanned> {
     let (_, depth) = source.count().await?;
-    let settings = Settings { expected: depth.map(|depth| depth.total()), ..settings };
+    let settings = Settings { expected: depth.map(Depth::total), ..settings };
     let work = Work::Look(Box::new(visit));
     let mut engine = Engine::new(source, work, settings, clients, interrupt.clone());
     engine.run(&mut |_, _| ()).await;

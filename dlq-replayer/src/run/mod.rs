@@ -1,5 +1,6 @@
 //! The engine that every command uses: messages from a source, looked at or moved, until the end is proven.
 
+pub mod answers;
 pub mod breaker;
 pub mod canary;
 pub mod deleting;

@@ -8,8 +8,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
-
 use super::{
     breaker::Breaker,
     lanes::{Item, Lanes, Tries},
@@ -25,18 +23,14 @@ use crate::{
     },
     report::counts::{Counts, Named},
     rules::{
-        decide::{Refusal, Route, Treatment, decide},
+        decide::{Refusal, Treatment, decide},
         select::Selection,
     },
     sqs::{
         archive::Bodies,
         message::{Message, MessageKey},
-        queue::{Entry, Retry},
     },
 };
-
-/// Sends of one message, when the destination says that another try may help, or does not answer.
-const TRIES: u32 = 3;
 
 /// Sends of one message, and deletes of one, when the service asks for a lower rate.
 pub const THROTTLED_TRIES: u32 = 8;
@@ -46,17 +40,6 @@ pub const FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// Refusals that a report explains one by one; it counts all of them.
 const EXPLAINED: usize = 20;
-
-/// Codes that refuse a batch for what is in it. The message at fault is found by sending each alone.
-const ABOUT_THE_BATCH: [&str; 7] = [
-    "BatchRequestTooLong",
-    "InvalidMessageContents",
-    "InvalidParameterValue",
-    "MissingParameter",
-    "PayloadTooLarge",
-    "RequestEntityTooLarge",
-    "ValidationException",
-];
 
 /// What a run moves, and how.
 pub struct Plan {
@@ -101,7 +84,7 @@ pub struct Doomed {
 
 /// A run's knowledge of what it sends.
 pub struct Transfer {
-    plan: Plan,
+    pub(super) plan: Plan,
     journal: Option<Rc<Journal>>,
     leftovers: Leftovers,
     /// The numbers.
@@ -112,17 +95,17 @@ pub struct Transfer {
     pub to_delete: VecDeque<Doomed>,
     /// The first refusals, by message id.
     pub refusals: Vec<(String, Refusal)>,
-    breaker: Breaker,
-    sent_ids: SentIds,
-    stopped_groups: HashSet<String>,
+    pub(super) breaker: Breaker,
+    pub(super) sent_ids: SentIds,
+    pub(super) stopped_groups: HashSet<String>,
     chosen: u64,
     /// Messages that an earlier run has sent, until they are deleted.
     finishing: HashSet<MessageKey>,
     /// Those of them that are deleted.
     finished: HashSet<MessageKey>,
     not_deleted: BTreeSet<String>,
-    unconfirmed: BTreeSet<String>,
-    duplicates: BTreeSet<String>,
+    pub(super) unconfirmed: BTreeSet<String>,
+    pub(super) duplicates: BTreeSet<String>,
     /// Messages of the file of repaired bodies that were not met yet, and that no unfinished run has delivered.
     not_met: BTreeSet<MessageKey>,
     /// Messages of the canary that have returned, by the queue's count: some of them may be received later.
@@ -231,7 +214,7 @@ impl Transfer {
     }
 
     /// A message stays in the queue. What an earlier run has left of it is then still to be finished.
-    fn stays(&mut self, key: MessageKey) {
+    pub(super) fn stays(&mut self, key: MessageKey) {
         if self.leftovers.has(key) {
             self.still_left.insert(key);
         }
@@ -319,124 +302,6 @@ impl Transfer {
         self.stopped_groups.extend(group);
     }
 
-    /// A message that is sent somewhere else than SQS says it came from.
-    fn count_other_source(&mut self, item: &Item) {
-        if let Treatment::Replay(_) = &self.plan.treatment
-            && let Some(source) = self.plan.routes.passed_over(&item.outgoing.message)
-        {
-            *self.counts.from_other_source.entry(source.to_owned()).or_default() += 1;
-        }
-    }
-
-    /// What came of one message of a batch, and what follows from it.
-    pub fn answered(&mut self, item: Item, entry: Entry, now: Instant) -> Answered {
-        match entry {
-            Entry::Sent(id) => self.sent(&item, &id),
-            Entry::Unanswered(code) => {
-                let tries = Tries { lost: true, failed: item.tries.failed + 1, ..item.tries };
-                self.again(Item { tries, ..item }, tries.failed, TRIES, &code, now)
-            }
-            Entry::Refused { retry: Retry::Never, code } => self.failed(&item, &code),
-            Entry::Refused { retry: Retry::Soon, code } => {
-                let tries = Tries { failed: item.tries.failed + 1, ..item.tries };
-                self.again(Item { tries, ..item }, tries.failed, TRIES, &code, now)
-            }
-            Entry::Refused { retry: Retry::Slower, code } => {
-                let tries = Tries { throttled: item.tries.throttled + 1, ..item.tries };
-                let answered = self.again(Item { tries, ..item }, tries.throttled, THROTTLED_TRIES, &code, now);
-                Answered { throttled: true, ..answered }
-            }
-        }
-    }
-
-    /// A batch that was refused for one of its messages: each is sent alone, or the only one has failed.
-    ///
-    /// # Errors
-    ///
-    /// The batch, when the code says nothing about what is in it.
-    pub fn about_the_batch(&mut self, items: Vec<Item>, code: &str, now: Instant) -> Result<Answered, Vec<Item>> {
-        if !ABOUT_THE_BATCH.iter().any(|about| code.ends_with(about)) {
-            return Err(items);
-        }
-        let several = items.len() > 1;
-        let mut answered = Answered::default();
-        for item in items {
-            if several {
-                let tries = Tries { alone: true, ..item.tries };
-                self.lanes.retry(Item { tries, ..item }, now);
-            } else {
-                answered.aside.extend(self.failed(&item, code).aside);
-            }
-        }
-        Ok(answered)
-    }
-
-    fn sent(&mut self, item: &Item, id: &str) -> Answered {
-        if !self.sent_ids.insert(id) {
-            // An id that this run was given before is another message's: nothing has arrived.
-            return self.failed(item, "deduplicated");
-        }
-        match item.route {
-            Route::Destination => {
-                self.counts.sent += 1;
-                for rule in &item.outgoing.rules {
-                    *self.counts.rules.entry(rule.clone()).or_default() += 1;
-                }
-                *self.counts.sent_to.entry(self.plan.routes.name(item.to)).or_default() += 1;
-                self.breaker.sent();
-                self.count_other_source(item);
-            }
-            Route::Quarantine => self.counts.quarantined += 1,
-        }
-        if item.tries.lost {
-            self.duplicates.insert(item.id().to_owned());
-            self.note(Note::PossibleDuplicate, "", item.id());
-        }
-        self.lanes.arrived(item.lane.as_deref());
-        let doomed = Doomed { key: item.key, id: item.id().to_owned(), tries: 0 };
-        Answered { delivered: vec![(doomed, id.to_owned())], ..Answered::default() }
-    }
-
-    fn again(&mut self, item: Item, tried: u32, most: u32, code: &str, now: Instant) -> Answered {
-        if tried >= most {
-            return self.failed(&item, code);
-        }
-        self.lanes.retry(item, now + FIRST_WAIT * 2_u32.saturating_pow(tried - 1));
-        Answered::default()
-    }
-
-    /// A message that does not arrive. Those behind it in its group stay behind it.
-    fn failed(&mut self, item: &Item, code: &str) -> Answered {
-        if item.tries.lost {
-            self.unconfirm(item.id());
-        } else {
-            *self.counts.failed.entry(code.to_owned()).or_default() += 1;
-            self.note(Note::Failed, code, item.id());
-        }
-        self.stays(item.key);
-        self.stopped_groups.extend(item.lane.clone());
-        let behind = self.lanes.stop(item.lane.as_deref());
-        self.counts.left_for_order += behind.len() as u64;
-        let aside: Vec<_> = std::iter::once(item.key).chain(behind.into_iter().map(|item| item.key)).collect();
-        for key in &aside {
-            self.stays(*key);
-        }
-        Answered { aside, ..Answered::default() }
-    }
-
-    /// A message that was not sent because the run stops.
-    pub fn abandon(&mut self, item: &Item) {
-        self.stays(item.key);
-        if item.tries.lost {
-            self.unconfirm(item.id());
-        }
-    }
-
-    fn unconfirm(&mut self, id: &str) {
-        self.unconfirmed.insert(id.to_owned());
-        self.note(Note::Unconfirmed, "", id);
-    }
-
     /// Messages were deleted for the first time.
     pub fn deleted(&mut self, doomed: &[Doomed]) {
         for Doomed { key, id, .. } in doomed {
@@ -504,20 +369,9 @@ impl Transfer {
         }
     }
 
-    fn note(&self, what: Note, why: &str, id: &str) {
+    pub(super) fn note(&self, what: Note, why: &str, id: &str) {
         if let Some(journal) = &self.journal {
             journal.note(&Record::Noted { what, why: why.to_owned(), ids: vec![id.to_owned()] });
         }
     }
-}
-
-/// What follows from the answer about a message.
-#[derive(Default)]
-pub struct Answered {
-    /// Messages that have arrived, and the ids that they have there.
-    pub delivered: Vec<(Doomed, String)>,
-    /// Messages that stay.
-    pub aside: Vec<MessageKey>,
-    /// Whether the service asked for a lower rate.
-    pub throttled: bool,
 }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    arn::Arn,
     call_error::{CallError, call_error},
     clients::Clients,
     queue::Queue,
@@ -45,10 +46,10 @@ impl QueueAddress {
     }
 
     fn new(url: String, arn: String) -> Result<Self, AddressError> {
-        let ["arn", _, "sqs", region, account, name] = arn.split(':').collect::<Vec<_>>()[..] else {
+        let Some(Arn { region, account, resource, .. }) = Arn::of_queue(&arn) else {
             return Err(AddressError::NotAQueue { arn });
         };
-        Ok(Self { url, name: name.to_owned(), region: region.to_owned(), account: account.to_owned(), arn })
+        Ok(Self { url, name: resource.to_owned(), region: region.to_owned(), account: account.to_owned(), arn })
     }
 }
 
@@ -106,14 +107,14 @@ impl QueueArgument {
                 name: from_end(0),
             };
         }
-        match text.split(':').collect::<Vec<_>>()[..] {
-            ["arn", _, "sqs", region, account, name] => Self::Arn {
+        match Arn::of_queue(text) {
+            Some(Arn { region, account, resource, .. }) => Self::Arn {
                 arn: text.to_owned(),
                 region: region.to_owned(),
                 account: account.to_owned(),
-                name: name.to_owned(),
+                name: resource.to_owned(),
             },
-            _ => Self::Name(text.to_owned()),
+            None => Self::Name(text.to_owned()),
         }
     }
 
@@ -146,11 +147,6 @@ fn region_of_host(host: &str) -> Option<String> {
         [region, "queue", "amazonaws", ..] => Some(region.to_owned()),
         _ => None,
     }
-}
-
-/// The Region of an ARN; a plain name has none.
-pub(crate) fn region_of_arn(name_or_arn: &str) -> Option<&str> {
-    name_or_arn.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2)).filter(|region| !region.is_empty())
 }
 
 /// Why a queue was not found.

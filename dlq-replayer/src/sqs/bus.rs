@@ -11,7 +11,7 @@ use aws_sdk_eventbridge::{
 };
 
 use super::{
-    address::region_of_arn,
+    arn::Arn,
     call_error::{CallError, Effect, call_error},
     clients::Clients,
     outgoing::{Outgoing, Question},
@@ -52,7 +52,7 @@ impl Bus {
     ///
     /// [`CallError`]; [`CallError::is_missing`] when there is no such bus.
     pub async fn find(clients: &Clients, name: &str) -> Result<Self, CallError> {
-        let events = clients.events(region_of_arn(name));
+        let events = clients.events(Arn::region_of(name));
         let answer = events.describe_event_bus().name(name).send().await;
         let answer = answer.map_err(|error| call_error("DescribeEventBus", name, &error))?;
         Ok(Self {
@@ -84,8 +84,8 @@ impl Bus {
 
     /// The Region and the account in its ARN.
     pub fn place(&self) -> (String, String) {
-        let part = |at| self.arn.split(':').nth(at).unwrap_or_default().to_owned();
-        (part(3), part(4))
+        let (region, account) = Arn::parse(&self.arn).map(|arn| (arn.region, arn.account)).unwrap_or_default();
+        (region.to_owned(), account.to_owned())
     }
 
     /// The enabled rules that have a pattern and at least one target. Rules that only feed an archive are left out.

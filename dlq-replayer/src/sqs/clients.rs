@@ -1,22 +1,19 @@
 //! The SDK's clients: one for each Region, because a client asks only the Region that it was made for.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use aws_types::{SdkConfig, region::Region};
 
 /// Clients of one identity, for any Region.
 pub struct Clients {
     config: SdkConfig,
-    sqs: Mutex<BTreeMap<Option<String>, aws_sdk_sqs::Client>>,
+    sqs: RefCell<BTreeMap<Option<String>, aws_sdk_sqs::Client>>,
 }
 
 impl Clients {
     /// Clients that share a configuration; its Region is the one that a plain name is looked up in.
     pub fn new(config: SdkConfig) -> Self {
-        Self { config, sqs: Mutex::default() }
+        Self { config, sqs: RefCell::default() }
     }
 
     /// The Region of a plain name.
@@ -27,8 +24,9 @@ impl Clients {
     /// SQS in a Region; none is the Region of the configuration.
     pub fn sqs(&self, region: Option<&str>) -> aws_sdk_sqs::Client {
         let region = region.or(self.region()).map(str::to_owned);
-        let mut made = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
-        made.entry(region.clone())
+        self.sqs
+            .borrow_mut()
+            .entry(region.clone())
             .or_insert_with(|| aws_sdk_sqs::Client::new(&self.in_region(region.as_deref())))
             .clone()
     }

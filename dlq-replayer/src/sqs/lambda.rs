@@ -6,7 +6,7 @@ use aws_sdk_lambda::{
 use futures_util::future::join_all;
 
 use super::{
-    address::region_of_arn,
+    arn::Arn,
     call_error::{CallError, Effect, call_error},
     clients::Clients,
     outgoing::Outgoing,
@@ -33,8 +33,8 @@ impl Function {
     /// [`CallError`] when it does not exist, may not be invoked, or its name cannot be resolved.
     pub async fn find(clients: &Clients, name: &str) -> Result<Self, CallError> {
         may_be_invoked(clients, name).await?;
-        let arn = if name.starts_with("arn:") { name.to_owned() } else { arn_of(clients, name).await? };
-        Ok(Self { arn, lambda: clients.lambda(region_of_arn(name)) })
+        let arn = if Arn::parse(name).is_some() { name.to_owned() } else { arn_of(clients, name).await? };
+        Ok(Self { arn, lambda: clients.lambda(Arn::region_of(name)) })
     }
 
     /// Invokes the function once for each message, and says what became of each, in order.
@@ -93,7 +93,7 @@ impl Function {
 ///
 /// [`CallError`] when it does not exist or may not be invoked.
 pub async fn may_be_invoked(clients: &Clients, name: &str) -> Result<(), CallError> {
-    let lambda = clients.lambda(region_of_arn(name));
+    let lambda = clients.lambda(Arn::region_of(name));
     let ask = lambda.invoke().function_name(name).invocation_type(InvocationType::DryRun).send().await;
     ask.map(|_| ()).map_err(|error| call_error("Invoke", name, &error))
 }
@@ -104,7 +104,7 @@ pub async fn may_be_invoked(clients: &Clients, name: &str) -> Result<(), CallErr
 ///
 /// [`CallError`] when it does not exist or may not be read.
 pub async fn arn_of(clients: &Clients, name: &str) -> Result<String, CallError> {
-    let ask = clients.lambda(region_of_arn(name)).get_function_configuration().function_name(name).send().await;
+    let ask = clients.lambda(Arn::region_of(name)).get_function_configuration().function_name(name).send().await;
     let answer = ask.map_err(|error| call_error("GetFunctionConfiguration", name, &error))?;
     Ok(answer.function_arn.unwrap_or_else(|| name.to_owned()))
 }

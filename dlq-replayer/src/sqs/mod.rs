@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod archive;
+pub mod arn;
 pub mod bus;
 pub mod call_error;
 pub mod clients;

@@ -1,6 +1,8 @@
-//! A5: `purge --resume` deletes on the word of a journal although the archive is gone.
+//! A5: a purge deletes only what is in its archive, and an archive is made only for the purge that writes it.
 
-use super::{DLQ, Scene, body};
+use pipeline_tests::sqs_model::{Fault, operation};
+
+use super::{DLQ, Scene, body, until};
 
 #[test]
 fn a5_a_purge_that_is_resumed_deletes_nothing_that_is_not_in_an_archive() {
@@ -20,4 +22,36 @@ fn a5_a_purge_that_is_resumed_deletes_nothing_that_is_not_in_an_archive() {
     let lost: Vec<_> =
         (0..MESSAGES).map(body).filter(|body| !archived.contains(body) && !queued.contains(body)).collect();
     assert!(lost.is_empty(), "deleted and in no archive: {lost:?}\n{}", said.text());
+}
+
+#[test]
+fn a_purge_that_was_not_confirmed_leaves_no_archive_behind() {
+    let scene = Scene::new();
+    scene.fill(150);
+    let archive = scene.file("archive.ndjson");
+    let first = scene.run(&["purge", DLQ, "--archive", &archive, "--execute"]);
+    assert_eq!(first.code, 1);
+    let second = scene.run(&["purge", DLQ, "--archive", &archive, "--execute", "--yes"]);
+    assert_eq!(second.code, 0, "{}", second.text());
+}
+
+#[test]
+fn a_purge_that_is_refused_does_not_touch_the_archive_of_the_live_one() {
+    let scene = Scene::new();
+    scene.fill(20);
+    let archive = scene.file("archive.ndjson");
+    scene.model.set_faults(|call, _| match operation(call) {
+        "DeleteMessageBatch" => Fault::RequestHangs,
+        _ => Fault::None,
+    });
+    let _first = scene.start(&["purge", DLQ, "--archive", &archive, "--execute"]);
+    until(|| scene.model.calls().iter().any(|call| call == "DeleteMessageBatch"));
+    // The live run is in the middle of a write.
+    let whole = std::fs::read_to_string(&archive).unwrap();
+    std::fs::write(&archive, whole + "{\"id\":\"half").unwrap();
+    let before = std::fs::read_to_string(&archive).unwrap();
+    let run = scene.last_run();
+    let second = scene.run(&["purge", DLQ, "--resume", &run, "--execute"]);
+    assert_eq!(second.code, 1, "{}", second.text());
+    assert_eq!(std::fs::read_to_string(&archive).unwrap().len(), before.len(), "{}", second.text());
 }

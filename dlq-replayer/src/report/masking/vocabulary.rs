@@ -2,8 +2,9 @@
 //!
 //! Each document has a table of its own, and a key counts only at its place in it: `version` deep in a body is a sender's own word.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
+
+use crate::rules::cause::Envelope;
 
 /// What of a known key is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,50 +107,26 @@ const RECORD: Vocabulary = &[
     ("DDBStreamBatchInfo/streamArn", Value),
 ];
 
-/// The keys that tell the documents apart.
-#[derive(Deserialize)]
-struct Outline {
+/// The keys that every event has.
+#[derive(Default, Deserialize)]
+struct Event {
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
     source: Option<IgnoredAny>,
     detail: Option<IgnoredAny>,
-    #[serde(rename = "Type")]
-    kind: Option<String>,
-    #[serde(rename = "TopicArn")]
-    topic_arn: Option<IgnoredAny>,
-    #[serde(rename = "requestContext")]
-    request_context: Option<FunctionContext>,
-    context: Option<PipeContext>,
-}
-
-#[derive(Deserialize)]
-struct FunctionContext {
-    #[serde(rename = "functionArn")]
-    function_arn: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct PipeContext {
-    #[serde(rename = "partnerResourceArn")]
-    partner_resource_arn: Option<IgnoredAny>,
 }
 
 /// The vocabulary of a body; none of its keys are known when it is no document of a service.
 pub(super) fn of(body: &str) -> Vocabulary {
-    let Ok(outline) = serde_json::from_str::<Outline>(body) else { return &[] };
-    let Outline { detail_type, source, detail, kind, topic_arn, request_context, context } = outline;
+    let Event { detail_type, source, detail } = serde_json::from_str(body).unwrap_or_default();
     if detail_type.as_deref() == Some(rollcall_events::DETAIL_TYPE) {
-        OURS
-    } else if detail_type.is_some() && source.is_some() && detail.is_some() {
-        EVENT
-    } else if kind.as_deref() == Some("Notification") && topic_arn.is_some() {
-        NOTIFICATION
-    } else if request_context.is_some_and(|context| context.function_arn.is_some())
-        || context.is_some_and(|context| context.partner_resource_arn.is_some())
-    {
-        RECORD
-    } else {
-        &[]
+        return OURS;
+    }
+    match Envelope::of(body) {
+        _ if detail_type.is_some() && source.is_some() && detail.is_some() => EVENT,
+        Some(Envelope::Notification) => NOTIFICATION,
+        Some(Envelope::LambdaRecord { .. } | Envelope::PipeRecord { .. }) => RECORD,
+        None => &[],
     }
 }
 

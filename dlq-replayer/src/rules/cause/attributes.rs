@@ -4,6 +4,7 @@
 
 use super::envelope::is_arn_of;
 use crate::sqs::{
+    arn::Arn,
     message::{Message, REPLAY_COUNT},
     outgoing::ATTRIBUTES,
 };
@@ -55,7 +56,7 @@ impl Origin {
         if failed && message.text("SCHEDULE_ARN").is_some_and(|arn| is_arn_of(arn, "scheduler")) {
             return Some(Self::Scheduler);
         }
-        let arn = |name: &str| message.text(name).is_some_and(|text| text.starts_with("arn:"));
+        let arn = |name: &str| message.text(name).is_some_and(|text| Arn::parse(text).is_some());
         if failed && (arn("RULE_ARN") || arn("TARGET_ARN")) {
             return Some(Self::Rule);
         }

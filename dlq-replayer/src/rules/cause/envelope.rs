@@ -3,9 +3,11 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::sqs::arn::Arn;
+
 /// A document that a service wrote about a failed delivery.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Envelope<'a> {
+pub enum Envelope<'a> {
     /// Lambda's record of an asynchronous invocation or of a batch.
     /// Source: "Capturing records of Lambda asynchronous invocations" in the AWS Lambda developer guide.
     LambdaRecord {
@@ -62,7 +64,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 
 impl<'a> Envelope<'a> {
     /// Reads a body; none when it is not one of these documents.
-    pub(super) fn of(body: &'a str) -> Option<Self> {
+    pub fn of(body: &'a str) -> Option<Self> {
         let fields: Fields<'a> = serde_json::from_str(body).ok()?;
         match fields {
             Fields { request_context: Some(context), request_payload, .. }
@@ -99,7 +101,7 @@ pub(super) const SUCCESS: &str = "Success";
 
 /// Whether a text is an ARN of a service.
 pub(super) fn is_arn_of(text: &str, service: &str) -> bool {
-    text.starts_with("arn:") && text.split(':').nth(2) == Some(service)
+    Arn::parse(text).is_some_and(|arn| arn.service == service)
 }
 
 #[cfg(test)]

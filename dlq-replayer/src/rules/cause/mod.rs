@@ -8,12 +8,12 @@ mod verdict;
 
 pub use attributes::{service_attributes, tells_a_failure};
 pub use contract::{is_ours, would_be_read};
-pub use envelope::lambda_payload;
+pub use envelope::{Envelope, lambda_payload};
 pub use target::Target;
 pub use verdict::Verdict;
 
 use attributes::{Origin, status};
-use envelope::{Envelope, SUCCESS};
+use envelope::SUCCESS;
 
 use crate::sqs::message::Message;
 

@@ -1,6 +1,6 @@
 //! Where a failed delivery was to go.
 
-use super::envelope::is_arn_of;
+use crate::sqs::arn::Arn;
 
 /// Where a message was to go, as an ARN.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,16 +16,15 @@ pub enum Target {
 impl Target {
     /// The target that an ARN names; none when a message cannot be sent there.
     pub fn of(arn: &str) -> Option<Self> {
-        let resource = arn.splitn(6, ':').nth(5)?;
-        if is_arn_of(arn, "sqs") {
-            Some(Self::Queue(arn.to_owned()))
-        } else if is_arn_of(arn, "lambda") && resource.starts_with("function:") {
+        let Arn { service, resource, .. } = Arn::parse(arn)?;
+        match service {
+            "sqs" => Some(Self::Queue(arn.to_owned())),
             // `$LATEST` is what an ARN without it means, and a shell would read it as a variable.
-            Some(Self::Function(arn.strip_suffix(":$LATEST").unwrap_or(arn).to_owned()))
-        } else if is_arn_of(arn, "events") && resource.starts_with("event-bus/") {
-            Some(Self::Bus(arn.to_owned()))
-        } else {
-            None
+            "lambda" if resource.starts_with("function:") => {
+                Some(Self::Function(arn.strip_suffix(":$LATEST").unwrap_or(arn).to_owned()))
+            }
+            "events" if resource.starts_with("event-bus/") => Some(Self::Bus(arn.to_owned())),
+            _ => None,
         }
     }
 
