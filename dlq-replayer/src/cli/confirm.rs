@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::hints::hinted;
 use crate::{
-    report::{exit::Exit, output::messages},
+    report::{exit::Exit, output::{grouped, messages}},
     run::interrupt::Interrupt,
     sqs::queue::Depth,
 };
@@ -43,7 +43,7 @@ pub async fn confirm(question: &Question<'_>, yes: bool, interrupt: &Interrupt) 
     }
     let Question { command, count, depth, from, to } = question;
     let hidden = depth.map_or(0, |depth| depth.in_flight + depth.delayed);
-    let hidden = if hidden > 0 { format!(", {hidden} of them hidden at the moment") } else { String::new() };
+    let hidden = if hidden > 0 { format!(", {} of them hidden at the moment", grouped(hidden)) } else { String::new() };
     let what = format!("{command} up to {}{hidden}\nfrom {from}\nto   {to}", messages(*count));
     // A question that goes into a log file is never answered.
     let missing = if io::stdin().is_terminal() { "stderr" } else { "stdin" };

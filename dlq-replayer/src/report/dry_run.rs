@@ -9,12 +9,12 @@ use super::{
     counts::Named,
     diff::{DiffLine, diff},
     masking::Reveal,
-    output::{Report, Style, messages},
+    output::{Report, Style, grouped, messages, scanned},
     summary::{SHOWN_IDS, done, not_seen},
 };
 use crate::{
     rules::decide::{Refusal, Route},
-    sqs::{address::is_fifo, outgoing::Outgoing},
+    sqs::{address::is_fifo, message::REPLAY_COUNT, outgoing::Outgoing},
 };
 
 /// Messages that are shown of each kind.
@@ -169,8 +169,7 @@ impl DryRunReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
         let Self { command, from, destination, .. } = self;
         writeln!(out, "dry run of {command}: nothing was sent or deleted; add `--execute` to apply the changes")?;
-        let matched = self.matched();
-        writeln!(out, "from {from}\nto   {destination}\n\n{} scanned, {matched} matched", messages(self.scanned))?;
+        writeln!(out, "from {from}\nto   {destination}\n\n{}", scanned(self.scanned, self.matched()))?;
         writeln!(out, "{} would be {}", messages(self.would_send), done(command))?;
         if self.would_send_to.len() > 1 {
             self.would_send_to.iter().try_for_each(|(to, count)| writeln!(out, "  {} to {to}", messages(*count)))?;
@@ -206,8 +205,30 @@ impl DryRunReport {
         Ok(())
     }
 
+    /// What the samples are; none when there are none.
+    fn heading_of_samples(&self) -> Option<String> {
+        let shown = self.samples.len() as u64;
+        let (some, they) = match (shown, self.would_send) {
+            (0, _) => return None,
+            (_, 1) => (String::new(), "it"),
+            (shown, all) if shown < all => (format!("{} of them, ", grouped(shown)), "they"),
+            _ => (String::new(), "they"),
+        };
+        let counts_replays = self.command == "replay"
+            && self.samples.iter().any(|sample| sample.attributes.iter().any(|name| name == REPLAY_COUNT));
+        let why = if counts_replays { format!(" (`{REPLAY_COUNT}` is set to count the replays)") } else { String::new() };
+        Some(format!("{some}as {they} would be {}{why}:", done(&self.command)))
+    }
+
     fn write_samples(&self, out: &mut String, style: Style) -> std::fmt::Result {
+        if let Some(heading) = self.heading_of_samples() {
+            writeln!(out, "\n{heading}")?;
+        }
         for sample in &self.samples {
+            if sample.diff.is_empty() {
+                writeln!(out, "  {}, body unchanged, {}", sample.id, listed(&sample.attributes))?;
+                continue;
+            }
             writeln!(out, "\n{}, {}", sample.id, listed(&sample.attributes))?;
             for line in &sample.diff {
                 let painted = match line.chars().next() {

@@ -172,6 +172,11 @@ pub fn messages(count: u64) -> String {
     format!("{} {}", grouped(count), if count == 1 { "message" } else { "messages" })
 }
 
+/// How many messages were scanned, and how many of them matched.
+pub fn scanned(scanned: u64, matched: u64) -> String {
+    format!("{} scanned, {} matched", messages(scanned), grouped(matched))
+}
+
 /// A number with commas.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     counts::{Counts, Named},
     exit::Exit,
-    output::{Report, Style, messages},
+    output::{Report, Style, grouped, messages, scanned},
 };
 use crate::sqs::address::is_fifo;
 
@@ -83,10 +83,10 @@ pub(super) fn done(command: &str) -> &'static str {
 
 impl RunReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
-        let Counts { scanned, matched, sent, quarantined, deleted, returned, left_for_order, .. } = self.counts;
+        let Counts { sent, quarantined, deleted, returned, left_for_order, .. } = self.counts;
         let paint = if self.outcome == "done" { style.good(&self.outcome) } else { style.warning(&self.outcome) };
         writeln!(out, "{}: {paint}\nfrom {}\nto   {}\n", self.command, self.from, self.destination)?;
-        writeln!(out, "{} scanned, {matched} matched", messages(scanned))?;
+        writeln!(out, "{}", scanned(self.counts.scanned, self.counts.matched))?;
         writeln!(out, "{} {}", messages(sent), done(&self.command))?;
         if self.counts.sent_to.len() > 1 {
             self.counts.sent_to.iter().try_for_each(|(to, count)| writeln!(out, "  {} to {to}", messages(*count)))?;
@@ -144,7 +144,7 @@ impl RunReport {
             writeln!(out, "{} {what}", messages(*count))?;
             ids.iter().take(SHOWN_IDS).try_for_each(|id| writeln!(out, "  {id}"))?;
             if *count > SHOWN_IDS as u64 {
-                let more = count - SHOWN_IDS as u64;
+                let more = grouped(count - SHOWN_IDS as u64);
                 writeln!(out, "  and {more} more: dlq-replayer history {}", self.run)?;
             }
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     masking::{self, Reveal},
     next::{To, Triaged, next},
-    output::{Report, Style, age, bar, grouped, lines, messages, quoted, table},
+    output::{Report, Style, age, bar, grouped, lines, messages, quoted, scanned, table},
     summary::not_seen,
 };
 use crate::{
@@ -144,7 +144,7 @@ impl Triage {
     }
 
     /// The report; `facts` are those of the queue, where the source is one.
-    pub fn report(self, source: String, facts: Option<&Facts>, scanned: (u64, u64), now: Timestamp) -> TriageReport {
+    pub fn report(self, source: String, facts: Option<&Facts>, seen: (u64, u64), now: Timestamp) -> TriageReport {
         let oldest = self.oldest.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
         let expires = oldest.and_then(|oldest| Some(facts?.retention?.saturating_sub(oldest)));
         let mut groups: Vec<_> = self.groups.into_iter().collect();
@@ -153,7 +153,7 @@ impl Triage {
         });
         let groups = groups.into_iter().enumerate();
         let groups = groups.map(|(at, (key, (cause, group)))| self.options.finished(at, &key, &cause, group)).collect();
-        let (scanned, not_seen) = scanned;
+        let (scanned, not_seen) = seen;
         TriageReport {
             source,
             visible: facts.map(|facts| facts.depth.visible),
@@ -212,7 +212,8 @@ fn value(at: usize, json: &str, reveal: Reveal) -> String {
     if reveal == Reveal::Everything || is_plain(json) || is_fault(json) {
         return json.to_owned();
     }
-    format!("‹value {}, {} characters›", at + 1, json.trim_matches('"').chars().count())
+    let characters = json.trim_matches('"').chars().count();
+    format!("‹value {}, {characters} {}›", at + 1, if characters == 1 { "character" } else { "characters" })
 }
 
 fn new_group(cause: &Cause, message: &Message, reveal: Reveal) -> Group {
@@ -262,7 +263,7 @@ impl TriageReport {
         if let Some(expires) = self.first_expires_in_seconds {
             write!(out, ", the first expires in {}", seconds(expires))?;
         }
-        writeln!(out, "\n{} scanned, {} matched", grouped(self.scanned), grouped(self.matched))?;
+        writeln!(out, "\n{}", scanned(self.scanned, self.matched))?;
         for warning in &self.warnings {
             writeln!(out, "{} {warning}", style.warning("note:"))?;
         }
