@@ -10,7 +10,10 @@ use tokio::sync::oneshot;
 
 use super::hints::hinted;
 use crate::{
-    report::{exit::Exit, output::{grouped, messages}},
+    report::{
+        exit::Exit,
+        output::{grouped, messages},
+    },
     run::interrupt::Interrupt,
     sqs::queue::Depth,
 };

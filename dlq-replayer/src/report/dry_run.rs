@@ -216,7 +216,8 @@ impl DryRunReport {
         };
         let counts_replays = self.command == "replay"
             && self.samples.iter().any(|sample| sample.attributes.iter().any(|name| name == REPLAY_COUNT));
-        let why = if counts_replays { format!(" (`{REPLAY_COUNT}` is set to count the replays)") } else { String::new() };
+        let why =
+            if counts_replays { format!(" (`{REPLAY_COUNT}` is set to count the replays)") } else { String::new() };
         Some(format!("{some}as {they} would be {}{why}:", done(&self.command)))
     }
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{
     masking::{self, Reveal},
-    next::{To, Triaged, next},
-    output::{Report, Style, age, bar, grouped, lines, messages, quoted, scanned, table},
+    next::{Member, To, Triaged, Typed, Wanted, in_parentheses, next},
+    output::{Report, Style, age, bar, grouped, lines, messages, scanned, table},
     summary::not_seen,
 };
 use crate::{
@@ -71,7 +71,7 @@ pub struct Group {
     pub replayed_too_often: u64,
     /// What to do.
     pub verdict: Verdict,
-    /// What to type next; none for a group whose value is masked, because it cannot be selected without it.
+    /// What to type next; none where no command takes exactly these messages, such as those whose value is masked.
     pub next: Option<String>,
     /// The id of the message that the sample shows.
     pub sample_id: String,
@@ -86,6 +86,8 @@ pub struct Group {
 pub struct TriageOptions {
     /// The source as the next command has to name it.
     pub triaged: Triaged,
+    /// What was typed beside it.
+    pub typed: Typed,
     /// The value that groups messages; by default their reason.
     pub group_by: Option<Jq>,
     /// Which bodies are validated.
@@ -152,8 +154,12 @@ impl Triage {
             (other.count, one_key).cmp(&(one.count, other_key))
         });
         let groups = groups.into_iter().enumerate();
-        let groups = groups.map(|(at, (key, (cause, group)))| self.options.finished(at, &key, &cause, group)).collect();
         let (scanned, not_seen) = seen;
+        let groups = groups.map(|(at, (key, (cause, group)))| {
+            let is_whole = group.count == scanned;
+            self.options.finished(at, &key, &cause, group, is_whole)
+        });
+        let groups = groups.collect();
         TriageReport {
             source,
             visible: facts.map(|facts| facts.depth.visible),
@@ -173,7 +179,7 @@ impl Triage {
 
 impl TriageOptions {
     /// The group with its verdict: what the contract says now counts more than what was said when the message failed.
-    fn finished(&self, at: usize, key: &str, cause: &Cause, mut group: Group) -> Group {
+    fn finished(&self, at: usize, key: &str, cause: &Cause, mut group: Group, is_whole: bool) -> Group {
         let by_the_body = matches!(cause, Cause::Consumer { reason, .. } if !reason.contains("violation"));
         group.verdict = match group.verdict {
             _ if group.replayed_too_often == group.count => Verdict::DoNotReplay,
@@ -182,14 +188,22 @@ impl TriageOptions {
         };
         // jq cannot change what is not JSON: the bodies are pulled, edited and replayed from the file.
         let needs_editor = group.reason == "malformed_envelope";
-        let filter = match &self.group_by {
-            None => Some(format!(" --reason {}", quoted(&group.reason))),
+        let member = match &self.group_by {
+            None => Member::Of(group.reason.clone()),
             // The result of the expression is JSON, which is jq too, and a fault is not.
-            Some(_) if is_fault(key) || (self.reveal == Reveal::Nothing && !is_plain(key)) => None,
-            Some(jq) => Some(format!(" --where {}", quoted(&format!("({}) == {key}", jq.text())))),
+            Some(_) if is_fault(key) || (self.reveal == Reveal::Nothing && !is_plain(key)) => Member::Untold,
+            Some(jq) => Member::Where(format!("{} == {key}", in_parentheses(jq.text()))),
         };
-        let to = group.to.as_ref();
-        group.next = filter.map(|filter| next(&self.triaged, group.verdict, &filter, to, needs_editor));
+        let wanted = Wanted {
+            member,
+            count: group.count,
+            is_whole_file: is_whole,
+            verdict: group.verdict,
+            sample_id: &group.sample_id,
+            to: group.to.as_ref(),
+            needs_editor,
+        };
+        group.next = next(&self.triaged, &self.typed, &wanted);
         if self.group_by.is_some() {
             group.reason = value(at, key, self.reveal);
         }
@@ -298,7 +312,7 @@ impl Group {
     fn write(&self, out: &mut String, style: Style, max_replays: u32) -> std::fmt::Result {
         let verdict = match self.verdict {
             Verdict::ReplayAsIs => style.good(self.verdict.text()),
-            Verdict::NeedsAFix => style.warning(self.verdict.text()),
+            Verdict::LookFirst | Verdict::NeedsAFix => style.warning(self.verdict.text()),
             Verdict::DoNotReplay => style.bad(self.verdict.text()),
         };
         writeln!(out, "\n{}: {}, {verdict}", self.reason, messages(self.count))?;

@@ -75,7 +75,8 @@ fn a_default_quarantine_that_cannot_be_used_is_ignored_with_a_note() {
 #[test]
 fn max_replays_of_the_file_count_for_triage() {
     let scene = Scene::empty();
-    scene.model.put(DLQ, dead_letter(0, &body(0), &[("replay_count", "4")]));
+    let panic = [("failure_reason", "panic"), ("source_message_id", "x"), ("replay_count", "4")];
+    scene.model.put(DLQ, dead_letter(0, &body(0), &panic));
     let triage = |config: &str| Scene::run_command(&mut with_config(&scene, config, &["triage", DLQ])).out;
     assert!(triage("").contains("do not replay") && triage("").contains("replayed 3 times or more"));
     assert!(triage("[defaults]\nmax_replays = 5\n").contains("replay as is"));
