@@ -33,7 +33,7 @@ pub struct Filters {
     /// Message id; can be repeated
     #[arg(long, value_name = "ID")]
     pub id: Vec<String>,
-    /// jq expression over {id, body, attributes, system} that must be true
+    /// jq expression over {id, body, attributes, system}; a result must not be false or null
     #[arg(long = "where", value_name = "JQ", value_parser = jq)]
     pub filter: Option<String>,
     /// Maximum number of messages that match [default: 100 for `list`, otherwise no limit]

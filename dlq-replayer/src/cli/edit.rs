@@ -17,6 +17,7 @@ use crate::{
     report::{
         exit::Exit,
         output::{messages, print_text, say},
+        summary::undecided,
     },
     rules::edit_document::{nonce, parse, render},
     sqs::message::Message,
@@ -37,6 +38,9 @@ pub async fn edit(arguments: &arguments::Edit, global: &Global) -> anyhow::Resul
     let all = original.messages()?;
     let limit = usize::try_from(arguments.filters.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let chosen: Vec<_> = all.iter().filter(|message| selection.matches(message)).take(limit).collect();
+    for text in undecided(selection.undecided()) {
+        say(&format!("note: {text}"));
+    }
     if chosen.is_empty() {
         print_text("no message matched\n")?;
         return Ok(Exit::NothingMatched);

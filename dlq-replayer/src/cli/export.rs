@@ -66,8 +66,10 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
         queue: queue.address.arn.clone(),
         file: arguments.file.display().to_string(),
         exported: counts.sent,
+        undecided: counts.undecided,
         not_seen: copied.scanned.not_seen,
     };
     session.print(&report)?;
+    session.note_undecided(counts.undecided);
     Ok(session.end_of_scan(copied.scanned, counts.sent, queue.address.is_fifo()))
 }

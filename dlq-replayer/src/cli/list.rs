@@ -40,12 +40,14 @@ pub async fn list(session: &Session<'_>, arguments: &arguments::List) -> anyhow:
             if truncated || complete { Look::Enough } else { Look::On }
         })
         .await?;
-    let report = ListReport { messages, truncated, not_seen: scanned.not_seen };
+    let undecided = selection.undecided();
+    let report = ListReport { messages, truncated, undecided, not_seen: scanned.not_seen };
     if arguments.csv {
         print_text(&report.csv()?)?;
     } else {
         session.print(&report)?;
     }
+    session.note_undecided(undecided);
     if truncated {
         session.note(&format!("stopped at {}, and there may be more; `-n` sets the limit", counted(most)));
     }

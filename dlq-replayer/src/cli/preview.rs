@@ -44,7 +44,8 @@ pub async fn dry_run(session: &Session<'_>, queue: &Queue, change: Change, revea
     let earlier = Leftovers::load(&journals)?;
     let missing = preview.not_met.iter().filter(|key| !earlier.has_delivered_from_file(**key));
     let not_met = missing.map(ToString::to_string).collect();
-    let Preview { mut report, .. } = preview;
+    let Preview { mut report, change, .. } = preview;
+    report.undecided = change.selection.undecided();
     (report.scanned, report.not_seen) = (scanned.scanned, scanned.not_seen);
     if saw_everything {
         report.not_in_queue = Named::of(&not_met);

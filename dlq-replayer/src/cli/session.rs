@@ -20,8 +20,9 @@ use crate::{
         masking::Reveal,
         output::{Format, Report, print, say},
         progress::Shown,
-        summary::not_seen,
+        summary::{not_seen, undecided},
     },
+    rules::select::Undecided,
     run::{
         interrupt::Interrupt,
         job::Scanned,
@@ -151,6 +152,11 @@ impl<'a> Session<'a> {
         if !self.global.quiet {
             say(&format!("note: {text}"));
         }
+    }
+
+    /// Says that a filter could not decide about messages.
+    pub fn note_undecided(&self, messages: Undecided) {
+        undecided(messages).iter().for_each(|text| self.note(text));
     }
 
     /// How a scan that found so many messages ended; says what was not seen.

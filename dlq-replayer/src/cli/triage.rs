@@ -13,7 +13,7 @@ use crate::{
         exit::Exit,
         next::Typed,
         output::quoted,
-        triage::{Triage, TriageOptions},
+        triage::{Seen, Triage, TriageOptions},
     },
     rules::{decide::MAX_REPLAYS, jq::Jq},
     run::engine::Look,
@@ -77,8 +77,8 @@ pub async fn triage(session: &Session<'_>, arguments: &arguments::Triage) -> any
             }
         })
         .await?;
-    let numbers = (scanned.scanned, scanned.not_seen);
-    let report = triage.report(letters.name(), facts.as_ref(), numbers, Timestamp::now());
+    let seen = Seen { scanned: scanned.scanned, not_seen: scanned.not_seen, undecided: selection.undecided() };
+    let report = triage.report(letters.name(), facts.as_ref(), seen, Timestamp::now());
     session.print(&report)?;
     Ok(session.end_of_scan(scanned, report.matched, letters.is_fifo()))
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::rules::select::Undecided;
+
 /// Ids that a report lists; the journal has all of them, and `history RUN` shows them.
 const LISTED: usize = 1_000;
 
@@ -15,6 +17,9 @@ pub struct Counts {
     pub scanned: u64,
     /// Messages of those that the selection matched.
     pub matched: u64,
+    /// Messages that a filter could not decide about.
+    #[serde(flatten)]
+    pub undecided: Undecided,
     /// Messages that their destination has confirmed, quarantine left out.
     pub sent: u64,
     /// The same for each destination.

@@ -10,10 +10,13 @@ use super::{
     diff::{DiffLine, diff},
     masking::Reveal,
     output::{Report, Style, grouped, messages, scanned},
-    summary::{SHOWN_IDS, done, not_seen},
+    summary::{SHOWN_IDS, done, not_seen, undecided},
 };
 use crate::{
-    rules::decide::{Refusal, Route},
+    rules::{
+        decide::{Refusal, Route},
+        select::Undecided,
+    },
     sqs::{address::is_fifo, message::REPLAY_COUNT, outgoing::Outgoing},
 };
 
@@ -33,6 +36,9 @@ pub struct DryRunReport {
     pub rules: BTreeMap<String, u64>,
     /// Messages that were scanned.
     pub scanned: u64,
+    /// Messages that a filter could not decide about.
+    #[serde(flatten)]
+    pub undecided: Undecided,
     /// Messages that would be sent.
     pub would_send: u64,
     /// The same for each destination.
@@ -191,6 +197,9 @@ impl DryRunReport {
         }
         for (rule, count) in &self.rules {
             writeln!(out, "{note} {} would go to every target of rule {rule} again", messages(*count))?;
+        }
+        for text in undecided(self.undecided) {
+            writeln!(out, "{note} {text}")?;
         }
         if let Some(run) = &self.unfinished_run {
             writeln!(out, "{note} the run {run} left messages unfinished; this run would resume them first")?;

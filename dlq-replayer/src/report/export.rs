@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::{Report, Style, messages};
+use crate::rules::select::Undecided;
 
 /// What was written.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -14,6 +15,9 @@ pub struct ExportReport {
     pub file: String,
     /// Messages that were written, synced to the disk and read back.
     pub exported: u64,
+    /// Messages that a filter could not decide about.
+    #[serde(flatten)]
+    pub undecided: Undecided,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
 }

@@ -155,10 +155,10 @@ impl Typed {
                 (self.reasons.clone(), Some(format!("{} and ({jq})", in_parentheses(filter))))
             }
         };
-        let reasons: String = reasons.iter().map(|reason| format!(" --reason {}", quoted(reason))).collect();
+        let reasons: Vec<_> = reasons.iter().map(|reason| format!(" --reason {}", quoted(reason))).collect();
         let filter = filter.map(|jq| format!(" --where {}", quoted(&jq))).unwrap_or_default();
         let limit = if self.is_limited { format!(" -n {}", wanted.count) } else { String::new() };
-        Some(format!("{reasons}{}{filter}{limit}", self.filters))
+        Some(format!("{}{}{filter}{limit}", reasons.concat(), self.filters))
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     exit::Exit,
     output::{Report, Style, grouped, messages, scanned},
 };
-use crate::sqs::address::is_fifo;
+use crate::{rules::select::Undecided, sqs::address::is_fifo};
 
 /// Ids that are shown as text; `--json` has more, and `history RUN` all of them.
 pub(super) const SHOWN_IDS: usize = 10;
@@ -159,11 +159,25 @@ impl RunReport {
         for (rule, count) in &self.counts.rules {
             writeln!(out, "{note} {} went to every target of rule {rule} again", messages(*count))?;
         }
+        for text in undecided(self.counts.undecided) {
+            writeln!(out, "{note} {text}")?;
+        }
         if self.counts.not_seen > 0 {
             writeln!(out, "{note} {}", not_seen(self.counts.not_seen, is_fifo(&self.from)))?;
         }
         Ok(())
     }
+}
+
+/// What it means that a filter could not decide about messages.
+pub fn undecided(undecided: Undecided) -> Vec<String> {
+    let Undecided { expression_fails, without_time } = undecided;
+    let fails = format!("the expression fails on {}, which therefore do not match", messages(expression_fails));
+    let untimed = format!("{} without a time of sending, which no age filter matches", messages(without_time));
+    [(expression_fails, fails), (without_time, untimed)]
+        .into_iter()
+        .filter_map(|(count, text)| (count > 0).then_some(text))
+        .collect()
 }
 
 /// What it means that a queue counts messages that were not seen, and what to do.

@@ -10,14 +10,14 @@ use super::{
     masking::{self, Reveal},
     next::{Member, To, Triaged, Typed, Wanted, in_parentheses, next},
     output::{Report, Style, age, bar, grouped, lines, messages, scanned, table},
-    summary::not_seen,
+    summary::{not_seen, undecided},
 };
 use crate::{
     rules::{
         cause::{Cause, Verdict, would_be_read},
         decide::Contract,
         jq::Jq,
-        select::view,
+        select::{Undecided, view},
     },
     sqs::{message::Message, queue::Facts},
 };
@@ -38,6 +38,9 @@ pub struct TriageReport {
     pub scanned: u64,
     /// Messages of those that the filters matched.
     pub matched: u64,
+    /// Messages that a filter could not decide about.
+    #[serde(flatten)]
+    pub undecided: Undecided,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
     /// Seconds since the oldest of them was sent.
@@ -100,6 +103,17 @@ pub struct TriageOptions {
     pub reveal: Reveal,
 }
 
+/// What a triage has seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Messages that were scanned.
+    pub scanned: u64,
+    /// Messages that the queue counts and that were not seen.
+    pub not_seen: u64,
+    /// Messages that a filter could not decide about.
+    pub undecided: Undecided,
+}
+
 /// Gathers what a triage tells.
 pub struct Triage {
     options: TriageOptions,
@@ -146,7 +160,7 @@ impl Triage {
     }
 
     /// The report; `facts` are those of the queue, where the source is one.
-    pub fn report(self, source: String, facts: Option<&Facts>, seen: (u64, u64), now: Timestamp) -> TriageReport {
+    pub fn report(self, source: String, facts: Option<&Facts>, seen: Seen, now: Timestamp) -> TriageReport {
         let oldest = self.oldest.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
         let expires = oldest.and_then(|oldest| Some(facts?.retention?.saturating_sub(oldest)));
         let mut groups: Vec<_> = self.groups.into_iter().collect();
@@ -154,7 +168,7 @@ impl Triage {
             (other.count, one_key).cmp(&(one.count, other_key))
         });
         let groups = groups.into_iter().enumerate();
-        let (scanned, not_seen) = seen;
+        let Seen { scanned, not_seen, undecided } = seen;
         let groups = groups.map(|(at, (key, (cause, group)))| {
             let is_whole = group.count == scanned;
             self.options.finished(at, &key, &cause, group, is_whole)
@@ -166,6 +180,7 @@ impl Triage {
             in_flight: facts.map(|facts| facts.depth.in_flight),
             scanned,
             matched: self.matched,
+            undecided,
             not_seen,
             oldest_seconds: oldest.map(|oldest| oldest.as_secs()),
             first_expires_in_seconds: expires.map(|expires| expires.as_secs()),
@@ -280,6 +295,9 @@ impl TriageReport {
         writeln!(out, "\n{}", scanned(self.scanned, self.matched))?;
         for warning in &self.warnings {
             writeln!(out, "{} {warning}", style.warning("note:"))?;
+        }
+        for text in undecided(self.undecided) {
+            writeln!(out, "{} {text}", style.warning("note:"))?;
         }
         if self.not_seen > 0 {
             writeln!(out, "{} {}", style.warning("note:"), not_seen(self.not_seen, self.fifo))?;

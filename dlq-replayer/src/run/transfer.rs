@@ -505,6 +505,7 @@ impl Transfer {
             not_deleted: Named::of(&self.not_deleted),
             unconfirmed: Named::of(&self.unconfirmed),
             possible_duplicates: Named::of(&self.duplicates),
+            undecided: self.plan.selection.undecided(),
             ..self.counts.clone()
         }
     }
