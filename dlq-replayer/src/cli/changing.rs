@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     journal::folder,
-    report::{exit::Exit, progress::Progress},
+    report::{
+        exit::Exit,
+        progress::{Doing, Progress},
+    },
     rules::{decide::Treatment, select::Selection},
     run::{
         job::{Ended, Job, OpenArchive, run},
@@ -164,7 +167,7 @@ pub async fn execute(
         written: serde_json::to_value(&change.written)?,
         archive,
     };
-    let progress = Progress::begin(expected, session.shown());
+    let progress = Progress::begin(expected, Doing::of(change.command), session.shown());
     let Ended { report, exit, fault } =
         run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
     // The summary first, and then what stopped the run.

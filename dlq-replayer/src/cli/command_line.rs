@@ -4,7 +4,7 @@ use clap::{Arg, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::arguments::{Edit, Export, History, Import, List, Move, Preflight, Purge, Replay, Show, Triage, Watch};
-use crate::report::exit;
+use crate::report::{exit, progress::Shown};
 
 /// Triage, fix and replay the messages of any SQS dead-letter queue, safe at every step.
 ///
@@ -48,6 +48,13 @@ pub struct Global {
     /// Print nothing but results and errors
     #[arg(short = 'q', long, global = true, help_heading = "Output")]
     pub quiet: bool,
+}
+
+impl Global {
+    /// Whether anything but results and errors is shown.
+    pub fn shown(&self) -> Shown {
+        if self.quiet { Shown::Quiet } else { Shown::Yes }
+    }
 }
 
 /// The flags of commands that talk to AWS.

@@ -58,17 +58,20 @@ pub async fn confirm(question: &Question<'_>, yes: bool, interrupt: &Interrupt) 
     }
     let mut stderr = io::stderr();
     write!(stderr, "{what}\nType `yes` to continue: ").context("cannot ask for confirmation")?;
-    tokio::select! {
-        answer = read_line() => match answer?.trim() {
-            "yes" => Ok(None),
-            _ => Err(hinted("not confirmed; nothing was sent or deleted", "type `yes`, or pass `--yes`")),
-        },
-        () = interrupt.asked() => {
-            // The terminal's cursor is still behind the question.
-            let _ = writeln!(stderr);
-            Ok(Some(Exit::Interrupted))
+    let answered = async {
+        tokio::select! {
+            answer = read_line() => match answer?.trim() {
+                "yes" => Ok(None),
+                _ => Err(hinted("not confirmed; nothing was sent or deleted", "type `yes`, or pass `--yes`")),
+            },
+            () = interrupt.asked() => {
+                // The terminal's cursor is still behind the question.
+                let _ = writeln!(stderr);
+                Ok(Some(Exit::Interrupted))
+            }
         }
-    }
+    };
+    interrupt.unanswered(answered).await
 }
 
 /// Whether there is a terminal to ask at and one to read the answer from.

@@ -4,7 +4,12 @@ use jiff::Timestamp;
 
 use super::{arguments, session::Session};
 use crate::{
-    report::{exit::Exit, export::ExportReport, output::messages, progress::Progress},
+    report::{
+        exit::Exit,
+        export::ExportReport,
+        output::messages,
+        progress::{Doing, Progress},
+    },
     rules::decide::Treatment,
     run::{job::copy, routes::Routes, settings::Settings, source::After, transfer::Plan},
     sqs::{
@@ -55,7 +60,7 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
         limit: arguments.filters.limit.unwrap_or(u64::MAX),
         max_returned: 1.0,
     };
-    let progress = Progress::begin(expected, session.shown());
+    let progress = Progress::begin(expected, Doing::of("export"), session.shown());
     let copied = copy(&queue, plan, settings, session.clients.clone(), &session.interrupt, progress).await;
     let (counts, fault) = (copied.counts, copied.fault);
     if let Some(fault) = fault {

@@ -63,7 +63,10 @@ pub async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Preflight(arguments) => {
             with_session(global, async |session| preflight::preflight(session, arguments).await).await
         }
-        Command::Watch(arguments) => with_session(global, async |session| watch::watch(session, arguments).await).await,
+        Command::Watch(arguments) => {
+            with_session(global, async |session| session.interrupt.unanswered(watch::watch(session, arguments)).await)
+                .await
+        }
         Command::Edit(arguments) => edit::edit(arguments, global).await,
         Command::History(arguments) => history::history(arguments, global.json),
         Command::Completions { shell } => manual::completions(*shell),
@@ -76,7 +79,7 @@ async fn with_session(
     global: &Global,
     command: impl AsyncFnOnce(&Session<'_>) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
-    let session = Session::begin(global, Interrupt::listen()?).await?;
+    let session = Session::begin(global, Interrupt::listen(global.shown())?).await?;
     let region = session.clients.region().map(str::to_owned);
     Box::pin(command(&session)).await.map_err(|error| match hints::hint(&error, region.as_deref()) {
         Some(hint) => hints::Explained { error, hint }.into(),

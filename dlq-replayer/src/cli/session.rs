@@ -108,6 +108,7 @@ impl<'a> Session<'a> {
         Settings {
             calls: calls.unwrap_or(MOST_CALLS).min(MOST_CALLS),
             visibility: visibility.unwrap_or(VISIBILITY),
+            shown: self.shown(),
             ..Settings::default()
         }
     }
@@ -134,7 +135,7 @@ impl<'a> Session<'a> {
 
     /// Whether progress is shown.
     pub fn shown(&self) -> Shown {
-        if self.global.quiet { Shown::Quiet } else { Shown::Yes }
+        self.global.shown()
     }
 
     /// Prints a result.
@@ -156,7 +157,9 @@ impl<'a> Session<'a> {
 
     /// Says that a filter could not decide about messages.
     pub fn note_undecided(&self, messages: Undecided) {
-        undecided(messages).iter().for_each(|text| self.note(text));
+        for text in undecided(messages) {
+            self.note(&text);
+        }
     }
 
     /// How a scan that found so many messages ended; says what was not seen.

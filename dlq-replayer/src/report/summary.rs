@@ -77,6 +77,7 @@ pub(super) fn done(command: &str) -> &'static str {
         "move" => "moved",
         "purge" => "archived",
         "import" => "imported",
+        "pull" | "export" => "written",
         _ => "sent",
     }
 }

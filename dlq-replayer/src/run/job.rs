@@ -25,7 +25,7 @@ use crate::{
     report::{
         counts::Counts,
         exit::Exit,
-        progress::Progress,
+        progress::{Doing, Progress},
         summary::{CanaryEnd, Refused, RunReport, outcome},
     },
     sqs::{
@@ -203,10 +203,12 @@ pub async fn scan<'w>(
     visit: impl FnMut(&Message) -> Look + 'w,
 ) -> anyhow::Result<Scanned> {
     let expected = queue.facts().await?.depth.total();
+    let mut progress = Progress::begin(expected, Doing::Looking, settings.shown);
     let settings = Settings { expected: Some(expected), ..settings };
     let work = Work::Look(Box::new(visit));
     let mut engine = Engine::new(Source::Queue(queue.clone()), work, settings, clients, interrupt.clone());
-    engine.run(&mut |_, _| ()).await;
+    engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
+    drop(progress);
     if let Some(fault) = engine.take_fault() {
         return Err(fault);
     }
