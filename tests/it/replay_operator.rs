@@ -72,8 +72,9 @@ impl Drop for Operator {
 }
 
 /// A terminal, and what was written to it.
+#[derive(Clone)]
 pub(crate) struct Terminal {
-    master: File,
+    master: Arc<File>,
     written: Arc<Mutex<String>>,
 }
 
@@ -95,7 +96,7 @@ impl Terminal {
                 kept.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
             }
         });
-        (Self { master, written }, program)
+        (Self { master: Arc::new(master), written }, program)
     }
 
     /// What was written to it so far.
@@ -114,7 +115,7 @@ impl Terminal {
 
     /// Types a line.
     pub(crate) fn types(&self, line: &str) {
-        (&self.master).write_all(format!("{line}\n").as_bytes()).unwrap();
+        (&*self.master).write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }
 

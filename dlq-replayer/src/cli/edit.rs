@@ -12,6 +12,7 @@ use super::{
     document::{Document, Edited, signals},
     hints::{UsageError, hinted},
     original::Original,
+    pull::incomplete,
 };
 use crate::{
     report::{
@@ -38,6 +39,9 @@ pub async fn edit(arguments: &arguments::Edit, global: &Global) -> anyhow::Resul
     let all = original.messages()?;
     let limit = usize::try_from(arguments.filters.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let chosen: Vec<_> = all.iter().filter(|message| selection.matches(message)).take(limit).collect();
+    if let Some(text) = incomplete(&original.path)? {
+        say(&format!("note: {text}"));
+    }
     for text in undecided(selection.undecided()) {
         say(&format!("note: {text}"));
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{arguments, session::Session};
+use super::{arguments, pull::incomplete, session::Session};
 use crate::{
     report::{
         exit::Exit,
@@ -15,6 +15,7 @@ use crate::{
     sqs::{
         archive::{Archive, Snapshot},
         destination::Destination,
+        snapshot_end::SnapshotEnd,
     },
 };
 
@@ -47,7 +48,9 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
     let expected = queue.facts().await?.depth.total();
     let archive = Archive::create(&arguments.file)?;
     if purpose == Purpose::Pull {
-        archive.begin(&Snapshot { snapshot_of: queue.address.arn.clone(), at: Timestamp::now() }).await?;
+        archive
+            .begin(&Snapshot { snapshot_of: queue.address.arn.clone(), at: Timestamp::now(), has_end: true })
+            .await?;
     }
     let settings = Settings { expected: Some(expected), ..session.settings() };
     let plan = Plan {
@@ -62,7 +65,11 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
     };
     let progress = Progress::begin(expected, Doing::of("export"), session.shown());
     let copied = copy(&queue, plan, settings, session.clients.clone(), &session.interrupt, progress).await;
-    let (counts, fault) = (copied.counts, copied.fault);
+    let (counts, mut fault) = (copied.counts, copied.fault);
+    let everything = fault.is_none() && copied.scanned.not_seen == 0 && !copied.scanned.stopped.interrupted;
+    if everything && purpose == Purpose::Pull {
+        fault = SnapshotEnd::write(&arguments.file).await.err();
+    }
     if let Some(fault) = fault {
         session.note(&format!("{} were written to {} before", messages(counts.sent), arguments.file.display()));
         return Err(fault);
@@ -73,8 +80,12 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
         exported: counts.sent,
         undecided: counts.undecided,
         not_seen: copied.scanned.not_seen,
+        stopped: copied.scanned.stopped,
     };
     session.print(&report)?;
     session.note_undecided(counts.undecided);
+    if let Some(text) = incomplete(&arguments.file)? {
+        session.note(&text);
+    }
     Ok(session.end_of_scan(copied.scanned, counts.sent, queue.address.is_fifo()))
 }

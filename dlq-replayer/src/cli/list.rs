@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     arguments,
     letters::Letters,
+    pull::incomplete_file,
     session::{Session, reveal},
 };
 use crate::{
@@ -41,11 +42,14 @@ pub async fn list(session: &Session<'_>, arguments: &arguments::List) -> anyhow:
         })
         .await?;
     let undecided = selection.undecided();
-    let report = ListReport { messages, truncated, undecided, not_seen: scanned.not_seen };
+    let report = ListReport { messages, truncated, undecided, not_seen: scanned.not_seen, stopped: scanned.stopped };
     if arguments.csv {
         print_text(&report.csv()?)?;
     } else {
         session.print(&report)?;
+    }
+    if let Some(text) = incomplete_file(&letters)? {
+        session.note(&text);
     }
     session.note_undecided(undecided);
     if truncated {

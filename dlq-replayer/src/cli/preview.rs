@@ -40,13 +40,13 @@ pub async fn dry_run(session: &Session<'_>, queue: &Queue, change: Change, revea
         return Err(fault);
     }
     preview.look_up_sources(session).await;
-    let saw_everything = !enough && !scanned.interrupted && scanned.not_seen == 0;
+    let saw_everything = !enough && !scanned.stopped.interrupted && scanned.not_seen == 0;
     let earlier = Leftovers::load(&journals)?;
     let missing = preview.not_met.iter().filter(|key| !earlier.has_delivered_from_file(**key));
     let not_met = missing.map(ToString::to_string).collect();
     let Preview { mut report, change, .. } = preview;
     report.undecided = change.selection.undecided();
-    (report.scanned, report.not_seen) = (scanned.scanned, scanned.not_seen);
+    (report.scanned, report.not_seen, report.stopped) = (scanned.scanned, scanned.not_seen, scanned.stopped);
     if saw_everything {
         report.not_in_queue = Named::of(&not_met);
     }

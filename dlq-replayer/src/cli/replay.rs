@@ -7,6 +7,7 @@ use super::{
     arguments,
     changing::{Change, apply},
     hints::hinted,
+    pull::incomplete,
     session::Session,
     written::Written,
 };
@@ -56,7 +57,7 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
     written.quarantine = quarantine.as_ref().map(|queue| queue.address.arn.clone());
     way.routes = way.routes.with_quarantine(quarantine.map(Destination::Queue));
     let bodies = written.from.as_deref().map(Bodies::open).transpose()?;
-    check_snapshot(&queue, &written)?;
+    check_snapshot(session, &queue, &written)?;
     let mut selection = written.selection.compile()?;
     if let Some(bodies) = &bodies {
         let of_file = bodies.keys();
@@ -205,7 +206,7 @@ async fn back_to_source(session: &Session<'_>, queue: &Queue) -> anyhow::Result<
 }
 
 /// A snapshot of another queue has other ids, and nothing of it would be found.
-fn check_snapshot(queue: &Queue, written: &Written) -> anyhow::Result<()> {
+fn check_snapshot(session: &Session<'_>, queue: &Queue, written: &Written) -> anyhow::Result<()> {
     let Some(file) = &written.from else { return Ok(()) };
     if let Some(snapshot) = snapshot(file)?
         && snapshot.snapshot_of != queue.address.arn
@@ -213,6 +214,9 @@ fn check_snapshot(queue: &Queue, written: &Written) -> anyhow::Result<()> {
         let text =
             format!("{} was pulled from {}, not from {}", file.display(), snapshot.snapshot_of, queue.address.arn);
         return Err(hinted(text, "name the queue that it was pulled from"));
+    }
+    if let Some(text) = incomplete(file)? {
+        session.note(&text);
     }
     Ok(())
 }

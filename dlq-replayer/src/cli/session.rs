@@ -164,8 +164,8 @@ impl<'a> Session<'a> {
 
     /// How a scan that found so many messages ended; says what was not seen.
     pub fn end_of_scan(&self, scanned: Scanned, found: u64, fifo: bool) -> Exit {
-        if scanned.interrupted {
-            self.note("interrupted: there may be more messages that were not scanned");
+        if let Some(text) = scanned.stopped.text(scanned.scanned) {
+            self.note(&text);
         } else if scanned.not_seen > 0 {
             self.note(&not_seen(scanned.not_seen, fifo));
         }
@@ -195,7 +195,7 @@ fn options(global: &Global, defaults: &Defaults, environment: &Environment) -> C
 /// How a scan that found so many messages ended.
 pub fn end_of_scan(scanned: Scanned, found: u64) -> Exit {
     match found {
-        _ if scanned.interrupted => Exit::Interrupted,
+        _ if scanned.stopped.interrupted => Exit::Interrupted,
         _ if scanned.not_seen > 0 => Exit::Partly,
         0 => Exit::NothingMatched,
         _ => Exit::Done,

@@ -6,7 +6,8 @@ use super::{
     arguments::{self, ContractArgument},
     command_line::Global,
     letters::Letters,
-    session::{Session, reveal},
+    pull::incomplete_file,
+    session::{Session, end_of_scan, reveal},
 };
 use crate::{
     report::{
@@ -16,7 +17,7 @@ use crate::{
         triage::{Seen, Triage, TriageOptions},
     },
     rules::{decide::MAX_REPLAYS, jq::Jq},
-    run::engine::Look,
+    run::{engine::Look, job::Scanned},
 };
 
 /// What was typed beside the source, for the next command.
@@ -61,6 +62,7 @@ pub async fn triage(session: &Session<'_>, arguments: &arguments::Triage) -> any
         contract: arguments.contract.into(),
         max_replays: session.config.defaults.max_replays.unwrap_or(MAX_REPLAYS),
         fifo: letters.is_fifo(),
+        incomplete: incomplete_file(&letters)?,
         reveal: reveal(arguments.reveal),
     });
     let most = arguments.filters.limit.unwrap_or(u64::MAX);
@@ -77,8 +79,9 @@ pub async fn triage(session: &Session<'_>, arguments: &arguments::Triage) -> any
             }
         })
         .await?;
-    let seen = Seen { scanned: scanned.scanned, not_seen: scanned.not_seen, undecided: selection.undecided() };
+    let Scanned { scanned: count, not_seen, stopped } = scanned;
+    let seen = Seen { scanned: count, not_seen, stopped, undecided: selection.undecided() };
     let report = triage.report(letters.name(), facts.as_ref(), seen, Timestamp::now());
     session.print(&report)?;
-    Ok(session.end_of_scan(scanned, report.matched, letters.is_fifo()))
+    Ok(end_of_scan(scanned, report.matched))
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    counts::Named,
+    counts::{Named, Stopped},
     diff::{DiffLine, diff},
     masking::Reveal,
     output::{Report, Style, grouped, messages, scanned},
@@ -53,6 +53,9 @@ pub struct DryRunReport {
     pub not_in_queue: Named,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    #[serde(flatten)]
+    pub stopped: Stopped,
     /// A few of those that would be sent.
     pub samples: Vec<Sample>,
     /// A few of those that would be refused.
@@ -197,6 +200,9 @@ impl DryRunReport {
         }
         for (rule, count) in &self.rules {
             writeln!(out, "{note} {} would go to every target of rule {rule} again", messages(*count))?;
+        }
+        if let Some(text) = self.stopped.text(self.scanned) {
+            writeln!(out, "{note} {text}")?;
         }
         for text in undecided(self.undecided) {
             writeln!(out, "{note} {text}")?;

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::output::{Report, Style, messages};
+use super::{
+    counts::Stopped,
+    output::{Report, Style, messages},
+};
 use crate::rules::select::Undecided;
 
 /// What was written.
@@ -20,6 +23,9 @@ pub struct ExportReport {
     pub undecided: Undecided,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    #[serde(flatten)]
+    pub stopped: Stopped,
 }
 
 impl Report for ExportReport {

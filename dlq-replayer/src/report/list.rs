@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    counts::Stopped,
     masking::{self, Reveal},
     output::{Report, Style, age, lines, table},
 };
@@ -31,6 +32,9 @@ pub struct ListReport {
     pub undecided: Undecided,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    #[serde(flatten)]
+    pub stopped: Stopped,
 }
 
 /// One message in short.
@@ -126,7 +130,13 @@ mod tests {
             bytes: 9,
             body: "a,\"b\"\nc".into(),
         };
-        let text = ListReport { messages: vec![line], truncated: false, undecided: Undecided::default(), not_seen: 0 };
+        let text = ListReport {
+            messages: vec![line],
+            truncated: false,
+            undecided: Undecided::default(),
+            not_seen: 0,
+            stopped: Stopped::default(),
+        };
         let text = text.csv().unwrap();
         assert_eq!(text, "id,reason,age_seconds,receives,replays,bytes,body\nm,unknown,,1,0,9,\"a,\"\"b\"\"\nc\"\n");
     }

@@ -28,6 +28,8 @@ pub struct RunReport {
     pub destination: String,
     /// How it ended.
     pub outcome: String,
+    /// Messages that were not scanned because the run stopped, by the count at its start.
+    pub not_scanned: u64,
     /// The numbers.
     pub counts: Counts,
     /// The first refusals, with what to do.
@@ -102,6 +104,7 @@ impl RunReport {
             (self.counts.finished_for_earlier_run, finished),
             (returned, "returned during the run"),
             (self.counts.left_by_the_end(), "left because the run stopped"),
+            (self.not_scanned, "not scanned because the run stopped"),
             (left_for_order, "left to keep the order of their group"),
             (self.counts.arrived_later, "left because they exceed the count at the start of the run"),
         ] {
@@ -159,6 +162,9 @@ impl RunReport {
         }
         for (rule, count) in &self.counts.rules {
             writeln!(out, "{note} {} went to every target of rule {rule} again", messages(*count))?;
+        }
+        if self.outcome == outcome(Exit::Interrupted, None) {
+            writeln!(out, "{note} the same command goes on with what is left")?;
         }
         for text in undecided(self.counts.undecided) {
             writeln!(out, "{note} {text}")?;

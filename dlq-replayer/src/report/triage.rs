@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    counts::Stopped,
     masking::{self, Reveal},
     next::{Member, To, Triaged, Typed, Wanted, in_parentheses, next},
     output::{Report, Style, age, bar, grouped, lines, messages, scanned, table},
@@ -43,6 +44,9 @@ pub struct TriageReport {
     pub undecided: Undecided,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    #[serde(flatten)]
+    pub stopped: Stopped,
     /// Seconds since the oldest of them was sent.
     pub oldest_seconds: Option<u64>,
     /// Seconds until the first of them expires.
@@ -99,6 +103,8 @@ pub struct TriageOptions {
     pub max_replays: u32,
     /// Whether the source is a FIFO queue.
     pub fifo: bool,
+    /// What is missing in a file that is not complete.
+    pub incomplete: Option<String>,
     /// Whether personal data is shown.
     pub reveal: Reveal,
 }
@@ -110,6 +116,8 @@ pub struct Seen {
     pub scanned: u64,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    pub stopped: Stopped,
     /// Messages that a filter could not decide about.
     pub undecided: Undecided,
 }
@@ -168,7 +176,7 @@ impl Triage {
             (other.count, one_key).cmp(&(one.count, other_key))
         });
         let groups = groups.into_iter().enumerate();
-        let Seen { scanned, not_seen, undecided } = seen;
+        let Seen { scanned, not_seen, stopped, undecided } = seen;
         let groups = groups.map(|(at, (key, (cause, group)))| {
             let is_whole = group.count == scanned;
             self.options.finished(at, &key, &cause, group, is_whole)
@@ -182,9 +190,10 @@ impl Triage {
             matched: self.matched,
             undecided,
             not_seen,
+            stopped,
             oldest_seconds: oldest.map(|oldest| oldest.as_secs()),
             first_expires_in_seconds: expires.map(|expires| expires.as_secs()),
-            warnings: warnings(facts),
+            warnings: warnings(facts, self.options.incomplete),
             groups,
             max_replays: self.options.max_replays,
             fifo: self.options.fifo,
@@ -261,10 +270,9 @@ fn new_group(cause: &Cause, message: &Message, reveal: Reveal) -> Group {
     }
 }
 
-fn warnings(facts: Option<&Facts>) -> Vec<String> {
-    let Some(facts) = facts else { return Vec::new() };
-    let mut warnings = Vec::new();
-    if let Some(most) = facts.max_receives {
+fn warnings(facts: Option<&Facts>, incomplete: Option<String>) -> Vec<String> {
+    let mut warnings = Vec::from_iter(incomplete);
+    if let Some(most) = facts.and_then(|facts| facts.max_receives) {
         warnings.push(format!(
             "this queue has a redrive policy: each scan counts as a receive, and SQS moves a message after {most} of them"
         ));
@@ -295,6 +303,9 @@ impl TriageReport {
         writeln!(out, "\n{}", scanned(self.scanned, self.matched))?;
         for warning in &self.warnings {
             writeln!(out, "{} {warning}", style.warning("note:"))?;
+        }
+        if let Some(text) = self.stopped.text(self.scanned) {
+            writeln!(out, "{} {text}", style.warning("note:"))?;
         }
         for text in undecided(self.undecided) {
             writeln!(out, "{} {text}", style.warning("note:"))?;

@@ -23,7 +23,7 @@ use crate::{
         write::{Journal, next_run},
     },
     report::{
-        counts::Counts,
+        counts::{Counts, Stopped},
         exit::Exit,
         progress::{Doing, Progress},
         summary::{CanaryEnd, Refused, RunReport, outcome},
@@ -133,6 +133,7 @@ pub async fn run(
         from,
         destination: job.destination,
         outcome: outcome(exit, canary(&engine)).to_owned(),
+        not_scanned: not_scanned(&engine),
         refusals: refusals.iter().map(|(id, why)| Refused { id: id.clone(), why: why.to_string() }).collect(),
         counts,
         journal: journal.path().display().to_string(),
@@ -186,8 +187,18 @@ pub struct Scanned {
     pub scanned: u64,
     /// Messages that are counted and were not seen; they may be held by another receiver.
     pub not_seen: u64,
-    /// Whether the operator stopped it.
-    pub interrupted: bool,
+    /// Whether the operator stopped it, and what was left then.
+    pub stopped: Stopped,
+}
+
+/// Messages that were counted and not scanned, because the command stopped before its end.
+fn not_scanned(engine: &Engine<'_>) -> u64 {
+    let expected = engine.settings.expected.filter(|_| engine.stopped().is_some());
+    expected.unwrap_or(0).saturating_sub(engine.numbers().scanned)
+}
+
+fn stopped(engine: &Engine<'_>) -> Stopped {
+    Stopped { interrupted: engine.stopped() == Some(Stop::Interrupted), not_scanned: not_scanned(engine) }
 }
 
 /// Shows every message of a queue once to `visit`, until it has seen enough or the end is proven, and releases all of them.
@@ -216,7 +227,7 @@ pub async fn scan<'w>(
     Ok(Scanned {
         scanned: numbers.scanned,
         not_seen: numbers.not_seen + numbers.arrived_later,
-        interrupted: engine.stopped() == Some(Stop::Interrupted),
+        stopped: stopped(&engine),
     })
 }
 
@@ -246,7 +257,7 @@ pub async fn copy(
     let scanned = Scanned {
         scanned: counts.scanned,
         not_seen: counts.not_seen + counts.arrived_later,
-        interrupted: engine.stopped() == Some(Stop::Interrupted),
+        stopped: stopped(&engine),
     };
     Copied { counts, scanned, fault: engine.take_fault() }
 }

@@ -16,6 +16,7 @@ use super::{
     lines::{Check, Lines},
     message::{Message, MessageKey},
     queue::Entry,
+    snapshot_end::SnapshotEnd,
 };
 
 /// The first line of a snapshot: which queue it was taken from.
@@ -25,18 +26,26 @@ pub struct Snapshot {
     pub snapshot_of: String,
     /// When it was taken.
     pub at: Timestamp,
+    /// Whether a complete one ends with a [`SnapshotEnd`]; those of earlier versions do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_end: bool,
 }
 
 /// A line of a file.
 enum Line {
     Message(Message),
     Snapshot(Snapshot),
+    End,
 }
 
 impl Line {
     fn parse(line: &[u8]) -> Option<Self> {
         let message = serde_json::from_slice(line).map(Self::Message);
-        message.or_else(|_| serde_json::from_slice(line).map(Self::Snapshot)).ok()
+        let snapshot = || serde_json::from_slice(line).map(Self::Snapshot);
+        message
+            .or_else(|_| snapshot())
+            .or_else(|_| serde_json::from_slice(line).map(|SnapshotEnd { .. }| Self::End))
+            .ok()
     }
 }
 
@@ -111,7 +120,7 @@ impl Archive {
     }
 }
 
-/// The messages of a file, line by line; the line of a snapshot is passed over.
+/// The messages of a file, line by line; the lines of a snapshot that are about itself are passed over.
 ///
 /// # Errors
 ///
@@ -125,7 +134,7 @@ pub fn read(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<M
     });
     Ok(parsed.filter_map(|line| match line {
         Ok(Line::Message(message)) => Some(Ok(message)),
-        Ok(Line::Snapshot(_)) => None,
+        Ok(Line::Snapshot(_) | Line::End) => None,
         Err(error) => Some(Err(error)),
     }))
 }
@@ -218,7 +227,7 @@ mod tests {
     async fn what_was_written_is_read_again_and_a_torn_line_is_cut_off() {
         let path = temporary();
         let archive = Archive::create(&path).unwrap();
-        archive.begin(&Snapshot { snapshot_of: "q".into(), at: Timestamp::UNIX_EPOCH }).await.unwrap();
+        archive.begin(&Snapshot { snapshot_of: "q".into(), at: Timestamp::UNIX_EPOCH, has_end: false }).await.unwrap();
         archive.append(&[&message("a"), &message("b")]).await.unwrap();
         assert!(Archive::create(&path).is_err(), "an existing file is never overwritten");
         drop(archive);

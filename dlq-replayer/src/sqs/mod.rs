@@ -12,3 +12,4 @@ pub mod message;
 pub mod outgoing;
 pub mod probe;
 pub mod queue;
+pub mod snapshot_end;

@@ -52,8 +52,9 @@ fn a_body_that_is_not_json_is_repaired_and_a_diff_is_kept() {
     assert_eq!(text(&scene.file("editor.mode")).trim(), "600", "the document is private");
     assert_eq!((mode(&file), mode(&format!("{file}.diff"))), (0o600, 0o600));
     let lines: Vec<serde_json::Value> = text(&file).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 4);
     assert!(lines[0].get("snapshot_of").is_some(), "the snapshot still names its queue");
+    assert!(lines.last().unwrap().get("snapshot_ended").is_some(), "and it is still complete");
     assert_eq!((&lines[1]["body"], &lines[2]["body"]), (&r#"{"order":1}"#.into(), &r#"{"order":2,"note":"x"}"#.into()));
     let diff = text(&format!("{file}.diff"));
     assert!(diff.contains(&id(1)) && diff.contains("- order one, not JSON") && !diff.contains(&id(2)), "{diff}");

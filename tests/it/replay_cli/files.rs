@@ -72,9 +72,9 @@ fn a_snapshot_of_another_queue_is_an_error() {
 fn a_file_that_is_empty_or_repeats_an_id_is_an_error_before_anything_is_sent() {
     let (scene, file) = scene();
     let text = fs::read_to_string(&file).unwrap();
-    let last = text.lines().last().unwrap();
+    let message = text.lines().nth(1).unwrap();
     let repeated = scene.file("repeated.ndjson");
-    fs::write(&repeated, format!("{text}{last}\n")).unwrap();
+    fs::write(&repeated, format!("{text}{message}\n")).unwrap();
     let said = scene.run(&["replay", DLQ, "--from", &repeated, "--execute"]);
     assert!(said.code == 1 && said.err.contains("repeats the id"), "{}", said.text());
     let empty = scene.file("empty.ndjson");

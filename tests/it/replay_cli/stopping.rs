@@ -26,6 +26,8 @@ fn ctrl_c_ends_a_run_well_and_a_second_one_at_once() {
     let out = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(130), "{out}");
     assert!(out.contains("replay: interrupted"), "{out}");
+    assert!(out.contains("messages not scanned because the run stopped\n"), "{out}");
+    assert!(out.contains("note: the same command goes on with what is left\n"), "{out}");
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(err, "stopping: finishing what is under way; press Ctrl-C again to quit at once\n");
     scene.assert_each_once((0..MESSAGES).map(body), &[SOURCE, DLQ]);

@@ -87,7 +87,11 @@ fn a_scan_shows_how_far_it_is_and_says_what_ctrl_c_does() {
         scan.interrupt();
         scan.terminal.shows("stopping: finishing what is under way; press Ctrl-C again to quit at once");
         held.store(false, Ordering::SeqCst);
-        assert_eq!(scan.end().0, Some(130), "{command:?}");
+        let terminal = scan.terminal.clone();
+        let (code, out) = scan.end();
+        let said = out + &terminal.text();
+        assert_eq!(code, Some(130), "{command:?}");
+        assert_eq!(said.matches("interrupted: 30 of about 40 messages not scanned").count(), 1, "{command:?}: {said}");
         scene.assert_released();
     }
 }
