@@ -48,6 +48,8 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
     let written = Written::of_filters(&arguments.filters)?
         .with_destinations(&arguments.destinations, arguments.losses)
         .with_changes(&arguments.changes)?;
+    // Whatever is wrong with the file is told before AWS is asked.
+    let bodies = written.from.as_deref().map(Bodies::open).transpose()?;
     let queue = session.queue(&arguments.queue).await?;
     let journals = folder::of_queue(&folder::root()?, &queue.address.arn);
     let mut written = written.or_resumed(&journals, arguments.run.resume.as_deref(), "replay")?;
@@ -56,7 +58,10 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
     let has_quarantine = quarantine.is_some();
     written.quarantine = quarantine.as_ref().map(|queue| queue.address.arn.clone());
     way.routes = way.routes.with_quarantine(quarantine.map(Destination::Queue));
-    let bodies = written.from.as_deref().map(Bodies::open).transpose()?;
+    let bodies = match bodies {
+        None => written.from.as_deref().map(Bodies::open).transpose()?,
+        opened => opened,
+    };
     check_snapshot(session, &queue, &written)?;
     let mut selection = written.selection.compile()?;
     if let Some(bodies) = &bodies {

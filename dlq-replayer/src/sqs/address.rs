@@ -23,6 +23,13 @@ const SUGGESTED: usize = 3;
 /// How alike two names must be to be suggested, between 0 and 1 (Jaro-Winkler).
 const ALIKE: f64 = 0.8;
 
+/// Longest name of a queue, in characters.
+/// Source: "CreateQueue" in the Amazon SQS API reference.
+const LONGEST_NAME: usize = 80;
+
+/// Digits of an account's number.
+const ACCOUNT: usize = 12;
+
 /// Where a queue is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct QueueAddress {
@@ -117,6 +124,22 @@ impl QueueArgument {
         }
     }
 
+    /// Why no queue can be called so, where that is certain before SQS is asked.
+    pub fn fault(&self) -> Option<String> {
+        match self {
+            Self::Name(name) if name.starts_with("arn:") => Some(format!("`{name}` is not the ARN of an SQS queue")),
+            Self::Arn { arn, region, account, name }
+                if !is_region(region) || !is_account(account) || !is_name(name) =>
+            {
+                Some(format!("`{arn}` is not the ARN of an SQS queue, such as arn:aws:sqs:REGION:ACCOUNT:NAME"))
+            }
+            Self::Name(name) | Self::Url { name, .. } if !is_name(name) => Some(format!(
+                "`{name}` is not the name of a queue: up to {LONGEST_NAME} letters, digits, `-` and `_`, and `.fifo` at the end of a FIFO queue's"
+            )),
+            _ => None,
+        }
+    }
+
     /// The Region that was written; that one is asked and no other.
     pub fn region(&self) -> Option<&str> {
         match self {
@@ -132,6 +155,23 @@ impl QueueArgument {
             Self::Name(name) | Self::Url { name, .. } | Self::Arn { name, .. } => name,
         }
     }
+}
+
+/// Whether a queue can have this name.
+fn is_name(name: &str) -> bool {
+    let plain = name.strip_suffix(".fifo").unwrap_or(name);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    !plain.is_empty() && name.len() <= LONGEST_NAME && plain.bytes().all(allowed)
+}
+
+fn is_account(account: &str) -> bool {
+    account.len() == ACCOUNT && account.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a Region can be called so: it is a part of host names. Emulators have Regions of their own.
+pub fn is_region(region: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !region.is_empty() && region.bytes().all(allowed)
 }
 
 /// The Region in a host of SQS: `sqs.REGION.…`, `sqs-fips.REGION.…`, `vpce-….sqs.REGION.vpce.…`, and the older `REGION.queue.…` and `queue.…`.
@@ -324,6 +364,35 @@ mod tests {
         let arn = QueueArgument::parse("arn:aws-cn:sqs:cn-north-1:123456789012:orders.fifo");
         assert_eq!((arn.region(), arn.name()), (Some("cn-north-1"), "orders.fifo"));
         assert_eq!(QueueArgument::parse("arn:aws:s3:::bucket").region(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_a_queue_is_known_without_asking() {
+        let fault = |text: &str| QueueArgument::parse(text).fault();
+        let long = "q".repeat(81);
+        for text in [
+            "",
+            "bad name!",
+            ".fifo",
+            "q.other",
+            long.as_str(),
+            "arn:aws:s3:::bucket",
+            "arn:aws:sqs:us-east-1:1:foo",
+            "arn:aws:sqs:Mars:123456789012:foo",
+            "arn:aws:sqs:us-east-1:123456789012:",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/",
+        ] {
+            assert!(fault(text).is_some(), "{text}");
+        }
+        for text in [
+            "orders-dlq",
+            "Orders_2.fifo",
+            "arn:aws-cn:sqs:cn-north-1:123456789012:orders.fifo",
+            "http://127.0.0.1:4566/000000000000/orders-dlq",
+            "https://sqs.eu-west-1.amazonaws.com/orders-dlq",
+        ] {
+            assert_eq!(fault(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     call_error::{CallError, Effect},
+    line_fault::{NotAMessage, RepeatedId},
     lines::{Check, Lines},
     message::{Message, MessageKey},
     queue::Entry,
@@ -129,8 +130,8 @@ pub fn read(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<M
     let file = File::open(path).with_context(|| format!("cannot read the file {}", path.display()))?;
     let shown = path.display().to_string();
     let parsed = BufReader::new(file).lines().enumerate().map(move |(at, line)| {
-        let place = || format!("line {} of {shown} is not a message", at + 1);
-        Line::parse(line.with_context(place)?.as_bytes()).with_context(place)
+        let line = line.with_context(|| format!("line {} of {shown} cannot be read", at + 1))?;
+        Line::parse(line.as_bytes()).ok_or_else(|| NotAMessage::new(&shown, at + 1, line.as_bytes()).into())
     });
     Ok(parsed.filter_map(|line| match line {
         Ok(Line::Message(message)) => Some(Ok(message)),
@@ -178,10 +179,11 @@ impl Bodies {
             }
             match Line::parse(line.as_bytes()) {
                 Some(Line::Message(message)) if places.insert(message.key(), (start, length)).is_some() => {
-                    bail!("line {number} of {} repeats the id {}", path.display(), message.id)
+                    let (file, id) = (path.display().to_string(), message.id);
+                    return Err(RepeatedId { file, number, id }.into());
                 }
                 Some(_) => {}
-                None => bail!("line {number} of {} is not a message", path.display()),
+                None => return Err(NotAMessage::new(&path.display().to_string(), number, line.as_bytes()).into()),
             }
             start += length;
         }

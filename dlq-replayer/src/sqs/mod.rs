@@ -7,6 +7,7 @@ pub mod call_error;
 pub mod clients;
 pub mod destination;
 pub mod lambda;
+pub mod line_fault;
 pub mod lines;
 pub mod message;
 pub mod outgoing;

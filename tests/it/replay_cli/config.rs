@@ -96,6 +96,14 @@ fn a_mistake_in_the_file_is_a_clear_error() {
 }
 
 #[test]
+fn a_folder_that_is_not_absolute_is_ignored_and_named() {
+    let scene = Scene::empty();
+    let mut command = scene.replayer.command(&["history"]).unwrap();
+    let said = Scene::run_command(command.env("XDG_STATE_HOME", "relative"));
+    assert_eq!(said.err, "note: XDG_STATE_HOME is not an absolute path and is ignored\n");
+}
+
+#[test]
 fn a_mistake_in_the_file_does_not_keep_history_and_help_from_working() {
     let scene = Scene::empty();
     assert_eq!(Scene::run_command(&mut with_config(&scene, "no", &["history"])).code, 3);

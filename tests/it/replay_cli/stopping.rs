@@ -65,6 +65,7 @@ fn a_disk_that_fills_up_stops_the_run_and_nothing_is_lost() {
     let said = Scene::run_command(&mut limited);
     assert_eq!(said.code, 1, "{}", said.text());
     assert!(said.err.contains("cannot write the journal"), "{}", said.err);
+    assert!(said.err.contains("\nhint: make room on the disk"), "{}", said.err);
     let sent = scene.model.count(SOURCE);
     assert!(0 < sent && sent < MESSAGES, "it stopped in the middle: {sent}");
     assert!(said.out.contains(&format!("{sent} messages sent")), "{sent} were sent: {}", said.out);
