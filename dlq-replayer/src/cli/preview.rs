@@ -43,7 +43,8 @@ pub async fn dry_run(session: &Session<'_>, queue: &Queue, change: Change, revea
     let saw_everything = !enough && !scanned.stopped.interrupted && scanned.not_seen == 0;
     let earlier = Leftovers::load(&journals)?;
     let missing = preview.not_met.iter().filter(|key| !earlier.has_delivered_from_file(**key));
-    let not_met = missing.map(ToString::to_string).collect();
+    let written = |key: &MessageKey| preview.change.bodies.as_ref().map(|bodies| bodies.written(*key));
+    let not_met = missing.filter_map(written).collect();
     let Preview { mut report, change, .. } = preview;
     report.undecided = change.selection.undecided();
     (report.scanned, report.not_seen, report.stopped) = (scanned.scanned, scanned.not_seen, scanned.stopped);

@@ -213,12 +213,17 @@ async fn back_to_source(session: &Session<'_>, queue: &Queue) -> anyhow::Result<
 /// A snapshot of another queue has other ids, and nothing of it would be found.
 fn check_snapshot(session: &Session<'_>, queue: &Queue, written: &Written) -> anyhow::Result<()> {
     let Some(file) = &written.from else { return Ok(()) };
-    if let Some(snapshot) = snapshot(file)?
-        && snapshot.snapshot_of != queue.address.arn
-    {
-        let text =
-            format!("{} was pulled from {}, not from {}", file.display(), snapshot.snapshot_of, queue.address.arn);
-        return Err(hinted(text, "name the queue that it was pulled from"));
+    let name = file.display();
+    match snapshot(file)? {
+        Some(snapshot) if snapshot.snapshot_of != queue.address.arn => {
+            let text = format!("{name} was pulled from {}, not from {}", snapshot.snapshot_of, queue.address.arn);
+            return Err(hinted(text, "name the queue that it was pulled from"));
+        }
+        Some(_) => {}
+        None => session.note(&format!(
+            "{name} does not name its queue, as a file of `pull` does; its ids are looked for in {}",
+            queue.address
+        )),
     }
     if let Some(text) = incomplete(file)? {
         session.note(&text);

@@ -24,7 +24,7 @@ const SUGGESTED: usize = 3;
 const ALIKE: f64 = 0.8;
 
 /// Longest name of a queue, in characters.
-/// Source: "CreateQueue" in the Amazon SQS API reference.
+/// Source: "Amazon SQS standard queue quotas" in the Amazon SQS developer guide.
 const LONGEST_NAME: usize = 80;
 
 /// Digits of an account's number.

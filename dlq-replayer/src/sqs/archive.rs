@@ -15,7 +15,7 @@ use super::{
     call_error::{CallError, Effect},
     line_fault::{NotAMessage, RepeatedId},
     lines::{Check, Lines},
-    message::{Message, MessageKey},
+    message::{Message, MessageKey, WrittenIds},
     queue::Entry,
     snapshot_end::SnapshotEnd,
 };
@@ -160,6 +160,7 @@ pub struct Bodies {
     file: File,
     path: PathBuf,
     places: std::collections::HashMap<MessageKey, (u64, u64)>,
+    written: WrittenIds,
 }
 
 impl Bodies {
@@ -171,6 +172,7 @@ impl Bodies {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let mut reader = BufReader::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?);
         let (mut places, mut start, mut line) = (std::collections::HashMap::new(), 0, String::new());
+        let mut written = WrittenIds::default();
         for number in 1.. {
             line.clear();
             let length = reader.read_line(&mut line).with_context(|| format!("cannot read {}", path.display()))? as u64;
@@ -182,17 +184,23 @@ impl Bodies {
                     let (file, id) = (path.display().to_string(), message.id);
                     return Err(RepeatedId { file, number, id }.into());
                 }
+                Some(Line::Message(message)) => written.add(message.id),
                 Some(_) => {}
                 None => return Err(NotAMessage::new(&path.display().to_string(), number, line.as_bytes()).into()),
             }
             start += length;
         }
-        Ok(Self { file: reader.into_inner(), path: path.to_owned(), places })
+        Ok(Self { file: reader.into_inner(), path: path.to_owned(), places, written })
     }
 
     /// The ids in the file.
     pub fn keys(&self) -> HashSet<MessageKey> {
         self.places.keys().copied().collect()
+    }
+
+    /// An id as it is written in the file.
+    pub fn written(&self, key: MessageKey) -> String {
+        self.written.of(key)
     }
 
     /// The body that the file has for a message; none when it does not have the message.
