@@ -4,7 +4,7 @@ use std::io;
 
 use super::config::ConfigError;
 use crate::{
-    journal::folder::AlreadyLive,
+    journal::{folder::AlreadyLive, past::UnreadableJournal},
     report::{exit::Exit, output::say},
     sqs::{
         address::AddressError,
@@ -84,6 +84,8 @@ fn of_this_machine(error: &anyhow::Error) -> Option<String> {
         "correct the file, or rename it to go on without it"
     } else if error.is::<NotAMessage>() {
         "each line must be one message as `pull` and `export` write it, with an `id` and a `body` that are texts"
+    } else if error.is::<UnreadableJournal>() {
+        "look into it, and move it to another folder: then the run goes on without what is in it, and may send its messages again"
     } else if error.is::<RepeatedId>() {
         "remove one of the two lines"
     } else {

@@ -29,6 +29,7 @@ pub async fn dry_run(session: &Session<'_>, queue: &Queue, change: Change, revea
     let mut preview = Preview::new(change, queue.address.arn.clone(), reveal(revealed));
     let mut enough = false;
     preview.report.unfinished_run = last_unfinished(&journals)?;
+    let earlier = Leftovers::load(&journals)?;
     let mut fault = None;
     let scanned = scan(queue, session.settings(), session.clients.clone(), &session.interrupt, |message| {
         fault = preview.add(message).err();
@@ -41,7 +42,6 @@ pub async fn dry_run(session: &Session<'_>, queue: &Queue, change: Change, revea
     }
     preview.look_up_sources(session).await;
     let saw_everything = !enough && !scanned.stopped.interrupted && scanned.not_seen == 0;
-    let earlier = Leftovers::load(&journals)?;
     let missing = preview.not_met.iter().filter(|key| !earlier.has_delivered_from_file(**key));
     let written = |key: &MessageKey| preview.change.bodies.as_ref().map(|bodies| bodies.written(*key));
     let not_met = missing.filter_map(written).collect();
