@@ -1,8 +1,15 @@
 //! `export`: messages into a private file; they stay in the queue.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
-use super::{arguments, pull::incomplete, session::Session};
+use super::{
+    arguments,
+    hints::{UsageError, hinted},
+    pull::incomplete,
+    session::Session,
+};
 use crate::{
     report::{
         exit::Exit,
@@ -11,10 +18,18 @@ use crate::{
         progress::{Doing, Progress},
     },
     rules::decide::Treatment,
-    run::{job::copy, routes::Routes, settings::Settings, source::After, transfer::Plan},
+    run::{
+        job::{Copied, copy},
+        routes::Routes,
+        settings::Settings,
+        source::After,
+        transfer::Plan,
+    },
     sqs::{
         archive::{Archive, Snapshot},
         destination::Destination,
+        new_file::NewFile,
+        queue::Queue,
         snapshot_end::SnapshotEnd,
     },
 };
@@ -37,6 +52,23 @@ pub async fn export(session: &Session<'_>, arguments: &arguments::Export) -> any
     write(session, arguments, Purpose::Export).await
 }
 
+/// Checks that a name is one of a file that does not exist yet.
+///
+/// # Errors
+///
+/// [`UsageError`] for `-`, which is not standard output here; it exists.
+pub fn check_new(file: &Path, hint: &str) -> anyhow::Result<()> {
+    if file == Path::new("-") {
+        let text =
+            "a file is written and read back, so `-` cannot be standard output; write `./-` for a file of this name";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    if file.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(hinted(format!("the file {} exists, and a file is never overwritten", file.display()), hint))
+}
+
 /// Writes messages to a file for either purpose.
 ///
 /// # Errors
@@ -44,13 +76,15 @@ pub async fn export(session: &Session<'_>, arguments: &arguments::Export) -> any
 /// The file exists or cannot be written, or a call failed.
 pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose: Purpose) -> anyhow::Result<Exit> {
     let selection = arguments.filters.selection(Timestamp::now())?.compile()?;
+    check_new(&arguments.file, "choose another file, or remove this one")?;
     let queue = session.queue(&arguments.queue).await?;
     let expected = queue.facts().await?.depth.total();
     let archive = Archive::create(&arguments.file)?;
+    let mut file = NewFile::at(&arguments.file);
     if purpose == Purpose::Pull {
-        archive
-            .begin(&Snapshot { snapshot_of: queue.address.arn.clone(), at: Timestamp::now(), has_end: true })
-            .await?;
+        let snapshot = Snapshot { snapshot_of: queue.address.arn.clone(), at: Timestamp::now(), has_end: true };
+        archive.begin(&snapshot).await?;
+        file.has_no_message_yet();
     }
     let settings = Settings { expected: Some(expected), ..session.settings() };
     let plan = Plan {
@@ -65,13 +99,26 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
     };
     let progress = Progress::begin(expected, Doing::of("export"), session.shown());
     let copied = copy(&queue, plan, settings, session.clients.clone(), &session.interrupt, progress).await;
-    let (counts, mut fault) = (copied.counts, copied.fault);
-    let everything = fault.is_none() && copied.scanned.not_seen == 0 && !copied.scanned.stopped.interrupted;
-    if everything && purpose == Purpose::Pull {
+    finish(session, arguments, purpose, &queue, copied).await
+}
+
+/// Ends a snapshot that is complete, and says what was written.
+async fn finish(
+    session: &Session<'_>,
+    arguments: &arguments::Export,
+    purpose: Purpose,
+    queue: &Queue,
+    copied: Copied,
+) -> anyhow::Result<Exit> {
+    let Copied { counts, scanned, mut fault } = copied;
+    let everything = fault.is_none() && scanned.not_seen == 0 && !scanned.stopped.interrupted;
+    if everything && counts.sent > 0 && purpose == Purpose::Pull {
         fault = SnapshotEnd::write(&arguments.file).await.err();
     }
     if let Some(fault) = fault {
-        session.note(&format!("{} were written to {} before", messages(counts.sent), arguments.file.display()));
+        if counts.sent > 0 {
+            session.note(&format!("{} were written to {} before", messages(counts.sent), arguments.file.display()));
+        }
         return Err(fault);
     }
     let report = ExportReport {
@@ -79,13 +126,13 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
         file: arguments.file.display().to_string(),
         exported: counts.sent,
         undecided: counts.undecided,
-        not_seen: copied.scanned.not_seen,
-        stopped: copied.scanned.stopped,
+        not_seen: scanned.not_seen,
+        stopped: scanned.stopped,
     };
     session.print(&report)?;
     session.note_undecided(counts.undecided);
-    if let Some(text) = incomplete(&arguments.file)? {
+    if let Some(text) = incomplete(&arguments.file)?.filter(|_| counts.sent > 0) {
         session.note(&text);
     }
-    Ok(session.end_of_scan(copied.scanned, counts.sent, queue.address.is_fifo()))
+    Ok(session.end_of_scan(scanned, counts.sent, queue.address.is_fifo()))
 }

@@ -14,7 +14,7 @@ use crate::rules::select::Undecided;
 pub struct ExportReport {
     /// The queue.
     pub queue: String,
-    /// The file.
+    /// The file; without messages there is none.
     pub file: String,
     /// Messages that were written, synced to the disk and read back.
     pub exported: u64,
@@ -30,6 +30,9 @@ pub struct ExportReport {
 
 impl Report for ExportReport {
     fn text(&self, _: Style) -> String {
+        if self.exported == 0 {
+            return "no message was written, so there is no file\n".to_owned();
+        }
         format!("{} written to {} and read back; the queue is unchanged\n", messages(self.exported), self.file)
     }
 }

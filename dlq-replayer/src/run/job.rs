@@ -33,6 +33,7 @@ use crate::{
         clients::Clients,
         destination::Destination,
         message::{Message, MessageKey},
+        new_file::NewFile,
         queue::Queue,
     },
 };
@@ -92,8 +93,10 @@ pub async fn run(
     live.name(&name)?;
     prune(&folder, SystemTime::now());
     let mut leftovers = Leftovers::load(&folder)?;
+    let mut file = None;
     if let Some(open) = job.archive.take() {
         let (archive, held) = open()?;
+        file = Some(NewFile::at(archive.path()));
         leftovers.trust_only(&archive.path().display().to_string(), &held);
         job.plan.routes = Routes::to(Destination::Archive(archive));
     }
@@ -125,6 +128,8 @@ pub async fn run(
         exit = Exit::Error;
         fault = fault.or(Some(error));
     }
+    // While the lock is held: another run may open it.
+    drop(file);
     drop(live);
     let refusals = engine.transfer().map(|transfer| transfer.refusals.as_slice()).unwrap_or_default();
     let report = RunReport {

@@ -10,6 +10,7 @@ pub mod lambda;
 pub mod line_fault;
 pub mod lines;
 pub mod message;
+pub mod new_file;
 pub mod outgoing;
 pub mod probe;
 pub mod queue;
