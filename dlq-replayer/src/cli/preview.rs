@@ -12,9 +12,10 @@ use crate::{
     rules::decide::{Route, Treatment, decide},
     run::{engine::Look, job::scan, routes::Target},
     sqs::{
-        address::{self, is_fifo},
+        address,
         message::{Message, MessageKey, SOURCE_ARN},
         queue::Queue,
+        queue_argument::is_fifo,
     },
 };
 

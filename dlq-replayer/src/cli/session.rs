@@ -29,9 +29,10 @@ use crate::{
         settings::{CanarySetting, MOST_CALLS, Settings, VISIBILITY},
     },
     sqs::{
-        address::{self, QueueArgument},
+        address,
         clients::Clients,
         queue::Queue,
+        queue_argument::{self, QueueArgument},
     },
 };
 
@@ -77,7 +78,7 @@ impl<'a> Session<'a> {
         let sdk = sdk_config(options, &environment).await?;
         let sdk = sdk.into_builder().timeout_config(timeouts).build();
         let region = sdk.region().map(ToString::to_string);
-        if let Some(region) = region.as_ref().filter(|region| !address::is_region(region)) {
+        if let Some(region) = region.as_ref().filter(|region| !queue_argument::is_region(region)) {
             let text = format!("`{region}` is not a Region; Regions are written like eu-west-1");
             return Err(UsageError(text).into());
         }
@@ -240,7 +241,7 @@ pub fn reveal(wanted: bool) -> Reveal {
 /// Whether an argument is a file and not a queue: SQS's names have no slash, and no dot but that of `.fifo`.
 pub fn is_file(argument: &str) -> bool {
     let written_as_queue = !matches!(QueueArgument::parse(argument), QueueArgument::Name(_));
-    let dotted = argument.contains('.') && !address::is_fifo(argument);
+    let dotted = argument.contains('.') && !queue_argument::is_fifo(argument);
     !written_as_queue && (argument.contains('/') || dotted || Path::new(argument).is_absolute())
 }
 

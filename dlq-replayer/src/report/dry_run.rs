@@ -17,7 +17,7 @@ use crate::{
         decide::{Refusal, Route},
         select::Undecided,
     },
-    sqs::{address::is_fifo, message::REPLAY_COUNT, outgoing::Outgoing},
+    sqs::{message::REPLAY_COUNT, outgoing::Outgoing, queue_argument::is_fifo},
 };
 
 /// Messages that are shown of each kind.

@@ -10,7 +10,7 @@ use super::{
     exit::Exit,
     output::{Report, Style, grouped, messages, scanned},
 };
-use crate::{rules::select::Undecided, sqs::address::is_fifo};
+use crate::{rules::select::Undecided, sqs::queue_argument::is_fifo};
 
 /// Ids that are shown as text; `--json` has more, and `history RUN` all of them.
 pub(super) const SHOWN_IDS: usize = 10;

@@ -199,7 +199,7 @@ pub struct Scanned {
 /// Messages that were counted and not scanned, because the command stopped before its end.
 fn not_scanned(engine: &Engine<'_>) -> u64 {
     let expected = engine.settings.expected.filter(|_| engine.stopped().is_some());
-    expected.unwrap_or(0).saturating_sub(engine.numbers().scanned)
+    expected.unwrap_or(0).saturating_sub(engine.fresh)
 }
 
 fn stopped(engine: &Engine<'_>) -> Stopped {

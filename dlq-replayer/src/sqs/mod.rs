@@ -14,4 +14,5 @@ pub mod new_file;
 pub mod outgoing;
 pub mod probe;
 pub mod queue;
+pub mod queue_argument;
 pub mod snapshot_end;

@@ -89,9 +89,12 @@ fn a_scan_shows_how_far_it_is_and_says_what_ctrl_c_does() {
         held.store(false, Ordering::SeqCst);
         let terminal = scan.terminal.clone();
         let (code, out) = scan.end();
-        let said = out + &terminal.text();
         assert_eq!(code, Some(130), "{command:?}");
-        assert_eq!(said.matches("interrupted: 30 of about 40 messages not scanned").count(), 1, "{command:?}: {said}");
+        let left = "interrupted: 30 of about 40 messages not scanned";
+        // What was written to a terminal can be read a moment later.
+        super::until(|| out.contains(left) || terminal.text().contains(left));
+        let said = out + &terminal.text();
+        assert_eq!(said.matches(left).count(), 1, "{command:?}: {said}");
         scene.assert_released();
     }
 }
