@@ -7,7 +7,7 @@ use dlq_replayer::{
     report::{
         counts::Counts,
         exit::Exit,
-        progress::{Progress, Shown},
+        progress::{Doing, Progress, Shown},
     },
     rules::{
         decide::{Carrier, Contract, MAX_REPLAYS, Replay, Treatment},
@@ -150,7 +150,7 @@ impl ReplayBench {
     }
 
     pub(crate) async fn run_job(&self, job: Job, interrupt: &Interrupt) -> Ended {
-        let progress = Progress::begin(0, Shown::Quiet);
+        let progress = Progress::begin(0, Doing::of("replay"), Shown::Quiet);
         let ended = job::run(job, self.clients(), &self.journals, interrupt, progress).await;
         let job::Ended { report, exit, fault } = ended.unwrap();
         let refusals = report.refusals.into_iter().map(|refused| refused.why).collect();
@@ -190,6 +190,7 @@ impl ReplayBench {
                 max_returned: DEFAULT_SHARE,
                 canary: run.canary,
                 most_aside: run.most_aside,
+                shown: Shown::Quiet,
             },
             destination: "the destination".to_owned(),
             written: serde_json::Value::Null,

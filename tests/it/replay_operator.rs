@@ -1,8 +1,11 @@
 //! An operator with the real binary, queues in the model of SQS, and a folder for files.
 
 use std::{
+    fs::{File, OpenOptions},
+    io::{Read, Write},
     path::PathBuf,
     process::{Child, Stdio},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -10,6 +13,7 @@ use pipeline_tests::{
     replayer::{Replayer, Said},
     sqs_model::{self, SqsModel},
 };
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use uuid::Uuid;
 
 pub(crate) const DLQ: &str = "orders-dlq";
@@ -64,6 +68,54 @@ impl Drop for Operator {
     fn drop(&mut self) {
         // What cannot be removed lies in the temporary folder.
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A terminal, and what was written to it.
+#[derive(Clone)]
+pub(crate) struct Terminal {
+    master: Arc<File>,
+    written: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    /// A terminal, and the end of it that a program has.
+    pub(crate) fn open() -> (Self, File) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let program = OpenOptions::new().read(true).write(true).open(name).unwrap();
+        let master = File::from(master);
+        let (mut reader, written) = (master.try_clone().unwrap(), Arc::new(Mutex::new(String::new())));
+        let kept = Arc::clone(&written);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            // Without a program at the other end, a read is an error.
+            while let Ok(read @ 1..) = reader.read(&mut bytes) {
+                kept.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        });
+        (Self { master: Arc::new(master), written }, program)
+    }
+
+    /// What was written to it so far.
+    pub(crate) fn text(&self) -> String {
+        self.written.lock().unwrap().clone()
+    }
+
+    /// Waits until a text was written to it.
+    pub(crate) fn shows(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.text().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} within {PATIENCE:?}: {}", self.text());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Types a line.
+    pub(crate) fn types(&self, line: &str) {
+        (&*self.master).write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }
 

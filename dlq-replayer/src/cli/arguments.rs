@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use jiff::{SignedDuration, Timestamp};
 
+use super::hints::UsageError;
 use crate::{
     rules::{
         decide::Contract,
@@ -19,7 +20,7 @@ use crate::{
 #[command(next_help_heading = "Which messages (filters combine)")]
 pub struct Filters {
     /// Reason of the failure, as `triage` shows it; can be repeated
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
     pub reason: Vec<String>,
     /// Attribute that the message must have; repeat it to require several
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
@@ -31,9 +32,9 @@ pub struct Filters {
     #[arg(long, value_name = "AGE", value_parser = past)]
     pub newer_than: Option<SignedDuration>,
     /// Message id; can be repeated
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub id: Vec<String>,
-    /// jq expression over {id, body, attributes, system} that must be true
+    /// jq expression over {id, body, attributes, system}; a result must not be false or null
     #[arg(long = "where", value_name = "JQ", value_parser = jq)]
     pub filter: Option<String>,
     /// Maximum number of messages that match [default: 100 for `list`, otherwise no limit]
@@ -42,7 +43,8 @@ pub struct Filters {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = pair.ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -66,8 +68,14 @@ impl Filters {
     ///
     /// # Errors
     ///
-    /// An age is longer than the time that can be told.
+    /// [`UsageError`] when no message can be of these ages; an age is longer than the time that can be told.
     pub fn selection(&self, now: Timestamp) -> anyhow::Result<SelectionText> {
+        if let (Some(oldest), Some(newest)) = (self.newer_than, self.older_than)
+            && oldest <= newest
+        {
+            let text = format!("no message is newer than {oldest:#} and older than {newest:#}");
+            return Err(UsageError(text).into());
+        }
         let ago = |age: Option<SignedDuration>| age.map(|age| now.checked_sub(age)).transpose();
         Ok(SelectionText {
             reasons: self.reason.clone(),

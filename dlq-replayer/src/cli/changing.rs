@@ -5,6 +5,7 @@ use std::{collections::HashSet, path::PathBuf};
 use super::{
     arguments::{RunOptions, StopOptions},
     confirm::{Question, confirm},
+    export::check_new,
     hints::hinted,
     preview::dry_run,
     session::Session,
@@ -12,7 +13,10 @@ use super::{
 };
 use crate::{
     journal::folder,
-    report::{exit::Exit, progress::Progress},
+    report::{
+        exit::Exit,
+        progress::{Doing, Progress},
+    },
     rules::{decide::Treatment, select::Selection},
     run::{
         job::{Ended, Job, OpenArchive, run},
@@ -50,7 +54,7 @@ pub struct Change {
 }
 
 /// What to do about an archive that cannot be made.
-const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume`";
+pub const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume`";
 
 /// An archive that is not open yet.
 pub struct ArchivePath {
@@ -101,8 +105,9 @@ pub async fn apply(
         }
     }
     let settings = Settings { expected: depth.map(Depth::total), ..session.run_settings(options, stop)? };
+    let command = change.command;
     let job = change.job(source, settings)?;
-    let progress = Progress::begin(expected, session.shown());
+    let progress = Progress::begin(expected, Doing::of(command), session.shown());
     let Ended { report, exit, fault } =
         run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
     // The summary first, and then what stopped the run.
@@ -136,12 +141,7 @@ impl Change {
 impl ArchivePath {
     /// Says what is known to keep the archive from being opened, so that the dry run tells it like the run.
     fn check(&self) -> anyhow::Result<()> {
-        let exists = self.path.try_exists().unwrap_or(false);
-        if self.resumes || !exists {
-            return Ok(());
-        }
-        let text = format!("the file {} exists, and a file is never overwritten", self.path.display());
-        Err(hinted(text, CHOOSE_ANOTHER))
+        if self.resumes { Ok(()) } else { check_new(&self.path, CHOOSE_ANOTHER) }
     }
 
     /// Makes the archive, or opens that of the earlier run and reads back which messages it holds.

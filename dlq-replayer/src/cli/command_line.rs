@@ -1,10 +1,10 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::arguments::{Edit, Export, History, Import, List, Move, Preflight, Purge, Replay, Show, Triage, Watch};
-use crate::report::exit;
+use crate::report::{exit, progress::Shown};
 
 /// Triage, fix and replay the messages of any SQS dead-letter queue, safe at every step.
 ///
@@ -50,6 +50,23 @@ pub struct Global {
     pub quiet: bool,
 }
 
+impl Global {
+    /// Whether anything but results and errors is shown.
+    pub fn shown(&self) -> Shown {
+        if self.quiet { Shown::Quiet } else { Shown::Yes }
+    }
+}
+
+/// The flags of commands that talk to AWS.
+const OF_AWS: [&str; 5] = ["profile", "region", "endpoint_url", "concurrency", "visibility"];
+
+/// Flags of every command that mean nothing to one of them: its help leaves them out.
+fn hidden(names: &[&str]) -> Vec<Arg> {
+    let global = Global::augment_args(clap::Command::new(""));
+    let unused = global.get_arguments().filter(|flag| names.contains(&flag.get_id().as_str()));
+    unused.cloned().map(|flag| flag.hide(true)).collect()
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -83,6 +100,7 @@ pub enum Command {
     Pull(Export),
     /// Edit the bodies in a file of `pull` with $EDITOR
     #[command(
+        args = hidden(&[&OF_AWS[..], &["json"]].concat()),
         after_help = "Example:\n  dlq-replayer edit letters.ndjson --id 7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22\n\nThe difference is kept in FILE.diff. `replay QUEUE --from FILE` sends the edited bodies."
     )]
     Edit(Edit),
@@ -100,11 +118,11 @@ pub enum Command {
     /// Check the permissions that a command needs, without changing anything
     #[command(after_help = "Example:\n  dlq-replayer preflight orders-dlq --for replay --to orders")]
     Preflight(Preflight),
-    /// Show a queue's counts and how they change until Ctrl-C
+    /// Show a queue's counts and how they change until Ctrl-C, which ends it with exit code 0
     #[command(after_help = "Example:\n  dlq-replayer watch orders-dlq --every 5")]
     Watch(Watch),
     /// Show what earlier runs did, or one run with all its messages that need attention
-    #[command(after_help = "Examples:\n  dlq-replayer history -n 5\n  dlq-replayer history 20261123T234719Z-umjo")]
+    #[command(args = hidden(&OF_AWS), after_help = "Examples:\n  dlq-replayer history -n 5\n  dlq-replayer history 20261123T234719Z-umjo")]
     History(History),
     /// Print a completion script
     #[command(after_help = "Example:\n  dlq-replayer completions bash > /etc/bash_completion.d/dlq-replayer")]

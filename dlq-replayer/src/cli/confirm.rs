@@ -10,7 +10,10 @@ use tokio::sync::oneshot;
 
 use super::hints::hinted;
 use crate::{
-    report::{exit::Exit, output::messages},
+    report::{
+        exit::Exit,
+        output::{grouped, messages},
+    },
     run::interrupt::Interrupt,
     sqs::queue::Depth,
 };
@@ -47,7 +50,7 @@ impl Question<'_> {
 pub async fn confirm(question: &Question<'_>, interrupt: &Interrupt) -> anyhow::Result<Option<Exit>> {
     let Question { command, count, depth, from, to } = question;
     let hidden = depth.map_or(0, |depth| depth.in_flight + depth.delayed);
-    let hidden = if hidden > 0 { format!(", {hidden} of them hidden at the moment") } else { String::new() };
+    let hidden = if hidden > 0 { format!(", {} of them hidden at the moment", grouped(hidden)) } else { String::new() };
     let what = format!("{command} up to {}{hidden}\nfrom {from}\nto   {to}", messages(*count));
     // A question that goes into a log file is never answered.
     let missing = if io::stdin().is_terminal() { "stderr" } else { "stdin" };
@@ -59,17 +62,20 @@ pub async fn confirm(question: &Question<'_>, interrupt: &Interrupt) -> anyhow::
     }
     let mut stderr = io::stderr();
     write!(stderr, "{what}\nType `yes` to continue: ").context("cannot ask for confirmation")?;
-    tokio::select! {
-        answer = read_line() => match answer?.trim() {
-            "yes" => Ok(None),
-            _ => Err(hinted("not confirmed; nothing was sent or deleted", "type `yes`, or pass `--yes`")),
-        },
-        () = interrupt.asked() => {
-            // The terminal's cursor is still behind the question.
-            let _ = writeln!(stderr);
-            Ok(Some(Exit::Interrupted))
+    let answered = async {
+        tokio::select! {
+            answer = read_line() => match answer?.trim() {
+                "yes" => Ok(None),
+                _ => Err(hinted("not confirmed; nothing was sent or deleted", "type `yes`, or pass `--yes`")),
+            },
+            () = interrupt.asked() => {
+                // The terminal's cursor is still behind the question.
+                let _ = writeln!(stderr);
+                Ok(Some(Exit::Interrupted))
+            }
         }
-    }
+    };
+    interrupt.unanswered(answered).await
 }
 
 /// Whether there is a terminal to ask at and one to read the answer from.

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
@@ -22,6 +22,25 @@ const PRIVATE: u32 = 0o600;
 
 /// The editor when neither `VISUAL` nor `EDITOR` is set.
 const EDITOR: &str = "vi";
+
+/// The editor that the operator has chosen.
+fn chosen_editor() -> Option<String> {
+    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env::var(name).ok());
+    named.into_iter().find(|value| !value.trim().is_empty())
+}
+
+/// Checks that an editor can be opened: the usual one needs a terminal, and an editor that was chosen may not.
+///
+/// # Errors
+///
+/// None was chosen, and there is no terminal.
+pub fn check_editor() -> anyhow::Result<()> {
+    if chosen_editor().is_some() || (io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        return Ok(());
+    }
+    let text = format!("`EDITOR` is not set, and there is no terminal for `{EDITOR}`");
+    Err(hinted(text, "set `EDITOR`, or run the command at a terminal"))
+}
 
 /// The document; it is removed at the end unless it is kept.
 pub struct Document {
@@ -63,8 +82,7 @@ impl Document {
         // A signal that is listened to does not end the process, not even after the listener is gone.
         let [_interrupt, _quit] = signals([SignalKind::interrupt(), SignalKind::quit()])?;
         let [mut terminate, mut hangup] = signals([SignalKind::terminate(), SignalKind::hangup()])?;
-        let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env::var(name).ok());
-        let editor = named.into_iter().find(|value| !value.trim().is_empty()).unwrap_or_else(|| EDITOR.to_owned());
+        let editor = chosen_editor().unwrap_or_else(|| EDITOR.to_owned());
         let status = tokio::select! {
             status = run(&editor, &self.path) => status.with_context(|| format!("cannot start the editor `{editor}`"))?,
             _ = terminate.recv() => return Ok(Edited::Open),
@@ -83,12 +101,20 @@ impl Document {
     ///
     /// It cannot be read, or is not UTF-8.
     pub fn text(&self) -> anyhow::Result<String> {
-        fs::read_to_string(&self.path).with_context(|| format!("cannot read {}", self.path.display()))
+        let text = fs::read_to_string(&self.path);
+        if text.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            let text = format!("the editor has removed {}", self.path.display());
+            return Err(hinted(text, "nothing was changed; set `EDITOR`"));
+        }
+        text.with_context(|| format!("cannot read {}", self.path.display()))
     }
 
     /// Whether it holds work of the operator's: anything but what it was made with.
     pub fn has_work(&self) -> bool {
-        fs::read(&self.path).map_or(true, |bytes| bytes != self.made.as_bytes())
+        match fs::read(&self.path) {
+            Ok(bytes) => bytes != self.made.as_bytes(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     /// Leaves it where it is, and says where that is.

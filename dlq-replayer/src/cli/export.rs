@@ -1,15 +1,36 @@
 //! `export`: messages into a private file; they stay in the queue.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
-use super::{arguments, session::Session};
+use super::{
+    arguments,
+    hints::{UsageError, hinted},
+    pull::incomplete,
+    session::Session,
+};
 use crate::{
-    report::{exit::Exit, export::ExportReport, output::messages, progress::Progress},
+    report::{
+        exit::Exit,
+        export::ExportReport,
+        output::messages,
+        progress::{Doing, Progress},
+    },
     rules::decide::Treatment,
-    run::{job::copy, routes::Routes, settings::Settings, source::After, transfer::Plan},
+    run::{
+        job::{Copied, copy},
+        routes::Routes,
+        settings::Settings,
+        source::After,
+        transfer::Plan,
+    },
     sqs::{
         archive::{Archive, Snapshot},
         destination::Destination,
+        new_file::NewFile,
+        queue::Queue,
+        snapshot_end::SnapshotEnd,
     },
 };
 
@@ -31,6 +52,23 @@ pub async fn export(session: &Session<'_>, arguments: &arguments::Export) -> any
     write(session, arguments, Purpose::Export).await
 }
 
+/// Checks that a name is one of a file that does not exist yet.
+///
+/// # Errors
+///
+/// [`UsageError`] for `-`, which is not standard output here; it exists.
+pub fn check_new(file: &Path, hint: &str) -> anyhow::Result<()> {
+    if file == Path::new("-") {
+        let text =
+            "a file is written and read back, so `-` cannot be standard output; write `./-` for a file of this name";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    if file.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(hinted(format!("the file {} exists, and a file is never overwritten", file.display()), hint))
+}
+
 /// Writes messages to a file for either purpose.
 ///
 /// # Errors
@@ -38,11 +76,15 @@ pub async fn export(session: &Session<'_>, arguments: &arguments::Export) -> any
 /// The file exists or cannot be written, or a call failed.
 pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose: Purpose) -> anyhow::Result<Exit> {
     let selection = arguments.filters.selection(Timestamp::now())?.compile()?;
+    check_new(&arguments.file, "choose another file, or remove this one")?;
     let queue = session.queue(&arguments.queue).await?;
     let expected = queue.facts().await?.depth.total();
     let archive = Archive::create(&arguments.file)?;
+    let mut file = NewFile::at(&arguments.file);
     if purpose == Purpose::Pull {
-        archive.begin(&Snapshot { snapshot_of: queue.address.arn.clone(), at: Timestamp::now() }).await?;
+        let snapshot = Snapshot { snapshot_of: queue.address.arn.clone(), at: Timestamp::now(), has_end: true };
+        archive.begin(&snapshot).await?;
+        file.has_no_message_yet();
     }
     let settings = Settings { expected: Some(expected), ..session.settings() };
     let plan = Plan {
@@ -54,19 +96,42 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
         fifo_source: queue.address.is_fifo(),
         limit: arguments.filters.limit.unwrap_or(u64::MAX),
     };
-    let progress = Progress::begin(expected, session.shown());
+    let progress = Progress::begin(expected, Doing::of("export"), session.shown());
     let copied = copy(&queue, plan, settings, session.clients.clone(), &session.interrupt, progress).await;
-    let (counts, fault) = (copied.counts, copied.fault);
+    finish(session, arguments, purpose, &queue, copied).await
+}
+
+/// Ends a snapshot that is complete, and says what was written.
+async fn finish(
+    session: &Session<'_>,
+    arguments: &arguments::Export,
+    purpose: Purpose,
+    queue: &Queue,
+    copied: Copied,
+) -> anyhow::Result<Exit> {
+    let Copied { counts, scanned, mut fault } = copied;
+    let everything = fault.is_none() && scanned.not_seen == 0 && !scanned.stopped.interrupted;
+    if everything && counts.sent > 0 && purpose == Purpose::Pull {
+        fault = SnapshotEnd::write(&arguments.file).await.err();
+    }
     if let Some(fault) = fault {
-        session.note(&format!("{} were written to {} before", messages(counts.sent), arguments.file.display()));
+        if counts.sent > 0 {
+            session.note(&format!("{} were written to {} before", messages(counts.sent), arguments.file.display()));
+        }
         return Err(fault);
     }
     let report = ExportReport {
         queue: queue.address.arn.clone(),
         file: arguments.file.display().to_string(),
         exported: counts.sent,
-        not_seen: copied.scanned.not_seen,
+        undecided: counts.undecided,
+        not_seen: scanned.not_seen,
+        stopped: scanned.stopped,
     };
     session.print(&report)?;
-    Ok(session.end_of_scan(copied.scanned, counts.sent, queue.address.is_fifo()))
+    session.note_undecided(counts.undecided);
+    if let Some(text) = incomplete(&arguments.file)?.filter(|_| counts.sent > 0) {
+        session.note(&text);
+    }
+    Ok(session.end_of_scan(scanned, counts.sent, queue.address.is_fifo()))
 }

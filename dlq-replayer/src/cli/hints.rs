@@ -1,10 +1,16 @@
 //! What an operator can do about an error.
 
-use super::permissions::action;
+use std::io;
+
+use super::{config::ConfigError, permissions::action};
 use crate::{
-    journal::folder::AlreadyLive,
+    journal::{folder::AlreadyLive, past::UnreadableJournal},
     report::{exit::Exit, output::say},
-    sqs::{address::AddressError, call_error::CallError},
+    sqs::{
+        address::AddressError,
+        call_error::CallError,
+        line_fault::{NotAMessage, RepeatedId},
+    },
 };
 
 /// An error whose hint is known where it arises.
@@ -34,7 +40,7 @@ pub struct Explained {
 pub fn explain(error: &anyhow::Error) -> Exit {
     let (error, hint) = match error.downcast_ref::<Explained>() {
         Some(Explained { error, hint }) => (error, Some(hint.clone())),
-        None => (error, hint(error, None).filter(|_| error.downcast_ref::<Hinted>().is_some())),
+        None => (error, of_this_machine(error)),
     };
     say(&format!("error: {error}"));
     if let Some(hint) = hint {
@@ -51,16 +57,66 @@ pub fn explain(error: &anyhow::Error) -> Exit {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// What to do about an error, when that can be said. `region` is the Region of plain names.
-pub fn hint(error: &anyhow::Error, region: Option<&str>) -> Option<String> {
+/// What is asked, and as whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The Region of plain names.
+    pub region: Option<String>,
+    /// The profile, where one was chosen.
+    pub profile: Option<String>,
+    /// The endpoint, where it is not AWS's.
+    pub endpoint: Option<String>,
+}
+
+/// What to do about an error, when that can be said.
+pub fn hint(error: &anyhow::Error, asked: &Asked) -> Option<String> {
+    of_this_machine(error).or_else(|| of_aws(error, asked))
+}
+
+/// What to do about an error that has nothing to do with AWS.
+fn of_this_machine(error: &anyhow::Error) -> Option<String> {
     if let Some(Hinted { hint, .. }) = error.downcast_ref() {
         return Some(hint.clone());
     }
-    if let Some(AlreadyLive { .. }) = error.downcast_ref() {
-        return Some("wait until it ends, or stop it; `dlq-replayer history` shows it".to_owned());
+    let hint = if error.is::<AlreadyLive>() {
+        "wait until it ends, or stop it; `dlq-replayer history` shows it"
+    } else if error.is::<ConfigError>() {
+        "correct the file, or rename it to go on without it"
+    } else if error.is::<NotAMessage>() {
+        "each line must be one message as `pull` and `export` write it, with an `id` and a `body` that are texts"
+    } else if error.is::<UnreadableJournal>() {
+        "look into it, and move it to another folder: then the run goes on without what is in it, and may send its messages again"
+    } else if error.is::<RepeatedId>() {
+        "remove one of the two lines"
+    } else {
+        return of_file(error).map(str::to_owned);
+    };
+    Some(hint.to_owned())
+}
+
+/// Numbers of the operating system that say that there is no room: too large, disk full, quota.
+/// A file of lines gives its errors back as texts.
+const NO_ROOM: [&str; 3] = ["(os error 27)", "(os error 28)", "(os error 122)"];
+
+fn of_file(error: &anyhow::Error) -> Option<&'static str> {
+    let said: Vec<_> = error.chain().map(ToString::to_string).collect();
+    if NO_ROOM.iter().any(|number| said.iter().any(|text| text.contains(number))) {
+        return Some("make room on the disk, and run the same command again: it goes on with what is left");
     }
+    let fault = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>())?;
+    match fault.kind() {
+        io::ErrorKind::NotFound => Some("check the path: the file or its folder does not exist"),
+        io::ErrorKind::PermissionDenied => Some("check the permissions of the file and its folder"),
+        io::ErrorKind::AlreadyExists => Some("choose another file"),
+        io::ErrorKind::IsADirectory => Some("name a file, and not a folder"),
+        io::ErrorKind::InvalidData => Some("the file must be a text in UTF-8"),
+        _ => None,
+    }
+}
+
+fn of_aws(error: &anyhow::Error, asked: &Asked) -> Option<String> {
     match error.downcast_ref() {
-        Some(AddressError::Call(call)) => of_call(call, region),
+        Some(AddressError::Call(call)) => of_call(call, asked),
         Some(AddressError::NotFound { similar, .. }) if !similar.is_empty() => {
             let names: Vec<_> = similar.iter().map(|name| format!("`{name}`")).collect();
             Some(format!("did you mean {}?", names.join(", ")))
@@ -69,15 +125,17 @@ pub fn hint(error: &anyhow::Error, region: Option<&str>) -> Option<String> {
         Some(AddressError::Other { .. } | AddressError::NotAQueue { .. }) => {
             Some("check the queue's Region, account and name".to_owned())
         }
-        None => error.downcast_ref().and_then(|call| of_call(call, region)),
+        None => error.downcast_ref().and_then(|call| of_call(call, asked)),
     }
 }
 
-fn of_call(error: &CallError, region: Option<&str>) -> Option<String> {
+fn of_call(error: &CallError, asked: &Asked) -> Option<String> {
     let CallError { operation, resource, code, text, .. } = error;
     let said = format!("{code} {text}").to_lowercase();
     let says = |signs: &[&str]| signs.iter().any(|sign| said.contains(sign));
-    let asked = region.unwrap_or("no Region");
+    let Asked { region, profile, endpoint } = asked;
+    let answers = endpoint.as_deref().or(region.as_deref()).unwrap_or("no Region");
+    let check = if endpoint.is_some() { "the endpoint" } else { "the network, `--region` and `--endpoint-url`" };
     Some(if says(&["kms"]) {
         "the queue is encrypted with a KMS key: allow `kms:Decrypt` (to receive) and `kms:GenerateDataKey` (to send), and check that the key is enabled".to_owned()
     } else if says(&["accessdenied", "not authorized"]) {
@@ -88,7 +146,12 @@ fn of_call(error: &CallError, region: Option<&str>) -> Option<String> {
     } else if says(&["expiredtoken", "invalidclienttokenid", "unrecognizedclient", "signaturedoesnotmatch"]) {
         "the credentials are not valid or have expired: sign in again, or use others with `--profile`".to_owned()
     } else if says(&["credential", "imds"]) {
-        "no credentials were found: sign in, or set `AWS_PROFILE` or `--profile`".to_owned()
+        match profile {
+            Some(profile) => {
+                format!("profile `{profile}` has no credentials: check its name in `~/.aws/config`, or sign in")
+            }
+            None => "no credentials were found: sign in, or set `AWS_PROFILE` or `--profile`".to_owned(),
+        }
     } else if region.is_none() || says(&["missing region"]) {
         "no Region is set: add `--region`, or set `AWS_REGION`".to_owned()
     } else if error.is_missing() && *operation == "DescribeEventBus" {
@@ -96,11 +159,9 @@ fn of_call(error: &CallError, region: Option<&str>) -> Option<String> {
     } else if error.is_missing() {
         format!("check the name of `{resource}`, `--region` and `--profile`")
     } else if error.is_foreign() {
-        format!(
-            "the response may be from a proxy or another program instead of {asked}: check the network and `--endpoint-url`"
-        )
+        format!("the response may be from a proxy or another program instead of {answers}: check {check}")
     } else if code == "no answer" {
-        format!("there was no answer from {asked}: check the network, `--region` and `--endpoint-url`")
+        format!("there was no answer from {answers}: check {check}")
     } else {
         return None;
     })
@@ -118,7 +179,8 @@ mod tests {
 
     #[test]
     fn each_kind_of_failure_says_what_to_do() {
-        let hint = |operation, code, text| hint(&error(operation, code, text), Some("eu-west-1")).unwrap();
+        let asked = Asked { region: Some("eu-west-1".into()), ..Asked::default() };
+        let hint = |operation, code, text| super::hint(&error(operation, code, text), &asked).unwrap();
         assert!(hint("SendMessageBatch", "AccessDeniedException", "no").contains("allow `sqs:SendMessage` on"));
         assert!(hint("ReceiveMessage", "AccessDenied", "no").contains("allow `sqs:ReceiveMessage` on"));
         assert!(hint("PutEvents", "AccessDenied", "no").contains("allow `events:PutEvents` on"));
@@ -129,7 +191,7 @@ mod tests {
         assert!(hint("ReceiveMessage", "no answer", "connection refused").contains("`--endpoint-url`"));
         assert!(hint("GetQueueUrl", "HTTP status 302", "no").contains("a proxy"));
         assert!(hint("GetQueueUrl", "no answer", "IMDS is disabled").contains("no credentials"));
-        assert_eq!(super::hint(&error("ReceiveMessage", "InvalidParameterValue", "x"), Some("eu-west-1")), None);
+        assert_eq!(super::hint(&error("ReceiveMessage", "InvalidParameterValue", "x"), &asked), None);
     }
 
     #[test]
@@ -140,7 +202,29 @@ mod tests {
             account: None,
             similar: similar.iter().map(ToString::to_string).collect(),
         };
-        assert_eq!(hint(&missing(&["a", "b"]).into(), None).unwrap(), "did you mean `a`, `b`?");
-        assert!(hint(&missing(&[]).into(), None).unwrap().contains("--region"));
+        let hint = |names| hint(&missing(names).into(), &Asked::default()).unwrap();
+        assert_eq!(hint(&["a", "b"]), "did you mean `a`, `b`?");
+        assert!(hint(&[]).contains("--region"));
+    }
+
+    #[test]
+    fn what_was_chosen_is_what_is_to_be_checked() {
+        let asked = Asked {
+            region: Some("eu-west-1".into()),
+            profile: Some("nope".into()),
+            endpoint: Some("http://127.0.0.1:9".into()),
+        };
+        let hint = |code, text| super::hint(&error("GetQueueUrl", code, text), &asked).unwrap();
+        assert!(hint("not sent", "no credentials found in chain").starts_with("profile `nope` has no credentials"));
+        assert_eq!(hint("no answer", "refused"), "there was no answer from http://127.0.0.1:9: check the endpoint");
+        assert!(hint("HTTP status 302", "no").contains("instead of http://127.0.0.1:9"));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_the_text_too() {
+        let text = "cannot write the journal j: No space left on device (os error 28)";
+        assert!(of_this_machine(&anyhow::anyhow!(text)).unwrap().starts_with("make room on the disk"));
+        let missing = anyhow::Error::from(io::Error::from(io::ErrorKind::NotFound)).context("cannot read the file f");
+        assert!(of_this_machine(&missing).unwrap().contains("does not exist"));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     report::{
         exit::Exit,
         history::{HistoryReport, RunHistoryReport},
-        output::{Format, print},
+        output::{Format, print, say},
     },
 };
 
@@ -28,6 +28,9 @@ pub fn history(arguments: &arguments::History, json: bool) -> anyhow::Result<Exi
         details.run = without_plan(details.run);
         print(&RunHistoryReport { details }, format)?;
         return Ok(Exit::Done);
+    }
+    for unreadable in past::unreadable(&root)? {
+        say(&format!("note: {unreadable}"));
     }
     let runs: Vec<_> = past::newest_runs(&root, arguments.limit)?.into_iter().map(without_plan).collect();
     let exit = if runs.is_empty() { Exit::NothingMatched } else { Exit::Done };

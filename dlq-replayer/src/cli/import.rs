@@ -8,6 +8,7 @@ use super::{
     arguments,
     changing::{Change, apply},
     hints::hinted,
+    pull::incomplete,
     session::Session,
     written::Written,
 };
@@ -30,6 +31,9 @@ use crate::{
 pub async fn import(session: &Session<'_>, arguments: &arguments::Import) -> anyhow::Result<Exit> {
     check_file(&arguments.file)?;
     let source = Source::File(FileSource::open(&arguments.file, Repeats::Refused)?);
+    if let Some(text) = incomplete(&arguments.file)? {
+        session.note(&text);
+    }
     let journals = folder::of_queue(&folder::root()?, source.name());
     let written = Written::default().or_resumed(&journals, arguments.run.resume.as_deref(), "import")?;
     let queue = session.queue(&arguments.queue).await?;

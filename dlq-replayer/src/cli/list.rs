@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     arguments,
     letters::Letters,
+    pull::incomplete_file,
     session::{Session, reveal},
 };
 use crate::{
@@ -40,12 +41,17 @@ pub async fn list(session: &Session<'_>, arguments: &arguments::List) -> anyhow:
             if truncated || complete { Look::Enough } else { Look::On }
         })
         .await?;
-    let report = ListReport { messages, truncated, not_seen: scanned.not_seen };
+    let undecided = selection.undecided();
+    let report = ListReport { messages, truncated, undecided, not_seen: scanned.not_seen, stopped: scanned.stopped };
     if arguments.csv {
         print_text(&report.csv()?)?;
     } else {
         session.print(&report)?;
     }
+    if let Some(text) = incomplete_file(&letters)? {
+        session.note(&text);
+    }
+    session.note_undecided(undecided);
     if truncated {
         session.note(&format!("stopped at {}, and there may be more; `-n` sets the limit", counted(most)));
     }

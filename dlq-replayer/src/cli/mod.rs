@@ -28,10 +28,15 @@ pub mod triage;
 pub mod watch;
 pub mod written;
 
+use std::path::Path;
+
 use command_line::{Cli, Command, Global};
 use session::Session;
 
-use crate::{report::exit::Exit, run::interrupt::Interrupt};
+use crate::{
+    report::{exit::Exit, output::say},
+    run::interrupt::Interrupt,
+};
 
 /// Does what the command line says.
 ///
@@ -40,6 +45,9 @@ use crate::{report::exit::Exit, run::interrupt::Interrupt};
 /// Whatever went wrong; [`hints::hint`] says what to do about it.
 pub async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
     let global = &cli.global;
+    if !matches!(cli.command, Command::Completions { .. } | Command::Man) && !global.quiet {
+        note_ignored_folders();
+    }
     match &cli.command {
         Command::Triage(arguments) => {
             with_session(global, async |session| triage::triage(session, arguments).await).await
@@ -63,11 +71,25 @@ pub async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Preflight(arguments) => {
             with_session(global, async |session| preflight::preflight(session, arguments).await).await
         }
-        Command::Watch(arguments) => with_session(global, async |session| watch::watch(session, arguments).await).await,
+        Command::Watch(arguments) => {
+            with_session(global, async |session| session.interrupt.unanswered(watch::watch(session, arguments)).await)
+                .await
+        }
         Command::Edit(arguments) => edit::edit(arguments, global).await,
         Command::History(arguments) => history::history(arguments, global.json),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man => manual::man(),
+    }
+}
+
+/// A folder that is not absolute is ignored, and another one is used; a journal that was looked for would not be found.
+/// Source: "XDG Base Directory Specification".
+fn note_ignored_folders() {
+    for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        let folder = std::env::var_os(name).filter(|folder| !folder.is_empty());
+        if folder.is_some_and(|folder| !Path::new(&folder).is_absolute()) {
+            say(&format!("note: {name} is not an absolute path and is ignored"));
+        }
     }
 }
 
@@ -76,9 +98,8 @@ async fn with_session(
     global: &Global,
     command: impl AsyncFnOnce(&Session<'_>) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
-    let session = Session::begin(global, Interrupt::listen()?).await?;
-    let region = session.clients.region().map(str::to_owned);
-    Box::pin(command(&session)).await.map_err(|error| match hints::hint(&error, region.as_deref()) {
+    let session = Session::begin(global, Interrupt::listen(global.shown())?).await?;
+    Box::pin(command(&session)).await.map_err(|error| match hints::hint(&error, &session.asked) {
         Some(hint) => hints::Explained { error, hint }.into(),
         None => error,
     })

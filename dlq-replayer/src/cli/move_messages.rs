@@ -22,9 +22,9 @@ use crate::{
 ///
 /// A call failed, an expression is not jq, or the journal cannot be written.
 pub async fn move_messages(session: &Session<'_>, arguments: &arguments::Move) -> anyhow::Result<Exit> {
+    let written = Written { to: arguments.to.clone(), ..Written::of_filters(&arguments.filters)? };
     let queue = session.queue(&arguments.queue).await?;
     let journals = folder::of_queue(&folder::root()?, &queue.address.arn);
-    let written = Written { to: arguments.to.clone(), ..Written::of_filters(&arguments.filters)? };
     let written = written.or_resumed(&journals, arguments.run.resume.as_deref(), "move")?;
     let to = session.other_queue(written.to.as_deref().context("the run has no destination")?).await?;
     elsewhere(&queue, &to)?;

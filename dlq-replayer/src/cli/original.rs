@@ -18,7 +18,7 @@ use crate::{
         masking::Reveal,
         output::say,
     },
-    sqs::{archive, lines::sync_folder, message::Message},
+    sqs::{archive, lines::sync_folder, message::Message, snapshot_end::SnapshotEnd},
 };
 
 /// A file of messages, as it was when it was opened.
@@ -87,6 +87,9 @@ impl Original {
         for message in all {
             let body = bodies.get(&message.id).copied().unwrap_or(&message.body);
             text += &(serde_json::to_string(&Message { body: body.clone(), ..message.clone() })? + "\n");
+        }
+        if let Some(end) = SnapshotEnd::of(&self.path)? {
+            text += &(serde_json::to_string(&end)? + "\n");
         }
         let new = beside(&self.path, &format!("new-{}", fastrand::u32(..)));
         write_private(&new, text.as_bytes())?;

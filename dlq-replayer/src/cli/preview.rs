@@ -12,8 +12,9 @@ use crate::{
     rules::decide::{Route, Treatment, decide},
     run::{engine::Look, job::scan, routes::Target, source::Source},
     sqs::{
-        address::{self, is_fifo},
+        address,
         message::{Message, MessageKey},
+        queue_argument::is_fifo,
     },
 };
 
@@ -28,6 +29,7 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
     let mut preview = Preview::new(change, &source, reveal(revealed));
     let mut enough = false;
     preview.report.unfinished_run = last_unfinished(&journals)?;
+    let earlier = Leftovers::load(&journals)?;
     let mut fault = None;
     let scanned = scan(source, session.settings(), session.clients.clone(), &session.interrupt, |message| {
         fault = preview.add(message).err();
@@ -39,12 +41,13 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
         return Err(fault);
     }
     preview.look_up_sources(session).await;
-    let saw_everything = !enough && !scanned.interrupted && scanned.not_seen == 0;
-    let earlier = Leftovers::load(&journals)?;
+    let saw_everything = !enough && !scanned.stopped.interrupted && scanned.not_seen == 0;
     let missing = preview.not_met.iter().filter(|key| !earlier.has_delivered_from_file(**key));
-    let not_met = missing.map(ToString::to_string).collect();
-    let Preview { mut report, .. } = preview;
-    (report.scanned, report.not_seen) = (scanned.scanned, scanned.not_seen);
+    let written = |key: &MessageKey| preview.change.bodies.as_ref().map(|bodies| bodies.written(*key));
+    let not_met = missing.filter_map(written).collect();
+    let Preview { mut report, change, .. } = preview;
+    report.undecided = change.selection.undecided();
+    (report.scanned, report.not_seen, report.stopped) = (scanned.scanned, scanned.not_seen, scanned.stopped);
     if saw_everything {
         report.not_in_queue = Named::of(&not_met);
     }

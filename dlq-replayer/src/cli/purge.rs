@@ -4,7 +4,8 @@ use anyhow::Context;
 
 use super::{
     arguments,
-    changing::{ArchivePath, Change, apply},
+    changing::{ArchivePath, CHOOSE_ANOTHER, Change, apply},
+    export::check_new,
     session::Session,
     written::Written,
 };
@@ -23,10 +24,13 @@ use crate::{
 ///
 /// The archive exists already or, of a resumed run, no longer; a call failed, or the journal cannot be written.
 pub async fn purge(session: &Session<'_>, arguments: &arguments::Purge) -> anyhow::Result<Exit> {
-    let queue = session.queue(&arguments.queue).await?;
-    let journals = folder::of_queue(&folder::root()?, &queue.address.arn);
+    if let Some(archive) = &arguments.archive {
+        check_new(archive, CHOOSE_ANOTHER)?;
+    }
     let archive = arguments.archive.as_deref().map(std::path::absolute).transpose()?;
     let written = Written { archive, ..Written::of_filters(&arguments.filters)? };
+    let queue = session.queue(&arguments.queue).await?;
+    let journals = folder::of_queue(&folder::root()?, &queue.address.arn);
     let written = written.or_resumed(&journals, arguments.run.resume.as_deref(), "purge")?;
     let path = written.archive.clone().context("the run has no archive")?;
     let change = Change {

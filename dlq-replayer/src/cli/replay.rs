@@ -7,6 +7,7 @@ use super::{
     arguments,
     changing::{Change, apply},
     hints::hinted,
+    pull::incomplete,
     session::Session,
     written::Written,
 };
@@ -48,6 +49,8 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
     let written = Written::of_filters(&arguments.filters)?
         .with_destinations(&arguments.destinations, arguments.losses)
         .with_changes(&arguments.changes)?;
+    // Whatever is wrong with the file is told before AWS is asked.
+    let bodies = written.from.as_deref().map(Bodies::open).transpose()?;
     let queue = session.queue(&arguments.queue).await?;
     let journals = folder::of_queue(&folder::root()?, &queue.address.arn);
     let mut written = written.or_resumed(&journals, arguments.run.resume.as_deref(), "replay")?;
@@ -56,8 +59,11 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
     let has_quarantine = quarantine.is_some();
     written.quarantine = quarantine.as_ref().map(|queue| queue.address.arn.clone());
     way.routes = way.routes.with_quarantine(quarantine.map(Destination::Queue));
-    let bodies = written.from.as_deref().map(Bodies::open).transpose()?;
-    check_snapshot(&queue, &written)?;
+    let bodies = match bodies {
+        None => written.from.as_deref().map(Bodies::open).transpose()?,
+        opened => opened,
+    };
+    check_snapshot(session, &queue, &written)?;
     let mut selection = written.selection.compile()?;
     if let Some(bodies) = &bodies {
         let of_file = bodies.keys();
@@ -207,14 +213,22 @@ async fn back_to_source(session: &Session<'_>, queue: &Queue) -> anyhow::Result<
 }
 
 /// A snapshot of another queue has other ids, and nothing of it would be found.
-fn check_snapshot(queue: &Queue, written: &Written) -> anyhow::Result<()> {
+fn check_snapshot(session: &Session<'_>, queue: &Queue, written: &Written) -> anyhow::Result<()> {
     let Some(file) = &written.from else { return Ok(()) };
-    if let Some(snapshot) = snapshot(file)?
-        && snapshot.snapshot_of != queue.address.arn
-    {
-        let text =
-            format!("{} was pulled from {}, not from {}", file.display(), snapshot.snapshot_of, queue.address.arn);
-        return Err(hinted(text, "name the queue that it was pulled from"));
+    let name = file.display();
+    match snapshot(file)? {
+        Some(snapshot) if snapshot.snapshot_of != queue.address.arn => {
+            let text = format!("{name} was pulled from {}, not from {}", snapshot.snapshot_of, queue.address.arn);
+            return Err(hinted(text, "name the queue that it was pulled from"));
+        }
+        Some(_) => {}
+        None => session.note(&format!(
+            "{name} does not name its queue, as a file of `pull` does; its ids are looked for in {}",
+            queue.address
+        )),
+    }
+    if let Some(text) = incomplete(file)? {
+        session.note(&text);
     }
     Ok(())
 }

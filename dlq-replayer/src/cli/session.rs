@@ -12,7 +12,7 @@ use super::{
     arguments::{RunOptions, StopOptions, rate},
     command_line::Global,
     config::{Config, Defaults},
-    hints::UsageError,
+    hints::{Asked, UsageError},
 };
 use crate::{
     report::{
@@ -20,17 +20,19 @@ use crate::{
         masking::Reveal,
         output::{Format, Report, print, say},
         progress::Shown,
-        summary::not_seen,
+        summary::{not_seen, undecided},
     },
+    rules::select::Undecided,
     run::{
         interrupt::Interrupt,
         job::Scanned,
         settings::{CanarySetting, MOST_CALLS, Settings, VISIBILITY},
     },
     sqs::{
-        address::{self, QueueArgument},
+        address,
         clients::Clients,
         queue::Queue,
+        queue_argument::{self, QueueArgument},
     },
 };
 
@@ -53,6 +55,8 @@ pub struct Session<'a> {
     pub config: Config,
     /// The clients.
     pub clients: Rc<Clients>,
+    /// What is asked, and as whom.
+    pub asked: Asked,
     /// Whether the operator asked for the end.
     pub interrupt: Interrupt,
 }
@@ -62,16 +66,25 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     ///
-    /// The configuration or `AWS_CA_BUNDLE` cannot be used.
+    /// The configuration or `AWS_CA_BUNDLE` cannot be used; [`UsageError`] for what is no endpoint or no Region.
     pub async fn begin(global: &'a Global, interrupt: Interrupt) -> anyhow::Result<Self> {
         let config = Config::load(&Config::path()?)?;
         let environment = Environment::of_process();
         let options = options(global, &config.defaults, &environment);
+        check_endpoints(&options, &environment)?;
+        let profile = options.profile.clone().or(environment.optional("AWS_PROFILE").map(str::to_owned));
         let timeouts =
             TimeoutConfig::builder().operation_attempt_timeout(ANSWER_WITHIN).connect_timeout(CONNECTED_WITHIN).build();
         let sdk = sdk_config(options, &environment).await?;
         let sdk = sdk.into_builder().timeout_config(timeouts).build();
-        Ok(Self { global, config, clients: Rc::new(Clients::new(sdk)), interrupt })
+        let region = sdk.region().map(ToString::to_string);
+        if let Some(region) = region.as_ref().filter(|region| !queue_argument::is_region(region)) {
+            let text = format!("`{region}` is not a Region; Regions are written like eu-west-1");
+            return Err(UsageError(text).into());
+        }
+        let endpoint = sdk.endpoint_url().map(str::to_owned);
+        let asked = Asked { region, profile, endpoint };
+        Ok(Self { global, config, clients: Rc::new(Clients::new(sdk)), asked, interrupt })
     }
 
     /// The queue that a command works on.
@@ -80,7 +93,7 @@ impl<'a> Session<'a> {
     ///
     /// [`UsageError`] when `--region` contradicts a URL or ARN; it is not there, or SQS says no.
     pub async fn queue(&self, argument: &str) -> anyhow::Result<Queue> {
-        let argument = self.config.resolve(argument);
+        let argument = self.resolve(argument)?;
         if let (Some(flag), Some(written)) = (&self.global.region, QueueArgument::parse(argument).region())
             && flag != written
         {
@@ -89,13 +102,19 @@ impl<'a> Session<'a> {
         Ok(address::find(&self.clients, argument).await?)
     }
 
+    /// What an argument stands for, unless no queue can be called so.
+    fn resolve<'q>(&'q self, argument: &'q str) -> Result<&'q str, UsageError> {
+        let argument = self.config.resolve(argument);
+        QueueArgument::parse(argument).fault().map_or(Ok(argument), |fault| Err(UsageError(fault)))
+    }
+
     /// A queue that a command sends to; a URL or ARN names its own Region.
     ///
     /// # Errors
     ///
     /// It is not there, or SQS says no.
     pub async fn other_queue(&self, argument: &str) -> anyhow::Result<Queue> {
-        Ok(address::find(&self.clients, self.config.resolve(argument)).await?)
+        Ok(address::find(&self.clients, self.resolve(argument)?).await?)
     }
 
     /// How messages are taken.
@@ -107,6 +126,7 @@ impl<'a> Session<'a> {
         Settings {
             calls: calls.unwrap_or(MOST_CALLS).min(MOST_CALLS),
             visibility: visibility.unwrap_or(VISIBILITY),
+            shown: self.shown(),
             ..Settings::default()
         }
     }
@@ -133,7 +153,7 @@ impl<'a> Session<'a> {
 
     /// Whether progress is shown.
     pub fn shown(&self) -> Shown {
-        if self.global.quiet { Shown::Quiet } else { Shown::Yes }
+        self.global.shown()
     }
 
     /// Prints a result.
@@ -153,15 +173,35 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Says that a filter could not decide about messages.
+    pub fn note_undecided(&self, messages: Undecided) {
+        for text in undecided(messages) {
+            self.note(&text);
+        }
+    }
+
     /// How a scan that found so many messages ended; says what was not seen.
     pub fn end_of_scan(&self, scanned: Scanned, found: u64, fifo: bool) -> Exit {
-        if scanned.interrupted {
-            self.note("interrupted: there may be more messages that were not scanned");
+        if let Some(text) = scanned.stopped.text(scanned.scanned) {
+            self.note(&text);
         } else if scanned.not_seen > 0 {
             self.note(&not_seen(scanned.not_seen, fifo));
         }
         end_of_scan(scanned, found)
     }
+}
+
+/// An endpoint that is not a URL would be called, and not answer.
+fn check_endpoints(options: &CliOptions, environment: &Environment) -> Result<(), UsageError> {
+    let variables = ENDPOINTS.into_iter().filter_map(|name| Some((name, environment.optional(name)?)));
+    let chosen = options.endpoint_url.as_deref().map(|url| ("the endpoint", url));
+    for (name, url) in chosen.into_iter().chain(variables) {
+        let host = url.strip_prefix("http://").or(url.strip_prefix("https://")).unwrap_or_default();
+        if host.is_empty() || host.starts_with('/') {
+            return Err(UsageError(format!("{name} is `{url}`, which is not a URL such as http://127.0.0.1:4566")));
+        }
+    }
+    Ok(())
 }
 
 /// How AWS is reached: flags first, then variables, then the defaults of `dlq-replayer.toml`.
@@ -186,7 +226,7 @@ fn options(global: &Global, defaults: &Defaults, environment: &Environment) -> C
 /// How a scan that found so many messages ended.
 pub fn end_of_scan(scanned: Scanned, found: u64) -> Exit {
     match found {
-        _ if scanned.interrupted => Exit::Interrupted,
+        _ if scanned.stopped.interrupted => Exit::Interrupted,
         _ if scanned.not_seen > 0 => Exit::Partly,
         0 => Exit::NothingMatched,
         _ => Exit::Done,
@@ -201,7 +241,7 @@ pub fn reveal(wanted: bool) -> Reveal {
 /// Whether an argument is a file and not a queue: SQS's names have no slash, and no dot but that of `.fifo`.
 pub fn is_file(argument: &str) -> bool {
     let written_as_queue = !matches!(QueueArgument::parse(argument), QueueArgument::Name(_));
-    let dotted = argument.contains('.') && !address::is_fifo(argument);
+    let dotted = argument.contains('.') && !queue_argument::is_fifo(argument);
     !written_as_queue && (argument.contains('/') || dotted || Path::new(argument).is_absolute())
 }
 

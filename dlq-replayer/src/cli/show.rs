@@ -3,6 +3,7 @@
 use super::{
     arguments,
     letters::Letters,
+    pull::incomplete_file,
     session::{Session, reveal},
 };
 use crate::{
@@ -34,6 +35,9 @@ pub async fn show(session: &Session<'_>, arguments: &arguments::Show) -> anyhow:
     match &shown {
         Some(report) => session.print(report)?,
         None => say(&format!("message `{}` not found in {}", arguments.id, letters.name())),
+    }
+    if let (None, Some(text)) = (&shown, incomplete_file(&letters)?) {
+        session.note(&text);
     }
     Ok(session.end_of_scan(scanned, u64::from(shown.is_some()), letters.is_fifo()))
 }

@@ -3,18 +3,49 @@
 use jiff::Timestamp;
 
 use super::{
-    arguments,
+    arguments::{self, ContractArgument},
+    command_line::Global,
     letters::Letters,
-    session::{Session, reveal},
+    pull::incomplete_file,
+    session::{Session, end_of_scan, reveal},
 };
 use crate::{
     report::{
         exit::Exit,
-        triage::{Triage, TriageOptions},
+        next::Typed,
+        output::quoted,
+        triage::{Seen, Triage, TriageOptions},
     },
     rules::{decide::MAX_REPLAYS, jq::Jq},
-    run::engine::Look,
+    run::{engine::Look, job::Scanned},
 };
+
+/// What was typed beside the source, for the next command.
+fn typed(global: &Global, arguments: &arguments::Triage) -> Typed {
+    let flag = |name: &str, value: &str| format!(" {name} {}", quoted(value));
+    let filters = &arguments.filters;
+    let attributes = filters.attribute.iter().map(|(name, value)| flag("--attribute", &format!("{name}={value}")));
+    let ages = [("--older-than", filters.older_than), ("--newer-than", filters.newer_than)];
+    let ages = ages.into_iter().filter_map(|(name, age)| Some(flag(name, &format!("{:#}", age?))));
+    let ids = filters.id.iter().map(|id| flag("--id", id));
+    let words =
+        [("--profile", &global.profile), ("--region", &global.region), ("--endpoint-url", &global.endpoint_url)];
+    let words = words.into_iter().filter_map(|(name, value)| Some(flag(name, value.as_ref()?)));
+    let numbers = [("--concurrency", global.concurrency.map(u32::from)), ("--visibility", global.visibility)];
+    let numbers = numbers.into_iter().filter_map(|(name, value)| Some(flag(name, &value?.to_string())));
+    Typed {
+        reasons: filters.reason.clone(),
+        filter: filters.filter.clone(),
+        filters: attributes.chain(ages).chain(ids).collect(),
+        is_limited: filters.limit.is_some(),
+        contract: match arguments.contract {
+            ContractArgument::Auto => None,
+            ContractArgument::Rollcall => Some("rollcall"),
+            ContractArgument::None => Some("none"),
+        },
+        global: words.chain(numbers).collect(),
+    }
+}
 
 /// Shows what is in a queue or file.
 ///
@@ -26,10 +57,12 @@ pub async fn triage(session: &Session<'_>, arguments: &arguments::Triage) -> any
     let letters = Letters::find(session, &arguments.source).await?;
     let mut triage = Triage::new(TriageOptions {
         triaged: letters.triaged(&arguments.source)?,
+        typed: typed(session.global, arguments),
         group_by: arguments.group_by.as_deref().map(Jq::compile).transpose()?,
         contract: arguments.contract.into(),
         max_replays: session.config.defaults.max_replays.unwrap_or(MAX_REPLAYS),
         fifo: letters.is_fifo(),
+        incomplete: incomplete_file(&letters)?,
         reveal: reveal(arguments.reveal),
     });
     let most = arguments.filters.limit.unwrap_or(u64::MAX);
@@ -46,8 +79,9 @@ pub async fn triage(session: &Session<'_>, arguments: &arguments::Triage) -> any
             }
         })
         .await?;
-    let numbers = (scanned.scanned, scanned.not_seen);
-    let report = triage.report(letters.name(), facts.as_ref(), numbers, Timestamp::now());
+    let Scanned { scanned: count, not_seen, stopped } = scanned;
+    let seen = Seen { scanned: count, not_seen, stopped, undecided: selection.undecided() };
+    let report = triage.report(letters.name(), facts.as_ref(), seen, Timestamp::now());
     session.print(&report)?;
-    Ok(session.end_of_scan(scanned, report.matched, letters.is_fifo()))
+    Ok(end_of_scan(scanned, report.matched))
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    past::{end_of, files_of, records},
+    past::{check, end_of, files_of, records},
     record::Record,
 };
 use crate::sqs::message::MessageKey;
@@ -38,7 +38,7 @@ impl Leftovers {
     ///
     /// # Errors
     ///
-    /// A journal cannot be read.
+    /// A journal cannot be read; [`UnreadableJournal`](super::past::UnreadableJournal) when it is none.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
         let mut leftovers = Self::default();
         let mut files = files_of(folder)?;
@@ -46,6 +46,7 @@ impl Leftovers {
         let settled =
             files.iter().rposition(|path| end_of(path).is_some_and(|end| end.saw_everything && end.unfinished == 0));
         for path in files.iter().skip(settled.map_or(0, |at| at + 1)) {
+            check(path)?;
             for record in records(path)? {
                 leftovers.apply(record?);
             }
@@ -166,6 +167,32 @@ mod tests {
         let run = past::details(&file_of(&folder, "1")).unwrap();
         assert_eq!((run.run.sent, run.run.deleted, run.run.unconfirmed, run.run.end), (2, 1, 1, None));
         assert_eq!(run.noted[0].ids, ["c"], "a killed run names what it left");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_journal_is_an_error_unless_a_later_run_settled_everything() {
+        let folder = folder(&[("2", vec![])]);
+        let garbage = file_of(&folder, "1");
+        for (text, readable) in [
+            ("garbage\n", false),
+            ("garbage", false),
+            ("{\"step\":\"sent\",\"to\":\"d\",\"ids\":[]}\n", false),
+            ("\0\0\0", false),
+            ("", true),
+            ("{\"step\":\"be", true),
+            ("{\"step\":\"begin\",\"run\":\"1\"", true),
+        ] {
+            fs::write(&garbage, text).unwrap();
+            let loaded = Leftovers::load(&folder);
+            assert_eq!(loaded.is_ok(), readable, "{text:?}");
+            if let Err(error) = loaded {
+                assert_eq!(error.downcast_ref(), Some(&past::UnreadableJournal { path: garbage.clone() }));
+            }
+        }
+        fs::write(&garbage, "garbage").unwrap();
+        fs::write(file_of(&folder, "3"), [begin("3"), end(true)].join("\n")).unwrap();
+        assert!(Leftovers::load(&folder).is_ok());
         fs::remove_dir_all(&folder).unwrap();
     }
 

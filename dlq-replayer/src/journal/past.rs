@@ -74,6 +74,46 @@ pub(super) fn records(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow
     }))
 }
 
+/// A file among the journals that is not one: what an earlier run left may be in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal {} cannot be read, so it is not known what its run left unfinished", path.display())]
+pub struct UnreadableJournal {
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// What a first line begins with when the program was killed before it was on the disk, so that nothing was sent.
+const BEGINNING: &[u8] = br#"{"step":"begin""#;
+
+/// Checks that a file begins as a journal does. Later lines may be torn.
+///
+/// # Errors
+///
+/// [`UnreadableJournal`].
+pub fn check(path: &Path) -> Result<(), UnreadableJournal> {
+    let unreadable = || UnreadableJournal { path: path.to_owned() };
+    let mut first = Vec::new();
+    let read = fs::File::open(path).and_then(|file| BufReader::new(file).read_until(b'\n', &mut first));
+    read.map_err(|_| unreadable())?;
+    let is_torn = first.last() != Some(&b'\n') && (first.starts_with(BEGINNING) || BEGINNING.starts_with(&first));
+    let is_journal = matches!(serde_json::from_slice(&first), Ok(Record::Begin(_)));
+    if is_journal || is_torn { Ok(()) } else { Err(unreadable()) }
+}
+
+/// The files of all queues that are not journals.
+///
+/// # Errors
+///
+/// A folder cannot be read.
+pub fn unreadable(root: &Path) -> anyhow::Result<Vec<UnreadableJournal>> {
+    let mut files = Vec::new();
+    for folder in folder::all(root)? {
+        files.extend(files_of(&folder)?);
+    }
+    files.sort();
+    Ok(files.iter().filter_map(|path| check(path).err()).collect())
+}
+
 /// Reads one run with its messages.
 ///
 /// # Errors
@@ -176,7 +216,7 @@ pub fn files_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The newest runs of all queues, the newest first. A file that is not a journal is left out.
+/// The newest runs of all queues, the newest first. A file that is not a journal is left out; [`unreadable`] has it.
 ///
 /// # Errors
 ///

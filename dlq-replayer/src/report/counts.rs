@@ -5,8 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::output::{grouped, messages};
+use crate::rules::select::Undecided;
+
 /// Ids that a report lists; the journal has all of them, and `history RUN` shows them.
 const LISTED: usize = 1_000;
+
+/// Whether a scan was stopped before its end, and what it has left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Stopped {
+    /// Whether the operator stopped it.
+    pub interrupted: bool,
+    /// Messages that were not scanned then, by the count at the start.
+    pub not_scanned: u64,
+}
+
+impl Stopped {
+    /// What was left of `scanned` and more messages, when it was stopped.
+    pub fn text(self, scanned: u64) -> Option<String> {
+        match self {
+            Self { interrupted: false, .. } => None,
+            Self { not_scanned: 0, .. } => {
+                Some("interrupted: there may be more messages that were not scanned".to_owned())
+            }
+            Self { not_scanned, .. } => Some(format!(
+                "interrupted: {} of about {} not scanned",
+                grouped(not_scanned),
+                messages(scanned + not_scanned)
+            )),
+        }
+    }
+}
 
 /// The numbers of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -15,6 +44,9 @@ pub struct Counts {
     pub scanned: u64,
     /// Messages of those that the selection matched.
     pub matched: u64,
+    /// Messages that a filter could not decide about.
+    #[serde(flatten)]
+    pub undecided: Undecided,
     /// Messages that their destination has confirmed, quarantine left out.
     pub sent: u64,
     /// The same for each destination.

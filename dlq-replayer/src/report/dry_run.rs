@@ -6,15 +6,18 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    counts::Named,
+    counts::{Named, Stopped},
     diff::{DiffLine, diff},
     masking::Reveal,
-    output::{Report, Style, messages},
-    summary::{SHOWN_IDS, done, not_seen},
+    output::{Report, Style, grouped, messages, scanned},
+    summary::{SHOWN_IDS, done, not_seen, undecided},
 };
 use crate::{
-    rules::decide::{Refusal, Route},
-    sqs::{address::is_fifo, outgoing::Outgoing},
+    rules::{
+        decide::{Refusal, Route},
+        select::Undecided,
+    },
+    sqs::{message::REPLAY_COUNT, outgoing::Outgoing, queue_argument::is_fifo},
 };
 
 /// Messages that are shown of each kind.
@@ -33,6 +36,9 @@ pub struct DryRunReport {
     pub rules: BTreeMap<String, u64>,
     /// Messages that were scanned.
     pub scanned: u64,
+    /// Messages that a filter could not decide about.
+    #[serde(flatten)]
+    pub undecided: Undecided,
     /// Messages that would be sent.
     pub would_send: u64,
     /// The same for each destination.
@@ -49,6 +55,9 @@ pub struct DryRunReport {
     pub not_in_queue: Named,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    #[serde(flatten)]
+    pub stopped: Stopped,
     /// A few of those that would be sent.
     pub samples: Vec<Sample>,
     /// A few of those that would be refused.
@@ -171,8 +180,7 @@ impl DryRunReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
         let Self { command, from, destination, .. } = self;
         writeln!(out, "dry run of {command}: nothing was sent or deleted; add `--execute` to apply the changes")?;
-        let matched = self.matched();
-        writeln!(out, "from {from}\nto   {destination}\n\n{} scanned, {matched} matched", messages(self.scanned))?;
+        writeln!(out, "from {from}\nto   {destination}\n\n{}", scanned(self.scanned, self.matched()))?;
         writeln!(out, "{} would be {}", messages(self.would_send), done(command))?;
         if self.would_send_to.len() > 1 {
             self.would_send_to.iter().try_for_each(|(to, count)| writeln!(out, "  {} to {to}", messages(*count)))?;
@@ -198,6 +206,12 @@ impl DryRunReport {
         for (rule, count) in &self.rules {
             writeln!(out, "{note} {} would go to every target of rule {rule} again", messages(*count))?;
         }
+        if let Some(text) = self.stopped.text(self.scanned) {
+            writeln!(out, "{note} {text}")?;
+        }
+        for text in undecided(self.undecided) {
+            writeln!(out, "{note} {text}")?;
+        }
         if let Some(run) = &self.unfinished_run {
             writeln!(out, "{note} the run {run} left messages unfinished; this run would resume them first")?;
         }
@@ -211,8 +225,31 @@ impl DryRunReport {
         Ok(())
     }
 
+    /// What the samples are; none when there are none.
+    fn heading_of_samples(&self) -> Option<String> {
+        let shown = self.samples.len() as u64;
+        let (some, they) = match (shown, self.would_send) {
+            (0, _) => return None,
+            (_, 1) => (String::new(), "it"),
+            (shown, all) if shown < all => (format!("{} of them, ", grouped(shown)), "they"),
+            _ => (String::new(), "they"),
+        };
+        let counts_replays = self.command == "replay"
+            && self.samples.iter().any(|sample| sample.attributes.iter().any(|name| name == REPLAY_COUNT));
+        let why =
+            if counts_replays { format!(" (`{REPLAY_COUNT}` is set to count the replays)") } else { String::new() };
+        Some(format!("{some}as {they} would be {}{why}:", done(&self.command)))
+    }
+
     fn write_samples(&self, out: &mut String, style: Style) -> std::fmt::Result {
+        if let Some(heading) = self.heading_of_samples() {
+            writeln!(out, "\n{heading}")?;
+        }
         for sample in &self.samples {
+            if sample.diff.is_empty() {
+                writeln!(out, "  {}, body unchanged, {}", sample.id, listed(&sample.attributes))?;
+                continue;
+            }
             writeln!(out, "\n{}, {}", sample.id, listed(&sample.attributes))?;
             for line in &sample.diff {
                 let painted = match line.chars().next() {

@@ -43,9 +43,9 @@ impl Exit {
 pub const EXPLAINED: &str = "\
 Exit codes:
   0    everything was done, and the whole queue was seen
-  1    an error; the `hint:` line, if there is one, says what to do
+  1    an error, or the answer to the question was not `yes`; the `hint:` line, if there is one, says what to do
   2    the command line is not valid
   3    no message matched
   4    something was left, returned or not seen; the summary says what and why
   5    too many messages returned: the circuit breaker opened, or the canary failed
-  130  interrupted";
+  130  interrupted; `watch`, which only Ctrl-C ends, exits with 0";

@@ -8,10 +8,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    counts::Stopped,
     masking::{self, Reveal},
     output::{Report, Style, age, lines, table},
 };
-use crate::{rules::cause::Cause, sqs::message::Message};
+use crate::{
+    rules::{cause::Cause, select::Undecided},
+    sqs::message::Message,
+};
 
 /// Longest body in a list, in characters.
 const LISTED_BODY: usize = 80;
@@ -23,8 +27,14 @@ pub struct ListReport {
     pub messages: Vec<Line>,
     /// Whether it stopped at its limit, so that there may be more.
     pub truncated: bool,
+    /// Messages that a filter could not decide about.
+    #[serde(flatten)]
+    pub undecided: Undecided,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    #[serde(flatten)]
+    pub stopped: Stopped,
 }
 
 /// One message in short.
@@ -120,7 +130,14 @@ mod tests {
             bytes: 9,
             body: "a,\"b\"\nc".into(),
         };
-        let text = ListReport { messages: vec![line], truncated: false, not_seen: 0 }.csv().unwrap();
+        let text = ListReport {
+            messages: vec![line],
+            truncated: false,
+            undecided: Undecided::default(),
+            not_seen: 0,
+            stopped: Stopped::default(),
+        };
+        let text = text.csv().unwrap();
         assert_eq!(text, "id,reason,age_seconds,receives,replays,bytes,body\nm,unknown,,1,0,9,\"a,\"\"b\"\"\nc\"\n");
     }
 }

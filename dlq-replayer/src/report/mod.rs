@@ -5,6 +5,7 @@ pub mod diff;
 pub mod dry_run;
 pub mod exit;
 pub mod export;
+pub mod group;
 pub mod history;
 pub mod list;
 pub mod masking;

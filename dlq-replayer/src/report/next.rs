@@ -1,4 +1,4 @@
-//! What to type next for a group of messages.
+//! What to type next for a group of messages: a command that acts on these and on no others, or none.
 
 use super::output::quoted;
 use crate::rules::cause::{Cause, Target, Verdict};
@@ -51,67 +51,207 @@ impl To {
     }
 }
 
-/// The next command. `filter` is the flag that selects the group, and `needs_editor` says that jq cannot change its bodies.
-pub fn next(triaged: &Triaged, verdict: Verdict, filter: &str, target: Option<&To>, needs_editor: bool) -> String {
-    let to = target.map(To::flag).unwrap_or_default();
-    match triaged {
-        Triaged::Queue(queue) => in_queue(&quoted(queue), verdict, filter, &to, needs_editor),
+/// What was typed beside the source. The next command repeats it, or it would act on other messages, or on another queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// Reasons.
+    pub reasons: Vec<String>,
+    /// The jq filter.
+    pub filter: Option<String>,
+    /// The other filters as flags, each with a space before it.
+    pub filters: String,
+    /// Whether the number of messages was limited.
+    pub is_limited: bool,
+    /// The contract, where it was typed.
+    pub contract: Option<&'static str>,
+    /// The flags that say how AWS is reached, each with a space before it.
+    pub global: String,
+}
+
+/// What makes a message one of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// Its reason.
+    Of(String),
+    /// This jq expression holds.
+    Where(String),
+    /// A value that is masked, or that could not be told: no filter can say it.
+    Untold,
+}
+
+/// A group of messages.
+pub struct Wanted<'a> {
+    /// What makes a message one of them.
+    pub member: Member,
+    /// How many there are.
+    pub count: u64,
+    /// Whether they are all messages of their file.
+    pub is_whole_file: bool,
+    /// What to do.
+    pub verdict: Verdict,
+    /// One of them.
+    pub sample_id: &'a str,
+    /// Where they go when that is not their source queue.
+    pub to: Option<&'a To>,
+    /// Whether jq cannot change their bodies.
+    pub needs_editor: bool,
+}
+
+/// The next command; none when there is no command that takes exactly these messages.
+pub fn next(triaged: &Triaged, typed: &Typed, wanted: &Wanted<'_>) -> Option<String> {
+    let &Wanted { verdict, sample_id, to, needs_editor, .. } = wanted;
+    let (to, needs_fix) = (to.map(To::flag).unwrap_or_default(), verdict == Verdict::NeedsAFix && to.is_none());
+    let (id, global) = (quoted(sample_id), &typed.global);
+    if verdict == Verdict::LookFirst {
+        return Some(match triaged {
+            Triaged::Queue(queue) => format!("dlq-replayer show {} {id}{global}", quoted(queue)),
+            Triaged::Snapshot { file, .. } | Triaged::File(file) => format!("dlq-replayer show {} {id}", quoted(file)),
+        });
+    }
+    let these = typed.flags(wanted)?;
+    let contract = typed.contract.map(|contract| format!(" --contract {contract}")).unwrap_or_default();
+    let command = match triaged {
+        Triaged::Queue(queue) => {
+            let queue = quoted(queue);
+            match verdict {
+                Verdict::DoNotReplay => format!("move {queue}{these} --to <quarantine>{global}"),
+                _ if needs_fix && needs_editor => format!("pull {queue} letters.ndjson{these}{global}"),
+                _ if needs_fix => format!("replay {queue}{these} --edit '<jq>'{contract}{global}"),
+                _ => format!("replay {queue}{these}{to}{contract}{global}"),
+            }
+        }
         Triaged::Snapshot { file, queue } => {
             let (file, queue) = (quoted(file), quoted(queue));
             match verdict {
-                Verdict::ReplayAsIs => format!("dlq-replayer replay {queue} --from {file}{filter}{to}"),
-                Verdict::NeedsAFix if target.is_some() => {
-                    format!("dlq-replayer replay {queue} --from {file}{filter}{to}")
-                }
-                Verdict::NeedsAFix => format!("dlq-replayer edit {file}{filter}"),
-                Verdict::DoNotReplay => format!("dlq-replayer move {queue}{filter} --to <quarantine>"),
+                Verdict::DoNotReplay => format!("move {queue}{these} --to <quarantine>{global}"),
+                _ if needs_fix => format!("edit {file}{these}"),
+                _ => format!("replay {queue} --from {file}{these}{to}{contract}{global}"),
             }
         }
         Triaged::File(file) => match verdict {
-            Verdict::ReplayAsIs => format!("dlq-replayer import <queue> {}", quoted(file)),
-            Verdict::NeedsAFix => format!("dlq-replayer edit {}{filter}", quoted(file)),
-            Verdict::DoNotReplay => format!("dlq-replayer list {}{filter}", quoted(file)),
+            Verdict::NeedsAFix => format!("edit {}{these}", quoted(file)),
+            Verdict::DoNotReplay => format!("list {}{these}", quoted(file)),
+            // `import` has no filters.
+            _ if !wanted.is_whole_file || !typed.selects_everything() => return None,
+            _ => format!("import <queue> {}{global}", quoted(file)),
         },
+    };
+    Some(format!("dlq-replayer {command}"))
+}
+
+impl Typed {
+    /// Whether no filter was typed.
+    fn selects_everything(&self) -> bool {
+        self.reasons.is_empty() && self.filter.is_none() && self.filters.is_empty() && !self.is_limited
+    }
+
+    /// The flags that select a group among what was selected before.
+    fn flags(&self, wanted: &Wanted<'_>) -> Option<String> {
+        let (reasons, filter) = match (&wanted.member, &self.filter) {
+            (Member::Untold, _) => return None,
+            (Member::Of(reason), filter) => (vec![reason.clone()], filter.clone()),
+            (Member::Where(jq), None) => (self.reasons.clone(), Some(jq.clone())),
+            (Member::Where(jq), Some(filter)) => {
+                (self.reasons.clone(), Some(format!("{} and ({jq})", in_parentheses(filter))))
+            }
+        };
+        let reasons: Vec<_> = reasons.iter().map(|reason| format!(" --reason {}", quoted(reason))).collect();
+        let filter = filter.map(|jq| format!(" --where {}", quoted(&jq))).unwrap_or_default();
+        let limit = if self.is_limited { format!(" -n {}", wanted.count) } else { String::new() };
+        Some(format!("{}{}{filter}{limit}", reasons.concat(), self.filters))
     }
 }
 
-fn in_queue(queue: &str, verdict: Verdict, filter: &str, to: &str, needs_editor: bool) -> String {
-    match verdict {
-        Verdict::ReplayAsIs => format!("dlq-replayer replay {queue}{filter}{to}"),
-        Verdict::NeedsAFix if !to.is_empty() => format!("dlq-replayer replay {queue}{filter}{to}"),
-        Verdict::NeedsAFix if needs_editor => format!("dlq-replayer pull {queue} letters.ndjson{filter}"),
-        Verdict::NeedsAFix => format!("dlq-replayer replay {queue}{filter} --edit '<jq>'"),
-        Verdict::DoNotReplay => format!("dlq-replayer move {queue}{filter} --to <quarantine>"),
-    }
+/// A jq expression as part of another one. A comment in it ends with its line.
+pub fn in_parentheses(jq: &str) -> String {
+    if jq.contains('#') { format!("({jq}\n)") } else { format!("({jq})") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn wanted(verdict: Verdict) -> Wanted<'static> {
+        Wanted {
+            member: Member::Of("r".into()),
+            count: 2,
+            is_whole_file: true,
+            verdict,
+            sample_id: "m",
+            to: None,
+            needs_editor: true,
+        }
+    }
+
+    fn told(triaged: &Triaged, verdict: Verdict) -> String {
+        next(triaged, &Typed::default(), &wanted(verdict)).unwrap()
+    }
+
     #[test]
     fn a_file_is_never_named_as_a_queue() {
         let arn = "arn:aws:sqs:eu-west-1:111122223333:orders-dlq";
         let pulled = Triaged::Snapshot { file: "letters.ndjson".into(), queue: arn.into() };
-        let of = |triaged: &Triaged, verdict| next(triaged, verdict, " --reason r", None, true);
         assert_eq!(
-            of(&pulled, Verdict::ReplayAsIs),
+            told(&pulled, Verdict::ReplayAsIs),
             format!("dlq-replayer replay {arn} --from letters.ndjson --reason r")
         );
-        assert_eq!(of(&pulled, Verdict::NeedsAFix), "dlq-replayer edit letters.ndjson --reason r");
-        assert_eq!(of(&pulled, Verdict::DoNotReplay), format!("dlq-replayer move {arn} --reason r --to <quarantine>"));
+        assert_eq!(told(&pulled, Verdict::NeedsAFix), "dlq-replayer edit letters.ndjson --reason r");
+        assert_eq!(
+            told(&pulled, Verdict::DoNotReplay),
+            format!("dlq-replayer move {arn} --reason r --to <quarantine>")
+        );
+        assert_eq!(told(&pulled, Verdict::LookFirst), "dlq-replayer show letters.ndjson m");
         let file = Triaged::File("old.ndjson".into());
-        assert_eq!(of(&file, Verdict::ReplayAsIs), "dlq-replayer import <queue> old.ndjson");
+        assert_eq!(told(&file, Verdict::ReplayAsIs), "dlq-replayer import <queue> old.ndjson");
         let queue = Triaged::Queue("q".into());
-        assert_eq!(of(&queue, Verdict::NeedsAFix), "dlq-replayer pull q letters.ndjson --reason r");
+        assert_eq!(told(&queue, Verdict::NeedsAFix), "dlq-replayer pull q letters.ndjson --reason r");
+        assert_eq!(told(&queue, Verdict::LookFirst), "dlq-replayer show q m");
     }
 
     #[test]
     fn a_message_of_another_service_goes_to_the_target_of_that_service() {
         let queue = Triaged::Queue("q".into());
         let target = To::Target(Target::of("arn:aws:sqs:eu-west-1:111122223333:orders").unwrap());
-        let of = |to: &To| next(&queue, Verdict::NeedsAFix, "", Some(to), false);
-        assert_eq!(of(&target), "dlq-replayer replay q --to arn:aws:sqs:eu-west-1:111122223333:orders");
-        assert_eq!(of(&To::Function), "dlq-replayer replay q --to-lambda <function>");
+        let of = |to: &To| {
+            let wanted = Wanted { to: Some(to), ..wanted(Verdict::NeedsAFix) };
+            next(&queue, &Typed::default(), &wanted).unwrap()
+        };
+        assert_eq!(of(&target), "dlq-replayer replay q --reason r --to arn:aws:sqs:eu-west-1:111122223333:orders");
+        assert_eq!(of(&To::Function), "dlq-replayer replay q --reason r --to-lambda <function>");
+    }
+
+    #[test]
+    fn what_was_typed_is_repeated() {
+        let typed = Typed {
+            reasons: vec!["r".into(), "s".into()],
+            filter: Some(".body.n == 1 # one".into()),
+            filters: " --id a".into(),
+            is_limited: true,
+            contract: Some("none"),
+            global: " --region eu-west-1".into(),
+        };
+        let queue = Triaged::Queue("q".into());
+        let of = |member: Member| next(&queue, &typed, &Wanted { member, ..wanted(Verdict::ReplayAsIs) });
+        let rest = "-n 2 --contract none --region eu-west-1";
+        assert_eq!(
+            of(Member::Of("r".into())).unwrap(),
+            format!("dlq-replayer replay q --reason r --id a --where '.body.n == 1 # one' {rest}")
+        );
+        assert_eq!(
+            of(Member::Where("(.a) == 1".into())).unwrap(),
+            format!(
+                "dlq-replayer replay q --reason r --reason s --id a --where '(.body.n == 1 # one\n) and ((.a) == 1)' {rest}"
+            )
+        );
+        assert_eq!(of(Member::Untold), None);
+    }
+
+    #[test]
+    fn there_is_no_import_of_a_part_of_a_file() {
+        let file = Triaged::File("old.ndjson".into());
+        let part = Wanted { is_whole_file: false, ..wanted(Verdict::ReplayAsIs) };
+        assert_eq!(next(&file, &Typed::default(), &part), None);
+        let typed = Typed { filters: " --id m".into(), ..Typed::default() };
+        assert_eq!(next(&file, &typed, &wanted(Verdict::ReplayAsIs)), None);
     }
 }

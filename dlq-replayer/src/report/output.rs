@@ -146,6 +146,16 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", for_terminal(text));
 }
 
+/// The same where a bar may be: it is wiped away, and drawn again below the text.
+pub fn say_over_a_bar(text: &str) {
+    let can_wipe = std::env::var("TERM").is_ok_and(|terminal| terminal != "dumb");
+    if io::stderr().is_terminal() && can_wipe {
+        // To the beginning of the line, and the line is empty.
+        let _ = io::stderr().write_all(b"\r\x1b[2K");
+    }
+    say(text);
+}
+
 /// A table without lines.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -170,6 +180,11 @@ pub fn bar(count: u64, most: u64) -> String {
 /// A number with its noun: `1 message`, `1,200 messages`.
 pub fn messages(count: u64) -> String {
     format!("{} {}", grouped(count), if count == 1 { "message" } else { "messages" })
+}
+
+/// How many messages were scanned, and how many of them matched.
+pub fn scanned(scanned: u64, matched: u64) -> String {
+    format!("{} scanned, {} matched", messages(scanned), grouped(matched))
 }
 
 /// A number with commas.

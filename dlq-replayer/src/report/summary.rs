@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::{
     counts::{Counts, Named},
     exit::Exit,
-    output::{Report, Style, messages},
+    output::{Report, Style, grouped, messages, scanned},
 };
-use crate::sqs::address::is_fifo;
+use crate::{rules::select::Undecided, sqs::queue_argument::is_fifo};
 
 /// Ids that are shown as text; `--json` has more, and `history RUN` all of them.
 pub(super) const SHOWN_IDS: usize = 10;
@@ -28,6 +28,8 @@ pub struct RunReport {
     pub destination: String,
     /// How it ended.
     pub outcome: String,
+    /// Messages that were not scanned because the run stopped, by the count at its start.
+    pub not_scanned: u64,
     /// The numbers.
     pub counts: Counts,
     /// Messages of the canary that were sent, when there were fewer than it was to have.
@@ -79,16 +81,17 @@ pub(super) fn done(command: &str) -> &'static str {
         "move" => "moved",
         "purge" => "archived",
         "import" => "imported",
+        "pull" | "export" => "written",
         _ => "sent",
     }
 }
 
 impl RunReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
-        let Counts { scanned, matched, sent, quarantined, deleted, returned, left_for_order, .. } = self.counts;
+        let Counts { sent, quarantined, deleted, returned, left_for_order, .. } = self.counts;
         let paint = if self.outcome == "done" { style.good(&self.outcome) } else { style.warning(&self.outcome) };
         writeln!(out, "{}: {paint}\nfrom {}\nto   {}\n", self.command, self.from, self.destination)?;
-        writeln!(out, "{} scanned, {matched} matched", messages(scanned))?;
+        writeln!(out, "{}", scanned(self.counts.scanned, self.counts.matched))?;
         writeln!(out, "{} {}", messages(sent), done(&self.command))?;
         if self.counts.sent_to.len() > 1 {
             self.counts.sent_to.iter().try_for_each(|(to, count)| writeln!(out, "  {} to {to}", messages(*count)))?;
@@ -103,6 +106,7 @@ impl RunReport {
             (self.counts.finished_for_earlier_run, finished),
             (returned, "returned during the run"),
             (self.counts.left_by_the_end(), "left because the run stopped"),
+            (self.not_scanned, "not scanned because the run stopped"),
             (left_for_order, "left to keep the order of their group"),
             (self.counts.arrived_later, "left because they exceed the count at the start of the run"),
         ] {
@@ -146,7 +150,7 @@ impl RunReport {
             writeln!(out, "{} {what}", messages(*count))?;
             ids.iter().take(SHOWN_IDS).try_for_each(|id| writeln!(out, "  {id}"))?;
             if *count > SHOWN_IDS as u64 {
-                let more = count - SHOWN_IDS as u64;
+                let more = grouped(count - SHOWN_IDS as u64);
                 writeln!(out, "  and {more} more: dlq-replayer history {}", self.run)?;
             }
         }
@@ -165,11 +169,28 @@ impl RunReport {
             let fewer = "fewer than the canary asks for, so the run did not wait to see what became of them";
             writeln!(out, "{note} {} sent, {fewer}", messages(sent))?;
         }
+        if self.outcome == outcome(Exit::Interrupted, None) {
+            writeln!(out, "{note} the same command goes on with what is left")?;
+        }
+        for text in undecided(self.counts.undecided) {
+            writeln!(out, "{note} {text}")?;
+        }
         if self.counts.not_seen > 0 {
             writeln!(out, "{note} {}", not_seen(self.counts.not_seen, is_fifo(&self.from)))?;
         }
         Ok(())
     }
+}
+
+/// What it means that a filter could not decide about messages.
+pub fn undecided(undecided: Undecided) -> Vec<String> {
+    let Undecided { expression_fails, without_time } = undecided;
+    let fails = format!("the expression fails on {}, which therefore do not match", messages(expression_fails));
+    let untimed = format!("{} without a time of sending, which no age filter matches", messages(without_time));
+    [(expression_fails, fails), (without_time, untimed)]
+        .into_iter()
+        .filter_map(|(count, text)| (count > 0).then_some(text))
+        .collect()
 }
 
 /// What it means that a queue counts messages that were not seen, and what to do.

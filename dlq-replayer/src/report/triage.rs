@@ -7,23 +7,22 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    masking::{self, Reveal},
-    next::{To, Triaged, next},
-    output::{Report, Style, age, bar, grouped, lines, messages, quoted, table},
-    summary::not_seen,
+    counts::Stopped,
+    group::{Group, is_fault, is_plain, value},
+    masking::Reveal,
+    next::{Member, Triaged, Typed, Wanted, in_parentheses, next},
+    output::{Report, Style, age, bar, grouped, lines, messages, scanned, table},
+    summary::{not_seen, undecided},
 };
 use crate::{
     rules::{
         cause::{Cause, Verdict, would_be_read},
         decide::Contract,
         jq::Jq,
-        select::view,
+        select::{Undecided, view},
     },
     sqs::{message::Message, queue::Facts},
 };
-
-/// Longest sample, in characters.
-const SAMPLE: usize = 320;
 
 /// What is in a queue or a file.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -38,8 +37,14 @@ pub struct TriageReport {
     pub scanned: u64,
     /// Messages of those that the filters matched.
     pub matched: u64,
+    /// Messages that a filter could not decide about.
+    #[serde(flatten)]
+    pub undecided: Undecided,
     /// Messages that the queue counts and that were not seen.
     pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    #[serde(flatten)]
+    pub stopped: Stopped,
     /// Seconds since the oldest of them was sent.
     pub oldest_seconds: Option<u64>,
     /// Seconds until the first of them expires.
@@ -54,38 +59,12 @@ pub struct TriageReport {
     fifo: bool,
 }
 
-/// Messages with the same reason, or with the same value of `--group-by`.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Group {
-    /// The reason, which `--reason` takes, or the value, masked unless revealed.
-    pub reason: String,
-    /// A sentence about it, from one of the messages.
-    pub detail: String,
-    /// How many there are.
-    pub count: u64,
-    /// How many of them are validated against rollcall's contract.
-    pub validated: u64,
-    /// How many of those match the contract now.
-    pub valid: u64,
-    /// How many were replayed so often that the loop guard refuses them.
-    pub replayed_too_often: u64,
-    /// What to do.
-    pub verdict: Verdict,
-    /// What to type next; none for a group whose value is masked, because it cannot be selected without it.
-    pub next: Option<String>,
-    /// The id of the message that the sample shows.
-    pub sample_id: String,
-    /// One body, masked unless revealed.
-    pub sample: String,
-    /// Where its messages go; none when they differ.
-    #[serde(skip)]
-    to: Option<To>,
-}
-
 /// How messages are grouped and shown.
 pub struct TriageOptions {
     /// The source as the next command has to name it.
     pub triaged: Triaged,
+    /// What was typed beside it.
+    pub typed: Typed,
     /// The value that groups messages; by default their reason.
     pub group_by: Option<Jq>,
     /// Which bodies are validated.
@@ -94,8 +73,23 @@ pub struct TriageOptions {
     pub max_replays: u32,
     /// Whether the source is a FIFO queue.
     pub fifo: bool,
+    /// What is missing in a file that is not complete.
+    pub incomplete: Option<String>,
     /// Whether personal data is shown.
     pub reveal: Reveal,
+}
+
+/// What a triage has seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Messages that were scanned.
+    pub scanned: u64,
+    /// Messages that the queue counts and that were not seen.
+    pub not_seen: u64,
+    /// Whether it was stopped before its end.
+    pub stopped: Stopped,
+    /// Messages that a filter could not decide about.
+    pub undecided: Undecided,
 }
 
 /// Gathers what a triage tells.
@@ -128,7 +122,7 @@ impl Triage {
         };
         let reveal = self.options.reveal;
         let (_, group) = self.groups.entry(key).or_insert_with(|| {
-            let group = new_group(&cause, message, reveal);
+            let group = Group::new(&cause, message, reveal);
             (cause, group)
         });
         if group.count > 0 && self.options.group_by.is_some() {
@@ -144,7 +138,7 @@ impl Triage {
     }
 
     /// The report; `facts` are those of the queue, where the source is one.
-    pub fn report(self, source: String, facts: Option<&Facts>, scanned: (u64, u64), now: Timestamp) -> TriageReport {
+    pub fn report(self, source: String, facts: Option<&Facts>, seen: Seen, now: Timestamp) -> TriageReport {
         let oldest = self.oldest.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
         let expires = oldest.and_then(|oldest| Some(facts?.retention?.saturating_sub(oldest)));
         let mut groups: Vec<_> = self.groups.into_iter().collect();
@@ -152,18 +146,24 @@ impl Triage {
             (other.count, one_key).cmp(&(one.count, other_key))
         });
         let groups = groups.into_iter().enumerate();
-        let groups = groups.map(|(at, (key, (cause, group)))| self.options.finished(at, &key, &cause, group)).collect();
-        let (scanned, not_seen) = scanned;
+        let Seen { scanned, not_seen, stopped, undecided } = seen;
+        let groups = groups.map(|(at, (key, (cause, group)))| {
+            let is_whole = group.count == scanned;
+            self.options.finished(at, &key, &cause, group, is_whole)
+        });
+        let groups = groups.collect();
         TriageReport {
             source,
             visible: facts.map(|facts| facts.depth.visible),
             in_flight: facts.map(|facts| facts.depth.in_flight),
             scanned,
             matched: self.matched,
+            undecided,
             not_seen,
+            stopped,
             oldest_seconds: oldest.map(|oldest| oldest.as_secs()),
             first_expires_in_seconds: expires.map(|expires| expires.as_secs()),
-            warnings: warnings(facts),
+            warnings: warnings(facts, self.options.incomplete),
             groups,
             max_replays: self.options.max_replays,
             fifo: self.options.fifo,
@@ -173,7 +173,7 @@ impl Triage {
 
 impl TriageOptions {
     /// The group with its verdict: what the contract says now counts more than what was said when the message failed.
-    fn finished(&self, at: usize, key: &str, cause: &Cause, mut group: Group) -> Group {
+    fn finished(&self, at: usize, key: &str, cause: &Cause, mut group: Group, is_whole: bool) -> Group {
         let by_the_body = matches!(cause, Cause::Consumer { reason, .. } if !reason.contains("violation"));
         group.verdict = match group.verdict {
             _ if group.replayed_too_often == group.count => Verdict::DoNotReplay,
@@ -182,14 +182,22 @@ impl TriageOptions {
         };
         // jq cannot change what is not JSON: the bodies are pulled, edited and replayed from the file.
         let needs_editor = group.reason == "malformed_envelope";
-        let filter = match &self.group_by {
-            None => Some(format!(" --reason {}", quoted(&group.reason))),
+        let member = match &self.group_by {
+            None => Member::Of(group.reason.clone()),
             // The result of the expression is JSON, which is jq too, and a fault is not.
-            Some(_) if is_fault(key) || (self.reveal == Reveal::Nothing && !is_plain(key)) => None,
-            Some(jq) => Some(format!(" --where {}", quoted(&format!("({}) == {key}", jq.text())))),
+            Some(_) if is_fault(key) || (self.reveal == Reveal::Nothing && !is_plain(key)) => Member::Untold,
+            Some(jq) => Member::Where(format!("{} == {key}", in_parentheses(jq.text()))),
         };
-        let to = group.to.as_ref();
-        group.next = filter.map(|filter| next(&self.triaged, group.verdict, &filter, to, needs_editor));
+        let wanted = Wanted {
+            member,
+            count: group.count,
+            is_whole_file: is_whole,
+            verdict: group.verdict,
+            sample_id: &group.sample_id,
+            to: group.to.as_ref(),
+            needs_editor,
+        };
+        group.next = next(&self.triaged, &self.typed, &wanted);
         if self.group_by.is_some() {
             group.reason = value(at, key, self.reveal);
         }
@@ -197,44 +205,9 @@ impl TriageOptions {
     }
 }
 
-/// Whether a key of a group tells why there is no value.
-fn is_fault(key: &str) -> bool {
-    key.starts_with('(')
-}
-
-/// Whether a value tells nothing about a person.
-fn is_plain(json: &str) -> bool {
-    matches!(json, "true" | "false" | "null")
-}
-
-/// A value of `--group-by` as it is shown: it may be anything that is in a body. Masked ones have a number, so that groups can be told apart.
-fn value(at: usize, json: &str, reveal: Reveal) -> String {
-    if reveal == Reveal::Everything || is_plain(json) || is_fault(json) {
-        return json.to_owned();
-    }
-    format!("‹value {}, {} characters›", at + 1, json.trim_matches('"').chars().count())
-}
-
-fn new_group(cause: &Cause, message: &Message, reveal: Reveal) -> Group {
-    Group {
-        reason: cause.reason(),
-        detail: cause.detail(),
-        count: 0,
-        validated: 0,
-        valid: 0,
-        replayed_too_often: 0,
-        verdict: cause.verdict(),
-        next: None,
-        sample_id: message.id.clone(),
-        sample: masking::sample(&message.body, reveal, SAMPLE),
-        to: To::of(cause),
-    }
-}
-
-fn warnings(facts: Option<&Facts>) -> Vec<String> {
-    let Some(facts) = facts else { return Vec::new() };
-    let mut warnings = Vec::new();
-    if let Some(most) = facts.max_receives {
+fn warnings(facts: Option<&Facts>, incomplete: Option<String>) -> Vec<String> {
+    let mut warnings = Vec::from_iter(incomplete);
+    if let Some(most) = facts.and_then(|facts| facts.max_receives) {
         warnings.push(format!(
             "this queue has a redrive policy: each scan counts as a receive, and SQS moves a message after {most} of them"
         ));
@@ -262,9 +235,15 @@ impl TriageReport {
         if let Some(expires) = self.first_expires_in_seconds {
             write!(out, ", the first expires in {}", seconds(expires))?;
         }
-        writeln!(out, "\n{} scanned, {} matched", grouped(self.scanned), grouped(self.matched))?;
+        writeln!(out, "\n{}", scanned(self.scanned, self.matched))?;
         for warning in &self.warnings {
             writeln!(out, "{} {warning}", style.warning("note:"))?;
+        }
+        if let Some(text) = self.stopped.text(self.scanned) {
+            writeln!(out, "{} {text}", style.warning("note:"))?;
+        }
+        for text in undecided(self.undecided) {
+            writeln!(out, "{} {text}", style.warning("note:"))?;
         }
         if self.not_seen > 0 {
             writeln!(out, "{} {}", style.warning("note:"), not_seen(self.not_seen, self.fifo))?;
@@ -282,38 +261,5 @@ impl TriageReport {
             group.write(out, style, self.max_replays)?;
         }
         Ok(())
-    }
-}
-
-impl Group {
-    /// Adds the cause of another message with the same value: the verdict is that of the message with the least hope.
-    fn joined(&mut self, cause: &Cause) {
-        self.verdict = self.verdict.max(cause.verdict());
-        if self.to != To::of(cause) {
-            self.to = None;
-        }
-    }
-
-    fn write(&self, out: &mut String, style: Style, max_replays: u32) -> std::fmt::Result {
-        let verdict = match self.verdict {
-            Verdict::ReplayAsIs => style.good(self.verdict.text()),
-            Verdict::NeedsAFix => style.warning(self.verdict.text()),
-            Verdict::DoNotReplay => style.bad(self.verdict.text()),
-        };
-        writeln!(out, "\n{}: {}, {verdict}", self.reason, messages(self.count))?;
-        writeln!(out, "  why     {}", self.detail)?;
-        if self.validated > 0 {
-            writeln!(
-                out,
-                "  now     {} of {} match rollcall's contract",
-                grouped(self.valid),
-                grouped(self.validated)
-            )?;
-        }
-        if self.replayed_too_often > 0 {
-            writeln!(out, "  loop    {} replayed {max_replays} times or more", messages(self.replayed_too_often))?;
-        }
-        writeln!(out, "  sample  {} {}", self.sample_id, self.sample)?;
-        self.next.iter().try_for_each(|next| writeln!(out, "  next    {next}"))
     }
 }

@@ -79,13 +79,17 @@ impl Jq {
     }
 
     /// Whether one of the expression's results is anything but `false` and `null`: jq's `select` passes a message on for each of these.
-    /// An expression that fails on a message before it has such a result does not match it.
-    pub fn matches(&self, json: &str) -> bool {
-        let Ok(input) = read::parse_single(json.as_bytes()) else { return false };
+    /// None when the expression fails before it has such a result.
+    pub fn matches(&self, json: &str) -> Option<bool> {
+        let input = read::parse_single(json.as_bytes()).ok()?;
         let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
-        let results = self.filter.id.run((context, input)).map(unwrap_valr);
-        let mut texts = results.map_while(|result| self.json(&result.ok()?).ok());
-        texts.any(|text| text != "false" && text != "null")
+        for result in self.filter.id.run((context, input)).map(unwrap_valr) {
+            let text = self.json(&result.ok()?).ok()?;
+            if text != "false" && text != "null" {
+                return Some(true);
+            }
+        }
+        Some(false)
     }
 }
 
@@ -135,7 +139,7 @@ mod tests {
         let error = |text| Jq::compile(text).unwrap().run(r#"{"a":1}"#).expect_err(text).to_string();
         for text in ["nan", "infinite", "-infinite", "{a: nan}", "[1, infinite]"] {
             assert_eq!(error(text), format!("`{text}` gives NaN or Infinity, which JSON does not have"));
-            assert!(!Jq::compile(text).unwrap().matches("1"), "{text}");
+            assert_eq!(Jq::compile(text).unwrap().matches("1"), None, "{text}");
         }
         assert_eq!(error("{(.a): 1}"), "`{(.a): 1}` gives a value, which JSON does not have");
     }
@@ -159,10 +163,16 @@ mod tests {
     #[test]
     fn matching_is_as_jqs_select_understands_it() {
         let matches = |text| Jq::compile(text).unwrap().matches(r#"{"a":{"b":2}}"#);
-        assert!(matches(".a.b == 2") && matches(".a") && matches("0"));
-        assert!(!matches(".a.b == 3") && !matches(".c") && !matches(".a.b.c"));
-        assert!(matches(".a.b == (1, 2, 3)"), "one of several results is enough");
-        assert!(matches("false, 1, error") && !matches("false, error, 1") && !matches("empty"));
-        assert!(matches("repeat(1)"), "the first result that counts ends it");
+        for text in [".a.b == 2", ".a", "0", "\"\"", "false, 1, error"] {
+            assert_eq!(matches(text), Some(true), "{text}");
+        }
+        for text in [".a.b == 3", ".c", "empty"] {
+            assert_eq!(matches(text), Some(false), "{text}");
+        }
+        for text in [".a.b.c", "false, error, 1", ".a + 1"] {
+            assert_eq!(matches(text), None, "{text}");
+        }
+        assert_eq!(matches(".a.b == (1, 2, 3)"), Some(true), "one of several results is enough");
+        assert_eq!(matches("repeat(1)"), Some(true), "the first result that counts ends it");
     }
 }

@@ -1,9 +1,10 @@
 //! Which messages match. Filters combine: a message must pass all of them.
 
-use std::collections::HashSet;
+use std::{cell::RefCell, collections::HashSet};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -42,6 +43,7 @@ impl SelectionText {
             sent_after: self.sent_after,
             ids: (!self.ids.is_empty()).then(|| self.ids.iter().map(|id| MessageKey::of(id)).collect()),
             filter: self.filter.as_deref().map(Jq::compile).transpose()?,
+            passed_over: RefCell::default(),
         })
     }
 }
@@ -61,18 +63,62 @@ pub struct Selection {
     pub ids: Option<HashSet<MessageKey>>,
     /// A jq expression over `{id, body, attributes, system}`.
     pub filter: Option<Jq>,
+    /// Messages that a filter could not decide about.
+    pub passed_over: RefCell<PassedOver>,
+}
+
+/// Messages that a filter could not decide about, by key, because a run may ask about one of them several times.
+#[derive(Debug, Default)]
+pub struct PassedOver {
+    expression_fails: HashSet<MessageKey>,
+    without_time: HashSet<MessageKey>,
+}
+
+/// How many messages a filter could not decide about. They do not match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Undecided {
+    /// Messages on which the expression of `--where` fails.
+    pub expression_fails: u64,
+    /// Messages without the time at which they were sent, which `--older-than` and `--newer-than` need.
+    pub without_time: u64,
 }
 
 impl Selection {
     /// Whether a message matches.
     pub fn matches(&self, message: &Message) -> bool {
-        let sent = message.sent_at();
         self.ids.as_ref().is_none_or(|ids| ids.contains(&message.key()))
             && (self.reasons.is_empty() || self.has_reason(&Cause::of(message).reason()))
             && self.attributes.iter().all(|(name, value)| message.text(name) == Some(value))
-            && self.sent_before.is_none_or(|time| sent.is_some_and(|sent| sent <= time))
-            && self.sent_after.is_none_or(|time| sent.is_some_and(|sent| sent >= time))
-            && self.filter.as_ref().is_none_or(|jq| jq.matches(&view(message).to_string()))
+            && self.is_of_age(message)
+            && self.passes_filter(message)
+    }
+
+    fn is_of_age(&self, message: &Message) -> bool {
+        if self.sent_before.is_none() && self.sent_after.is_none() {
+            return true;
+        }
+        let Some(sent) = message.sent_at() else {
+            self.passed_over.borrow_mut().without_time.insert(message.key());
+            return false;
+        };
+        self.sent_before.is_none_or(|time| sent <= time) && self.sent_after.is_none_or(|time| sent >= time)
+    }
+
+    fn passes_filter(&self, message: &Message) -> bool {
+        let Some(jq) = &self.filter else { return true };
+        jq.matches(&view(message).to_string()).unwrap_or_else(|| {
+            self.passed_over.borrow_mut().expression_fails.insert(message.key());
+            false
+        })
+    }
+
+    /// How many of the messages so far a filter could not decide about.
+    pub fn undecided(&self) -> Undecided {
+        let passed_over = self.passed_over.borrow();
+        Undecided {
+            expression_fails: passed_over.expression_fails.len() as u64,
+            without_time: passed_over.without_time.len() as u64,
+        }
     }
 
     /// Whether every message that can match has been found, so that scanning on is of no use.
@@ -153,6 +199,21 @@ mod tests {
         assert!(matches("2h", ".body.detail.n == 7 and .attributes.failure_reason == \"panic\""));
         assert!(!matches("2h", ".body.detail.n == 8"));
         assert!(!matches("6h", "true"));
+    }
+
+    #[test]
+    fn what_a_filter_cannot_decide_about_does_not_match_and_is_counted_once() {
+        let text = SelectionText {
+            sent_before: Some(before("0h")),
+            filter: Some(".body.n + 1 == 2".into()),
+            ..SelectionText::default()
+        };
+        let (selection, text) = (text.compile().unwrap(), message("x", 1, r#"{"n":"one"}"#));
+        let mut untimed = message("x", 1, r#"{"n":1}"#);
+        untimed.system.clear();
+        assert!(selection.matches(&message("x", 1, r#"{"n":1}"#)));
+        assert!(!selection.matches(&text) && !selection.matches(&text) && !selection.matches(&untimed));
+        assert_eq!(selection.undecided(), Undecided { expression_fails: 1, without_time: 1 });
     }
 
     #[test]

@@ -24,9 +24,9 @@ use crate::{
         write::{Journal, next_run},
     },
     report::{
-        counts::Counts,
+        counts::{Counts, Stopped},
         exit::Exit,
-        progress::Progress,
+        progress::{Doing, Progress},
         summary::{CanaryEnd, Refused, RunReport, outcome},
     },
     sqs::{
@@ -34,6 +34,7 @@ use crate::{
         clients::Clients,
         destination::Destination,
         message::{Message, MessageKey},
+        new_file::NewFile,
         queue::{Depth, Queue},
     },
 };
@@ -90,8 +91,10 @@ pub async fn run(
     live.name(&name)?;
     prune(&folder, SystemTime::now());
     let mut leftovers = Leftovers::load(&folder)?;
+    let mut file = None;
     if let Some(open) = job.archive.take() {
         let (archive, held) = open()?;
+        file = Some(NewFile::at(archive.path()));
         leftovers.trust_only(&archive.path().display().to_string(), &held);
         job.plan.routes = Routes::to(Destination::Archive(archive));
     }
@@ -124,6 +127,8 @@ pub async fn run(
         exit = Exit::Error;
         fault = fault.or(Some(error));
     }
+    // While the lock is held: another run may open it.
+    drop(file);
     drop(live);
     let refusals = engine.transfer().map(|transfer| transfer.refusals.as_slice()).unwrap_or_default();
     let report = RunReport {
@@ -132,6 +137,7 @@ pub async fn run(
         from,
         destination: job.destination,
         outcome: outcome(exit, canary(&engine)).to_owned(),
+        not_scanned: not_scanned(&engine),
         refusals: refusals.iter().map(|(id, why)| Refused { id: id.clone(), why: why.to_string() }).collect(),
         canary_sent: engine.canary_sent(),
         counts,
@@ -186,8 +192,21 @@ pub struct Scanned {
     pub scanned: u64,
     /// Messages that are counted and were not seen; they may be held by another receiver.
     pub not_seen: u64,
-    /// Whether the operator stopped it.
-    pub interrupted: bool,
+    /// Whether the operator stopped it, and what was left then.
+    pub stopped: Stopped,
+}
+
+/// Messages that were counted and not scanned, because the command stopped before its end.
+fn not_scanned(engine: &Engine<'_>) -> u64 {
+    let counted = match &engine.source {
+        Source::Queue(_) => engine.settings.expected,
+        Source::File(file) => Some(file.count()),
+    };
+    counted.filter(|_| engine.stopped().is_some()).unwrap_or(0).saturating_sub(engine.fresh)
+}
+
+fn stopped(engine: &Engine<'_>) -> Stopped {
+    Stopped { interrupted: engine.stopped() == Some(Stop::Interrupted), not_scanned: not_scanned(engine) }
 }
 
 /// Shows every message of a source once to `visit`, until it has seen enough or the end is proven. Messages of a queue are released.
@@ -202,11 +221,13 @@ pub async fn scan<'w>(
     interrupt: &Interrupt,
     visit: impl FnMut(&Message) -> Look + 'w,
 ) -> anyhow::Result<Scanned> {
-    let (_, depth) = source.count().await?;
+    let (expected, depth) = source.count().await?;
+    let mut progress = Progress::begin(expected, Doing::Looking, settings.shown);
     let settings = Settings { expected: depth.map(Depth::total), ..settings };
     let work = Work::Look(Box::new(visit));
     let mut engine = Engine::new(source, work, settings, clients, interrupt.clone());
-    engine.run(&mut |_, _| ()).await;
+    engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
+    drop(progress);
     if let Some(fault) = engine.take_fault() {
         return Err(fault);
     }
@@ -214,7 +235,7 @@ pub async fn scan<'w>(
     Ok(Scanned {
         scanned: numbers.scanned,
         not_seen: numbers.not_seen + numbers.arrived_later,
-        interrupted: engine.stopped() == Some(Stop::Interrupted),
+        stopped: stopped(&engine),
     })
 }
 
@@ -245,7 +266,7 @@ pub async fn copy(
     let scanned = Scanned {
         scanned: counts.scanned,
         not_seen: counts.not_seen + counts.arrived_later,
-        interrupted: engine.stopped() == Some(Stop::Interrupted),
+        stopped: stopped(&engine),
     };
     Copied { counts, scanned, fault: engine.take_fault() }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{breaker::DEFAULT_SHARE, rate::RateSetting};
+use crate::report::progress::Shown;
 
 /// Messages that are put aside at the same time before the oldest are released: below the 120,000 that may be in flight, with room for other receivers.
 /// Source: "Amazon SQS message quotas" in the Amazon SQS developer guide.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub canary: Option<CanarySetting>,
     /// Messages that are put aside before the oldest are released.
     pub most_aside: usize,
+    /// Whether a scan shows how far it is.
+    pub shown: Shown,
 }
 
 /// How a run begins with a few messages.
@@ -52,6 +55,7 @@ impl Default for Settings {
             max_returned: DEFAULT_SHARE,
             canary: None,
             most_aside: MOST_ASIDE,
+            shown: Shown::Quiet,
         }
     }
 }

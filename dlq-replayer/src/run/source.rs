@@ -2,11 +2,10 @@
 
 use std::{collections::HashSet, path::Path};
 
-use anyhow::bail;
-
 use crate::sqs::{
     archive,
     call_error::CallError,
+    line_fault::RepeatedId,
     message::Message,
     queue::{Depth, Queue},
 };
@@ -97,17 +96,25 @@ impl FileSource {
     ///
     /// The file cannot be read, a line is not a message, or an id occurs twice and must not.
     pub fn open(path: &Path, repeats: Repeats) -> anyhow::Result<Self> {
-        let (mut ids, mut count) = (HashSet::new(), 0);
+        let (mut ids, mut count) = (HashSet::new(), 0_usize);
+        // The line that names the queue is no message.
+        let before = usize::from(archive::snapshot(path)?.is_some());
         for message in archive::read(path)? {
             let message = message?;
             count += 1;
             if repeats == Repeats::Refused && !ids.insert(message.key()) {
-                bail!("{} has two messages with the id {}", path.display(), message.id);
+                let (file, number) = (path.display().to_string(), count + before);
+                return Err(RepeatedId { file, number, id: message.id }.into());
             }
         }
         // One file has one journal, by whatever name it was opened.
         let absolute = path.canonicalize()?.display().to_string();
-        Ok(Self { path: absolute, count, messages: Box::new(archive::read(path)?) })
+        Ok(Self { path: absolute, count: count as u64, messages: Box::new(archive::read(path)?) })
+    }
+
+    /// How many messages there are.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
     /// The next messages; none at the end of the file.

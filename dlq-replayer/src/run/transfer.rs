@@ -343,13 +343,18 @@ impl Transfer {
 
     /// Messages of the file of repaired bodies that were not met, which means that they are not in the queue once its end is proven.
     pub fn not_met(&self) -> Named {
-        Named::of(&self.not_met.iter().map(ToString::to_string).collect())
+        Named::of(&self.not_met.iter().map(|key| self.written(*key)).collect())
+    }
+
+    /// The id of a message of the file.
+    fn written(&self, key: MessageKey) -> String {
+        self.plan.bodies.as_ref().map_or_else(|| key.to_string(), |bodies| bodies.written(key))
     }
 
     /// Writes down which messages of the file are not in the queue.
     pub fn note_not_in_queue(&self) {
         for key in &self.not_met {
-            self.note(Note::NotInQueue, "", &key.to_string());
+            self.note(Note::NotInQueue, "", &self.written(*key));
         }
     }
 
@@ -365,6 +370,7 @@ impl Transfer {
             not_deleted: Named::of(&self.not_deleted),
             unconfirmed: Named::of(&self.unconfirmed),
             possible_duplicates: Named::of(&self.duplicates),
+            undecided: self.plan.selection.undecided(),
             ..self.counts.clone()
         }
     }

@@ -13,6 +13,7 @@ use super::{
     call_error::{CallError, call_error},
     clients::Clients,
     queue::Queue,
+    queue_argument::{QueueArgument, is_fifo},
 };
 
 /// Queues that are compared with a name that was not found; a list of more is no help.
@@ -56,96 +57,6 @@ impl QueueAddress {
 impl fmt::Display for QueueAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` in {} (account {})", self.name, self.region, self.account)
-    }
-}
-
-/// Whether a queue of this name is a FIFO queue: SQS demands the suffix for FIFO queues and forbids the dot for others.
-pub fn is_fifo(name: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "fifo")
-}
-
-/// What was written in the place of a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum QueueArgument {
-    /// A name in the account and Region of the credentials.
-    Name(String),
-    /// A URL, with the Region that its host names, and the account and name of its path.
-    Url {
-        /// The whole URL.
-        url: String,
-        /// The Region, unless the host is not one of AWS's.
-        region: Option<String>,
-        /// The account.
-        account: String,
-        /// The name.
-        name: String,
-    },
-    /// An ARN.
-    Arn {
-        /// The whole ARN.
-        arn: String,
-        /// The Region in it.
-        region: String,
-        /// The account in it.
-        account: String,
-        /// The name in it.
-        name: String,
-    },
-}
-
-impl QueueArgument {
-    /// Reads what was written. Anything that is neither a URL nor an ARN is a name.
-    pub fn parse(text: &str) -> Self {
-        if text.starts_with("http://") || text.starts_with("https://") {
-            let mut parts = text.split('/').skip(2);
-            let (host, rest) = (parts.next().unwrap_or_default(), parts.collect::<Vec<_>>());
-            let from_end = |at: usize| rest.iter().rev().nth(at).map(|part| (*part).to_owned()).unwrap_or_default();
-            return Self::Url {
-                url: text.to_owned(),
-                region: region_of_host(host),
-                account: from_end(1),
-                name: from_end(0),
-            };
-        }
-        match Arn::of_queue(text) {
-            Some(Arn { region, account, resource, .. }) => Self::Arn {
-                arn: text.to_owned(),
-                region: region.to_owned(),
-                account: account.to_owned(),
-                name: resource.to_owned(),
-            },
-            None => Self::Name(text.to_owned()),
-        }
-    }
-
-    /// The Region that was written; that one is asked and no other.
-    pub fn region(&self) -> Option<&str> {
-        match self {
-            Self::Name(_) => None,
-            Self::Url { region, .. } => region.as_deref(),
-            Self::Arn { region, .. } => Some(region),
-        }
-    }
-
-    /// The queue's name.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Name(name) | Self::Url { name, .. } | Self::Arn { name, .. } => name,
-        }
-    }
-}
-
-/// The Region in a host of SQS: `sqs.REGION.…`, `sqs-fips.REGION.…`, `vpce-….sqs.REGION.vpce.…`, and the older `REGION.queue.…` and `queue.…`.
-/// Source: "Amazon Simple Queue Service endpoints and quotas" in the AWS general reference.
-fn region_of_host(host: &str) -> Option<String> {
-    let labels: Vec<_> = host.split('.').collect();
-    if let Some(at) = labels.iter().position(|label| *label == "sqs" || *label == "sqs-fips") {
-        return labels.get(at + 1).map(|region| (*region).to_owned());
-    }
-    match labels[..] {
-        ["queue", "amazonaws", "com"] => Some("us-east-1".to_owned()),
-        [region, "queue", "amazonaws", ..] => Some(region.to_owned()),
-        _ => None,
     }
 }
 
@@ -308,33 +219,6 @@ mod tests {
 
     fn address(arn: &str) -> QueueAddress {
         QueueAddress::new("u".into(), arn.into()).unwrap()
-    }
-
-    #[test]
-    fn a_queue_may_be_written_as_name_url_or_arn() {
-        assert_eq!(QueueArgument::parse("orders-dlq"), QueueArgument::Name("orders-dlq".into()));
-        let url = QueueArgument::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/orders-dlq");
-        assert_eq!((url.region(), url.name()), (Some("eu-west-1"), "orders-dlq"));
-        let local = QueueArgument::parse("http://127.0.0.1:4566/000000000000/orders-dlq");
-        assert_eq!((local.region(), local.name()), (None, "orders-dlq"));
-        let arn = QueueArgument::parse("arn:aws-cn:sqs:cn-north-1:123456789012:orders.fifo");
-        assert_eq!((arn.region(), arn.name()), (Some("cn-north-1"), "orders.fifo"));
-        assert_eq!(QueueArgument::parse("arn:aws:s3:::bucket").region(), None);
-    }
-
-    #[test]
-    fn the_region_is_read_off_every_host_of_sqs() {
-        for (host, region) in [
-            ("sqs.eu-west-1.amazonaws.com", Some("eu-west-1")),
-            ("sqs-fips.us-east-2.amazonaws.com", Some("us-east-2")),
-            ("vpce-0a1b-c2d3.sqs.eu-central-1.vpce.amazonaws.com", Some("eu-central-1")),
-            ("sqs.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
-            ("eu-west-1.queue.amazonaws.com", Some("eu-west-1")),
-            ("queue.amazonaws.com", Some("us-east-1")),
-            ("127.0.0.1:4566", None),
-        ] {
-            assert_eq!(region_of_host(host).as_deref(), region, "{host}");
-        }
     }
 
     #[test]

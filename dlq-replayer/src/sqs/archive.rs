@@ -1,9 +1,8 @@
 //! Files of messages, one JSON object per line: what `export`, `pull` and `purge` write, and what `import` and `replay --from` read.
 
 use std::{
-    cell::Cell,
     collections::HashSet,
-    fs::{self, File},
+    fs::File,
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -14,9 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     call_error::{CallError, Effect},
+    line_fault::{NotAMessage, RepeatedId},
     lines::{Check, Lines},
-    message::{Message, MessageKey},
+    message::{Message, MessageKey, WrittenIds},
     queue::Entry,
+    snapshot_end::SnapshotEnd,
 };
 
 /// The first line of a snapshot: which queue it was taken from.
@@ -26,35 +27,32 @@ pub struct Snapshot {
     pub snapshot_of: String,
     /// When it was taken.
     pub at: Timestamp,
+    /// Whether a complete one ends with a [`SnapshotEnd`]; those of earlier versions do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_end: bool,
 }
 
 /// A line of a file.
 enum Line {
     Message(Message),
     Snapshot(Snapshot),
+    End,
 }
 
 impl Line {
     fn parse(line: &[u8]) -> Option<Self> {
         let message = serde_json::from_slice(line).map(Self::Message);
-        message.or_else(|_| serde_json::from_slice(line).map(Self::Snapshot)).ok()
+        let snapshot = || serde_json::from_slice(line).map(Self::Snapshot);
+        message
+            .or_else(|_| snapshot())
+            .or_else(|_| serde_json::from_slice(line).map(|SnapshotEnd { .. }| Self::End))
+            .ok()
     }
 }
 
 /// A file that messages are appended to; each is on the disk and read back before it counts as sent.
 pub struct Archive {
     lines: Lines,
-    /// Whether the file is to go again: it is new, and there is no message in it. It would only be in the way of the same command.
-    is_void: Cell<bool>,
-}
-
-impl Drop for Archive {
-    fn drop(&mut self) {
-        if self.is_void.get() {
-            // A file that cannot be removed stays empty.
-            let _ = fs::remove_file(self.lines.path());
-        }
-    }
 }
 
 impl Archive {
@@ -70,7 +68,7 @@ impl Archive {
             }
             _ => anyhow::Error::from(error).context(format!("cannot create the file {}", path.display())),
         })?;
-        Ok(Self { lines, is_void: Cell::new(true) })
+        Ok(Self { lines })
     }
 
     /// Opens the file of an earlier run, and gives back which messages it really holds. A torn last line is cut off.
@@ -82,7 +80,7 @@ impl Archive {
         let opened = Lines::open(path, Check::ReadBack);
         let lines = opened.with_context(|| format!("cannot open the archive {}", path.display()))?;
         let held = read(path)?.map(|message| message.map(|message| message.key())).collect::<anyhow::Result<_>>()?;
-        Ok((Self { lines, is_void: Cell::new(false) }, held))
+        Ok((Self { lines }, held))
     }
 
     /// Where it is.
@@ -119,12 +117,11 @@ impl Archive {
             text.push('\n');
         }
         self.lines.append(text).await.map_err(failed)?;
-        self.is_void.set(false);
         Ok(messages.iter().map(|message| Entry::Sent(message.id.clone())).collect())
     }
 }
 
-/// The messages of a file, line by line; the line of a snapshot is passed over.
+/// The messages of a file, line by line; the lines of a snapshot that are about itself are passed over.
 ///
 /// # Errors
 ///
@@ -133,12 +130,12 @@ pub fn read(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<M
     let file = File::open(path).with_context(|| format!("cannot read the file {}", path.display()))?;
     let shown = path.display().to_string();
     let parsed = BufReader::new(file).lines().enumerate().map(move |(at, line)| {
-        let place = || format!("line {} of {shown} is not a message", at + 1);
-        Line::parse(line.with_context(place)?.as_bytes()).with_context(place)
+        let line = line.with_context(|| format!("line {} of {shown} cannot be read", at + 1))?;
+        Line::parse(line.as_bytes()).ok_or_else(|| NotAMessage::new(&shown, at + 1, line.as_bytes()).into())
     });
     Ok(parsed.filter_map(|line| match line {
         Ok(Line::Message(message)) => Some(Ok(message)),
-        Ok(Line::Snapshot(_)) => None,
+        Ok(Line::Snapshot(_) | Line::End) => None,
         Err(error) => Some(Err(error)),
     }))
 }
@@ -163,6 +160,7 @@ pub struct Bodies {
     file: File,
     path: PathBuf,
     places: std::collections::HashMap<MessageKey, (u64, u64)>,
+    written: WrittenIds,
 }
 
 impl Bodies {
@@ -174,6 +172,7 @@ impl Bodies {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let mut reader = BufReader::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?);
         let (mut places, mut start, mut line) = (std::collections::HashMap::new(), 0, String::new());
+        let mut written = WrittenIds::default();
         for number in 1.. {
             line.clear();
             let length = reader.read_line(&mut line).with_context(|| format!("cannot read {}", path.display()))? as u64;
@@ -182,19 +181,26 @@ impl Bodies {
             }
             match Line::parse(line.as_bytes()) {
                 Some(Line::Message(message)) if places.insert(message.key(), (start, length)).is_some() => {
-                    bail!("line {number} of {} repeats the id {}", path.display(), message.id)
+                    let (file, id) = (path.display().to_string(), message.id);
+                    return Err(RepeatedId { file, number, id }.into());
                 }
+                Some(Line::Message(message)) => written.add(message.id),
                 Some(_) => {}
-                None => bail!("line {number} of {} is not a message", path.display()),
+                None => return Err(NotAMessage::new(&path.display().to_string(), number, line.as_bytes()).into()),
             }
             start += length;
         }
-        Ok(Self { file: reader.into_inner(), path: path.to_owned(), places })
+        Ok(Self { file: reader.into_inner(), path: path.to_owned(), places, written })
     }
 
     /// The ids in the file.
     pub fn keys(&self) -> HashSet<MessageKey> {
         self.places.keys().copied().collect()
+    }
+
+    /// An id as it is written in the file.
+    pub fn written(&self, key: MessageKey) -> String {
+        self.written.of(key)
     }
 
     /// The body that the file has for a message; none when it does not have the message.
@@ -231,7 +237,7 @@ mod tests {
     async fn what_was_written_is_read_again_and_a_torn_line_is_cut_off() {
         let path = temporary();
         let archive = Archive::create(&path).unwrap();
-        archive.begin(&Snapshot { snapshot_of: "q".into(), at: Timestamp::UNIX_EPOCH }).await.unwrap();
+        archive.begin(&Snapshot { snapshot_of: "q".into(), at: Timestamp::UNIX_EPOCH, has_end: false }).await.unwrap();
         archive.append(&[&message("a"), &message("b")]).await.unwrap();
         assert!(Archive::create(&path).is_err(), "an existing file is never overwritten");
         drop(archive);

@@ -1,6 +1,9 @@
 //! A message with everything SQS says about it: nothing is lost between receiving it and sending it on.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use aws_sdk_sqs::{
     primitives::Blob,
@@ -43,6 +46,25 @@ impl MessageKey {
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Uuid::from_bytes(self.0).fmt(f)
+    }
+}
+
+/// Ids as they are written, by key. SQS's own say the same as their key and are not kept.
+#[derive(Debug, Default)]
+pub struct WrittenIds(HashMap<MessageKey, String>);
+
+impl WrittenIds {
+    /// Keeps an id.
+    pub fn add(&mut self, id: String) {
+        let key = MessageKey::of(&id);
+        if key.to_string() != id {
+            self.0.insert(key, id);
+        }
+    }
+
+    /// The id of a key.
+    pub fn of(&self, key: MessageKey) -> String {
+        self.0.get(&key).cloned().unwrap_or_else(|| key.to_string())
     }
 }
 

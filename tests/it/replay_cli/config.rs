@@ -75,7 +75,8 @@ fn a_default_quarantine_that_cannot_be_used_is_ignored_with_a_note() {
 #[test]
 fn max_replays_of_the_file_count_for_triage() {
     let scene = Scene::empty();
-    scene.model.put(DLQ, dead_letter(0, &body(0), &[("replay_count", "4")]));
+    let panic = [("failure_reason", "panic"), ("source_message_id", "x"), ("replay_count", "4")];
+    scene.model.put(DLQ, dead_letter(0, &body(0), &panic));
     let triage = |config: &str| Scene::run_command(&mut with_config(&scene, config, &["triage", DLQ])).out;
     assert!(triage("").contains("do not replay") && triage("").contains("replayed 3 times or more"));
     assert!(triage("[defaults]\nmax_replays = 5\n").contains("replay as is"));
@@ -92,6 +93,14 @@ fn a_mistake_in_the_file_is_a_clear_error() {
     insta::assert_snapshot!("config_rate", said("[defaults]\nrate = \"fast\"\n"));
     insta::assert_snapshot!("config_share", said("[defaults]\nmax_bounced = 50.0\n"));
     assert!(scene.model.calls().is_empty(), "nothing is asked with a configuration that is wrong");
+}
+
+#[test]
+fn a_folder_that_is_not_absolute_is_ignored_and_named() {
+    let scene = Scene::empty();
+    let mut command = scene.replayer.command(&["history"]).unwrap();
+    let said = Scene::run_command(command.env("XDG_STATE_HOME", "relative"));
+    assert_eq!(said.err, "note: XDG_STATE_HOME is not an absolute path and is ignored\n");
 }
 
 #[test]

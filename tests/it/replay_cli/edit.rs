@@ -52,8 +52,9 @@ fn a_body_that_is_not_json_is_repaired_and_a_diff_is_kept() {
     assert_eq!(text(&scene.file("editor.mode")).trim(), "600", "the document is private");
     assert_eq!((mode(&file), mode(&format!("{file}.diff"))), (0o600, 0o600));
     let lines: Vec<serde_json::Value> = text(&file).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 4);
     assert!(lines[0].get("snapshot_of").is_some(), "the snapshot still names its queue");
+    assert!(lines.last().unwrap().get("snapshot_ended").is_some(), "and it is still complete");
     assert_eq!((&lines[1]["body"], &lines[2]["body"]), (&r#"{"order":1}"#.into(), &r#"{"order":2,"note":"x"}"#.into()));
     let diff = text(&format!("{file}.diff"));
     assert!(diff.contains(&id(1)) && diff.contains("- order one, not JSON") && !diff.contains(&id(2)), "{diff}");
@@ -216,4 +217,35 @@ fn edits_add_up_and_so_does_the_diff() {
     assert!(text(&file).contains(r#"\"note\":\"z\""#), "{}", text(&file));
     let diff = text(&format!("{file}.diff"));
     assert_eq!(diff.matches(&id(2)).count(), 2, "{diff}");
+}
+
+#[test]
+fn without_an_editor_and_a_terminal_nothing_is_opened() {
+    let (scene, file) = scene();
+    let said = scene.run(&["edit", &file]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    assert_eq!(
+        said.err,
+        "error: `EDITOR` is not set, and there is no terminal for `vi`\nhint: set `EDITOR`, or run the command at a terminal\n"
+    );
+    assert_eq!(others(&scene), Vec::<String>::new());
+}
+
+#[test]
+fn an_id_that_is_there_twice_is_told_before_the_editor_opens() {
+    let (scene, file) = scene();
+    let lines = text(&file);
+    fs::write(&file, format!("{lines}{}\n", lines.lines().nth(1).unwrap())).unwrap();
+    let said = edit(&scene, "touch \"$0.open\"", &[&file]);
+    assert!(said.code == 1 && said.err.contains("has two messages with the id"), "{}", said.text());
+    assert!(said.err.contains("hint: remove one of the two lines"), "{}", said.err);
+    assert!(!scene.folder.join("editor.open").exists());
+}
+
+#[test]
+fn an_editor_that_removes_the_document_keeps_no_work() {
+    let (scene, file) = scene();
+    let said = edit(&scene, &format!("{DOCUMENT}; rm \"$document\""), &[&file]);
+    assert!(said.code == 1 && said.err.contains("the editor has removed"), "{}", said.text());
+    assert!(said.err.contains("hint: nothing was changed") && !said.err.contains("your edit is in"), "{}", said.err);
 }

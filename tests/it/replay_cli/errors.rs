@@ -102,6 +102,17 @@ fn what_is_wrong_with_the_command_line_is_said_before_any_call() {
         &["replay", DLQ, "--edit-file", &scene.file("edit.jq")],
         &["triage", DLQ, "--group-by", "nope(1)"],
         &["edit", "nowhere", "--where", ".a |"],
+        &["triage", "bad name!"],
+        &["triage", ""],
+        &["triage", "arn:aws:sqs:us-east-1:1:foo"],
+        &["triage", "arn:aws:s3:::bucket"],
+        &["triage", DLQ, "--older-than", "2h", "--newer-than", "1h"],
+        &["move", DLQ, "--to", "quarantine", "--older-than", "2h", "--newer-than", "2h"],
+        &["list", DLQ, "--reason", ""],
+        &["list", DLQ, "--id", ""],
+        &["list", DLQ, "--attribute", "=x"],
+        &["list", DLQ, "--endpoint-url", "banana"],
+        &["list", DLQ, "--region", "Mars"],
         &["replay", DLQ, "--to", SOURCE, "--drop-attributes"],
         &["replay", DLQ, "--drop-attributes"],
         &["replay", DLQ, "--reveal", "--execute"],
@@ -113,6 +124,40 @@ fn what_is_wrong_with_the_command_line_is_said_before_any_call() {
         assert!(said.err.starts_with("error: ") && said.err.lines().count() <= 8, "{command:?}: {}", said.err);
     }
     assert!(scene.model.calls().is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_before_any_call() {
+    let scene = Scene::empty();
+    std::fs::write(scene.file("bad.ndjson"), "{\"id\":\"a\",\"body\":\"b\"}\n{\"id\":\"marker\"}\n").unwrap();
+    let bad = scene.file("bad.ndjson");
+    for command in
+        [&["replay", DLQ, "--from", "nowhere.ndjson"][..], &["replay", DLQ, "--from", &bad], &["triage", &bad]]
+    {
+        let said = scene.run(command);
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{command:?}: {}", said.text());
+        assert!(said.err.contains("\nhint: ") && !said.err.contains("marker"), "{command:?}: {}", said.err);
+    }
+    let said = scene.run(&["list", &bad]);
+    assert!(said.err.contains("line 2 of") && said.err.contains("is not a message: `body` is missing"), "{}", said.err);
+    assert!(scene.model.calls().is_empty());
+}
+
+#[test]
+fn a_hint_names_what_was_chosen() {
+    let scene = Scene::empty();
+    let with = |name: &str, value: &str, arguments: &[&str]| {
+        let mut command = scene.replayer.command(&[&["triage", DLQ], arguments].concat()).unwrap();
+        command.env(name, value).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        Scene::run_command(&mut command)
+    };
+    for said in [with("AWS_PROFILE", "nope", &[]), with("X", "", &["--profile", "nope"])] {
+        assert!(said.code == 1 && said.err.contains("hint: profile `nope` has no credentials"), "{}", said.err);
+    }
+    let said = with("AWS_ENDPOINT_URL", "banana", &[]);
+    assert!(said.code == 2 && said.err.contains("AWS_ENDPOINT_URL is `banana`, which is not a URL"), "{}", said.err);
+    let said = with("AWS_REGION", "Mars", &[]);
+    assert!(said.code == 2 && said.err.contains("`Mars` is not a Region"), "{}", said.err);
 }
 
 #[test]
@@ -163,5 +208,6 @@ fn the_last_line_of_an_error_is_not_a_riddle() {
             let known = ["error: ", "hint: ", "caused by: "].iter().any(|label| line.starts_with(label));
             assert!(known && !line.ends_with('.'), "{command:?}: {line}");
         }
+        assert!(said.err.contains("\nhint: "), "{command:?}: {}", said.err);
     }
 }

@@ -131,3 +131,46 @@ fn an_export_in_the_middle_of_which_a_call_fails_says_how_many_were_written() {
     assert_eq!(lines(&file).len(), 10);
     scene.assert_each_once((0..30).map(body), &[DLQ]);
 }
+
+#[test]
+fn a_file_without_messages_does_not_block_the_next_try() {
+    let scene = Scene::with_letters(3);
+    let file = scene.file("letters.ndjson");
+    for command in
+        [&["export", DLQ, &file][..], &["pull", DLQ, &file], &["purge", DLQ, "--archive", &file, "--execute"]]
+    {
+        assert_eq!(scene.run(&[command, &["--reason", "nope"]].concat()).code, 3, "{command:?}");
+        assert!(!std::path::Path::new(&file).exists(), "{command:?}");
+    }
+    for command in [&["export", DLQ, &file][..], &["pull", DLQ, &file]] {
+        scene.fault("ReceiveMessage", DLQ, |_| Fault::Refused(403, "AccessDenied"));
+        assert_eq!(scene.run(command).code, 1, "{command:?}");
+        assert!(!std::path::Path::new(&file).exists(), "{command:?}");
+    }
+    scene.model.set_faults(|_, _| Fault::None);
+    assert_eq!(scene.run(&["purge", DLQ, "--archive", &file, "--execute"]).code, 0);
+    assert_eq!(lines(&file).len(), 3);
+}
+
+#[test]
+fn standard_output_is_not_a_file() {
+    let scene = Scene::with_letters(1);
+    for command in [&["export", DLQ, "-"][..], &["pull", DLQ, "-"], &["purge", DLQ, "--archive", "-", "--execute"]] {
+        let mut command = scene.replayer.command(command).unwrap();
+        let said = Scene::run_command(command.current_dir(&scene.folder));
+        assert!(said.code == 2 && said.err.contains("`-` cannot be standard output"), "{}", said.text());
+    }
+    assert!(!scene.folder.join("-").exists() && scene.model.calls().is_empty());
+}
+
+#[test]
+fn a_file_that_exists_is_told_before_any_call() {
+    let scene = Scene::with_letters(1);
+    let file = scene.file("letters.ndjson");
+    std::fs::write(&file, "mine").unwrap();
+    for command in [&["export", DLQ, &file][..], &["pull", DLQ, &file], &["purge", DLQ, "--archive", &file]] {
+        let said = scene.run(command);
+        assert!(said.code == 1 && said.err.contains("\nhint: choose another file"), "{}", said.text());
+    }
+    assert!(scene.model.calls().is_empty());
+}

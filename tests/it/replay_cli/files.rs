@@ -69,12 +69,29 @@ fn a_snapshot_of_another_queue_is_an_error() {
 }
 
 #[test]
+fn a_file_that_names_no_queue_is_said_to_and_its_ids_are_shown_as_they_are_written() {
+    let scene = Scene::with_letters(2);
+    let file = scene.file("other.ndjson");
+    let lines = [json!({ "id": "a", "body": "x" }), json!({ "id": id(0), "body": "y" })];
+    fs::write(&file, lines.map(|line| line.to_string() + "\n").concat()).unwrap();
+    let note = format!("note: {file} does not name its queue, as a file of `pull` does; its ids are looked for in");
+    for execute in [&[][..], &["--execute"]] {
+        let said = scene.run(&[&["replay", DLQ, "--from", &file], execute].concat());
+        assert!(said.code == 4 && said.err.contains(&note), "{}", said.text());
+        assert!(said.out.contains("1 message of the file not found in the queue\n  a\n"), "{}", said.out);
+    }
+    let history = scene.run(&["history"]).out;
+    let run = history.lines().nth(1).and_then(|line| line.split_whitespace().next()).unwrap();
+    assert!(scene.run(&["history", run]).out.contains("of the file not found in the queue\n  a\n"));
+}
+
+#[test]
 fn a_file_that_is_empty_or_repeats_an_id_is_an_error_before_anything_is_sent() {
     let (scene, file) = scene();
     let text = fs::read_to_string(&file).unwrap();
-    let last = text.lines().last().unwrap();
+    let message = text.lines().nth(1).unwrap();
     let repeated = scene.file("repeated.ndjson");
-    fs::write(&repeated, format!("{text}{last}\n")).unwrap();
+    fs::write(&repeated, format!("{text}{message}\n")).unwrap();
     let said = scene.run(&["replay", DLQ, "--from", &repeated, "--execute"]);
     assert!(said.code == 1 && said.err.contains("repeats the id"), "{}", said.text());
     let empty = scene.file("empty.ndjson");

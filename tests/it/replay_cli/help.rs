@@ -78,3 +78,14 @@ fn output_that_is_not_a_terminal_has_no_colours() {
         assert!(!scene.run(command).text().contains('\u{1b}'));
     }
 }
+
+#[test]
+fn the_help_of_a_command_without_aws_has_no_flags_of_aws() {
+    let scene = Scene::empty();
+    for (command, json) in [("edit", false), ("history", true)] {
+        let out = scene.run(&[command, "--help"]).out;
+        assert!(!out.contains("--region") && !out.contains("--concurrency"), "{command}: {out}");
+        assert_eq!(out.contains("--json"), json, "{command}: {out}");
+    }
+    assert_eq!(scene.run(&["history", "--region", "eu-west-1"]).code, 3, "it is taken all the same");
+}

@@ -39,3 +39,34 @@ fn one_run_is_shown_with_each_message_that_needs_attention() {
     let ids = noted.iter().flat_map(|noted| noted["ids"].as_array().unwrap()).filter_map(|id| id.as_str());
     assert_eq!(super::sorted(ids.map(str::to_owned)), (1..=6).map(id).collect::<Vec<_>>(), "{details:#}");
 }
+
+#[test]
+fn a_journal_that_cannot_be_read_is_named_and_no_run_goes_on_without_it() {
+    let scene = Scene::with_letters(3);
+    assert_eq!(scene.run(&["replay", DLQ, "--execute", "--id", &id(0)]).code, 0);
+    let folder = std::fs::read_dir(scene.replayer.journals()).unwrap().next().unwrap().unwrap().path();
+    let garbage = folder.join("29991125T031816Z-aaaa.ndjson");
+    std::fs::write(&garbage, "garbage\n").unwrap();
+    let error = format!("the journal {} cannot be read", garbage.display());
+    for command in [
+        &["replay", DLQ, "--execute"][..],
+        &["replay", DLQ],
+        &["move", DLQ, "--to", "quarantine", "--execute"],
+        &["purge", DLQ, "--archive", &scene.file("a.ndjson"), "--execute"],
+    ] {
+        let said = scene.run(command);
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{command:?}: {}", said.text());
+        assert!(
+            said.err.contains(&format!("error: {error}")) && said.err.contains("hint: look into it"),
+            "{}",
+            said.err
+        );
+    }
+    assert_eq!(scene.model.count(DLQ), 2, "nothing was sent");
+    assert!(!std::path::Path::new(&scene.file("a.ndjson")).exists());
+    let said = scene.run(&["history"]);
+    assert!(said.code == 0 && said.err.starts_with(&format!("note: {error}")), "{}", said.text());
+    assert_eq!(said.out.lines().count(), 2, "the header, and the one run: {}", said.out);
+    std::fs::rename(&garbage, scene.file("garbage")).unwrap();
+    assert_eq!(scene.run(&["replay", DLQ, "--execute"]).code, 0);
+}

@@ -32,7 +32,9 @@ fn json_of_every_command_matches_its_schema() {
     let run = scene.json(&["history"]).1["runs"][0]["run"].as_str().unwrap().to_owned();
     let (_, document) = scene.json(&["history", &run]);
     assert_eq!(validate("run-history", &document), Vec::<String>::new(), "{document:#}");
-    for line in std::fs::read_to_string(&letters).unwrap().lines().skip(1) {
+    for line in
+        std::fs::read_to_string(&letters).unwrap().lines().skip(1).filter(|line| !line.contains("snapshot_ended"))
+    {
         assert_eq!(validate("message", &serde_json::from_str(line).unwrap()), Vec::<String>::new());
     }
 }

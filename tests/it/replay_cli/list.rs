@@ -5,6 +5,8 @@ use std::{
     time::Instant,
 };
 
+use serde_json::json;
+
 use super::{DLQ, PATIENCE, Scene, dead_letter, id};
 
 #[test]
@@ -118,4 +120,32 @@ fn ids_narrow_a_list_down() {
     let ids: Vec<_> = list["messages"].as_array().unwrap().iter().map(|line| line["id"].as_str().unwrap()).collect();
     assert_eq!((code, ids.len()), (0, 2));
     assert!(ids.contains(&&*id(7)) && ids.contains(&&*id(9)));
+}
+
+#[test]
+fn a_filter_that_cannot_decide_says_about_how_many_messages() {
+    let scene = Scene::with_letters(3);
+    let note = "note: the expression fails on 3 messages, which therefore do not match";
+    let (letters, failing) = (scene.file("letters.ndjson"), ["--where", "error(\"x\")"]);
+    for command in [
+        &["list", DLQ][..],
+        &["triage", DLQ],
+        &["replay", DLQ],
+        &["replay", DLQ, "--execute"],
+        &["move", DLQ, "--to", "quarantine"],
+        &["export", DLQ, &letters],
+    ] {
+        let said = scene.run(&[command, &failing].concat());
+        assert_eq!((said.code, said.text().matches(note).count()), (3, 1), "{command:?}: {}", said.text());
+    }
+    let (_, list) = scene.json(&[&["list", DLQ][..], &failing].concat());
+    assert_eq!((&list["expression_fails"], &list["without_time"]), (&json!(3), &json!(0)));
+    let (_, run) = scene.json(&[&["replay", DLQ, "--execute"][..], &failing].concat());
+    assert_eq!(run["counts"]["expression_fails"], 3);
+    let said = scene.run(&["list", DLQ, "--where", ".body | tonumber? // true"]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "an error that is caught is no failure");
+    std::fs::write(scene.file("old.ndjson"), "{\"id\":\"a\",\"body\":\"b\"}\n").unwrap();
+    let said = scene.run(&["list", &scene.file("old.ndjson"), "--older-than", "1h"]);
+    let note = "note: 1 message without a time of sending, which no age filter matches\n";
+    assert_eq!((said.code, said.err.as_str()), (3, note), "{}", said.text());
 }

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::{DLQ, Scene, id, mode};
+use pipeline_tests::sqs_model::{Counts, Fault};
+
+use super::{DLQ, Scene, id, mode, until};
 
 #[test]
 fn a_snapshot_is_private_and_lossless_and_the_messages_stay() {
@@ -12,7 +14,7 @@ fn a_snapshot_is_private_and_lossless_and_the_messages_stay() {
     assert_eq!((scene.model.count(DLQ), mode(&file)), (6, 0o600));
     scene.assert_released();
     let text = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(text.lines().count(), 7);
+    assert_eq!(text.lines().count(), 8, "a line at either end, and six messages");
     assert!(text.lines().next().unwrap().contains("arn:aws:sqs:eu-west-1:123456789012:orders-dlq"), "{text}");
     for message in scene.model.messages(DLQ) {
         let line = text.lines().find(|line| line.contains(&message.id)).unwrap();
@@ -57,7 +59,51 @@ fn a_pull_can_be_narrowed_down() {
     let scene = Scene::new();
     let file = scene.file("letters.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &file, "--reason", "invalid_field"]).code, 0);
-    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 3);
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 4);
     let none = scene.file("none.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &none, "--reason", "panic"]).code, 3);
+}
+
+#[test]
+fn a_pull_that_was_killed_leaves_a_file_that_says_so() {
+    let scene = Scene::with_letters(40);
+    let file = scene.file("letters.ndjson");
+    let receives = std::sync::atomic::AtomicUsize::new(0);
+    scene.model.set_faults(move |call, _| match pipeline_tests::sqs_model::operation(call) {
+        "ReceiveMessage" if receives.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0 => Fault::RequestHangs,
+        _ => Fault::None,
+    });
+    let mut pull = scene.spawn(&["pull", DLQ, &file, "--concurrency", "1"]);
+    until(|| std::fs::read_to_string(&file).is_ok_and(|text| text.lines().count() == 11));
+    pull.kill().unwrap();
+    pull.wait().unwrap();
+    scene.model.set_faults(|_, _| Fault::None);
+    let note = format!("note: {file} is incomplete: its `pull` did not reach the end of the queue\n");
+    for command in
+        [&["triage", &file][..], &["list", &file], &["show", &file, "nowhere"], &["replay", DLQ, "--from", &file]]
+    {
+        let said = scene.run(command);
+        assert!(said.text().contains(&note), "{command:?}: {}", said.text());
+    }
+    let (_, triage) = scene.json(&["triage", &file]);
+    assert!(triage["warnings"][0].as_str().unwrap().contains("is incomplete"), "{triage:#}");
+}
+
+#[test]
+fn a_pull_that_has_not_seen_everything_says_so_and_a_complete_one_does_not() {
+    let scene = Scene::with_letters(3);
+    // Another receiver has a message.
+    scene.model.with(DLQ, |queue| queue.misreport(2, Counts { visible: 3, in_flight: 1 }));
+    scene.model.with(DLQ, |queue| queue.misreport(60, Counts { visible: 0, in_flight: 4 }));
+    let hidden = scene.file("hidden.ndjson");
+    let said = scene.run(&["pull", DLQ, &hidden]);
+    assert!(said.code == 4 && said.err.contains("is incomplete"), "{}", said.text());
+    let few = scene.file("few.ndjson");
+    let said = scene.run(&["pull", DLQ, &few, "-n", "1"]);
+    assert!(said.code == 0 && said.err.is_empty(), "as many as were asked for: {}", said.text());
+    assert_eq!(scene.run(&["triage", &few]).text().matches("incomplete").count(), 0);
+    // Earlier versions wrote no last line, and their first one does not promise it.
+    let text = std::fs::read_to_string(&hidden).unwrap().replace(",\"has_end\":true", "");
+    std::fs::write(&hidden, text).unwrap();
+    assert!(!scene.run(&["triage", &hidden]).text().contains("incomplete"));
 }

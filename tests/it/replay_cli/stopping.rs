@@ -26,6 +26,10 @@ fn ctrl_c_ends_a_run_well_and_a_second_one_at_once() {
     let out = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(130), "{out}");
     assert!(out.contains("replay: interrupted"), "{out}");
+    assert!(out.contains("messages not scanned because the run stopped\n"), "{out}");
+    assert!(out.contains("note: the same command goes on with what is left\n"), "{out}");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(err, "stopping: finishing what is under way; press Ctrl-C again to quit at once\n");
     scene.assert_each_once((0..MESSAGES).map(body), &[SOURCE, DLQ]);
     assert!(scene.model.messages(DLQ).iter().all(Stored::is_visible), "the rest was released");
 
@@ -61,6 +65,7 @@ fn a_disk_that_fills_up_stops_the_run_and_nothing_is_lost() {
     let said = Scene::run_command(&mut limited);
     assert_eq!(said.code, 1, "{}", said.text());
     assert!(said.err.contains("cannot write the journal"), "{}", said.err);
+    assert!(said.err.contains("\nhint: make room on the disk"), "{}", said.err);
     let sent = scene.model.count(SOURCE);
     assert!(0 < sent && sent < MESSAGES, "it stopped in the middle: {sent}");
     assert!(said.out.contains(&format!("{sent} messages sent")), "{sent} were sent: {}", said.out);

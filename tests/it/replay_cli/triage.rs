@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{DLQ, MARKER, Scene, dead_letter, id};
+use super::{DLQ, MARKER, Scene, dead_letter, given_up, id};
 
 #[test]
 fn triage_shows_what_is_there_and_what_to_do() {
@@ -26,9 +26,9 @@ fn triage_validates_what_says_that_it_is_ours_and_nothing_else() {
 fn triage_groups_by_any_expression_and_masks_its_values() {
     let scene = Scene::empty();
     for (at, tenant) in ["acme", "acme", MARKER].into_iter().enumerate() {
-        scene.model.put(DLQ, dead_letter(at, &json!({ "tenant": tenant }).to_string(), &[]));
+        scene.model.put(DLQ, given_up(at, &json!({ "tenant": tenant }).to_string(), "panic", "x"));
     }
-    scene.model.put(DLQ, dead_letter(3, "not JSON", &[]));
+    scene.model.put(DLQ, given_up(3, "not JSON", "panic", "x"));
     insta::assert_snapshot!("group_by", scene.said(&["triage", DLQ, "--group-by", ".body.tenant"]));
     let said = scene.run(&["triage", DLQ, "--group-by", ".body.tenant", "--reveal"]);
     assert!(said.code == 0 && said.out.contains("acme") && said.out.contains(MARKER), "{}", said.out);
@@ -45,7 +45,7 @@ fn triage_groups_by_any_expression_and_masks_its_values() {
 fn the_next_command_of_a_group_selects_this_group_or_is_not_told() {
     let scene = Scene::empty();
     for (at, tenant) in ["acme", "acme", "o'hara"].into_iter().enumerate() {
-        scene.model.put(DLQ, dead_letter(at, &json!({ "tenant": tenant }).to_string(), &[]));
+        scene.model.put(DLQ, given_up(at, &json!({ "tenant": tenant }).to_string(), "panic", "x"));
     }
     let group_by = ["triage", DLQ, "--group-by", ".body.tenant"];
     let (_, triage) = scene.json(&[&group_by[..], &["--reveal"]].concat());
@@ -63,6 +63,57 @@ fn the_next_command_of_a_group_selects_this_group_or_is_not_told() {
         plain["groups"][0]["next"],
         r#"dlq-replayer replay orders-dlq --where '(.body.tenant == "acme") == true'"#
     );
+}
+
+#[test]
+fn the_next_command_repeats_what_was_typed() {
+    let scene = Scene::empty();
+    for at in 0..3 {
+        scene.model.put(DLQ, given_up(at, &json!({ "n": at }).to_string(), "panic", "x"));
+    }
+    let next = |arguments: &[&str]| {
+        let (_, triage) = scene.json(&[&["triage", DLQ][..], arguments].concat());
+        triage["groups"][0]["next"].as_str().map(str::to_owned)
+    };
+    let endpoint = scene.model.serve().unwrap().url();
+    assert_eq!(
+        next(&["--id", &id(1), "--older-than", "2h", "--region", "eu-west-1", "--endpoint-url", &endpoint]).unwrap(),
+        format!(
+            "dlq-replayer replay orders-dlq --reason panic --older-than 2h --id {} --region eu-west-1 --endpoint-url {endpoint}",
+            id(1)
+        )
+    );
+    assert_eq!(next(&["-n", "2"]).unwrap(), "dlq-replayer replay orders-dlq --reason panic -n 2");
+    let both = next(&["--where", ".body.n > 0", "--group-by", ".body.n > 1"]).unwrap();
+    assert_eq!(both, "dlq-replayer replay orders-dlq --where '(.body.n > 0) and ((.body.n > 1) == false)'");
+    let (_, list) = scene.json(&["list", DLQ, "--where", "(.body.n > 0) and ((.body.n > 1) == false)"]);
+    assert_eq!(list["messages"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn no_import_of_a_whole_file_is_proposed_for_a_part_of_it() {
+    let scene = Scene::empty();
+    let file = scene.file("letters.ndjson");
+    let line = |at: usize| {
+        let attributes = json!({ "failure_reason": { "type": "String", "string": "panic" }, "source_message_id": { "type": "String", "string": "x" } });
+        json!({ "id": id(at), "body": format!("{{\"n\":{at}}}"), "attributes": attributes }).to_string() + "\n"
+    };
+    std::fs::write(&file, (0..3).map(line).collect::<String>()).unwrap();
+    let next =
+        |arguments: &[&str]| scene.json(&[&["triage", &file][..], arguments].concat()).1["groups"][0]["next"].clone();
+    assert_eq!(next(&[]), format!("dlq-replayer import <queue> {file}"));
+    for part in [&["--where", ".body.n == 1"][..], &["-n", "2"], &["--group-by", ".body.n > 0"], &["--id", &id(1)]] {
+        assert!(next(part).is_null(), "{part:?}: {}", next(part));
+    }
+}
+
+#[test]
+fn a_message_that_does_not_say_why_it_is_here_is_to_be_looked_at() {
+    let scene = Scene::with_letters(2);
+    let (_, triage) = scene.json(&["triage", DLQ, "--concurrency", "1"]);
+    let group = &triage["groups"][0];
+    assert_eq!((&group["reason"], &group["verdict"]), (&json!("unknown"), &json!("look_first")));
+    assert_eq!(group["next"], format!("dlq-replayer show orders-dlq {} --concurrency 1", id(0)));
 }
 
 #[test]

@@ -46,6 +46,8 @@ fn a_purge_that_is_refused_does_not_touch_the_archive_of_the_live_one() {
     });
     let _first = scene.start(&["purge", DLQ, "--archive", &archive, "--execute"]);
     until(|| scene.model.calls().iter().any(|call| call == "DeleteMessageBatch"));
+    // Nothing more is written by itself.
+    until(|| std::fs::read_to_string(&archive).unwrap().lines().count() == 20);
     // The live run is in the middle of a write.
     let whole = std::fs::read_to_string(&archive).unwrap();
     std::fs::write(&archive, whole + "{\"id\":\"half").unwrap();

@@ -1,21 +1,18 @@
 //! A9: stopping a run, and what is known of a run that was stopped or still goes on.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::Read,
     process::Stdio,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use pipeline_tests::sqs_model::{Fault, Stored, operation};
-use rustix::{
-    process::Signal,
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-};
+use rustix::process::Signal;
+
+use crate::replay_operator::Terminal;
 
 use super::{DLQ, Running, SOURCE, Scene, body, text, until};
 
@@ -37,38 +34,21 @@ fn a9_sighup_ends_a_run_as_sigterm_does() {
     }
 }
 
-/// The replayer with a terminal for its questions, and what it has written there.
-fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> (Running, Arc<Mutex<String>>) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let slave = OpenOptions::new().read(true).write(true).open(name).unwrap();
-    let mut command = scene.replayer.command(arguments).unwrap();
-    command.stdin(slave.try_clone().unwrap()).stderr(slave).stdout(Stdio::piped());
-    let running = Running(Some(command.spawn().unwrap()));
-    // The command holds the other end open until here.
-    drop(command);
-    let written = Arc::new(Mutex::new(String::new()));
-    let reader = Arc::clone(&written);
-    std::thread::spawn(move || {
-        let (mut master, mut bytes) = (File::from(master), [0; 1024]);
-        while let Ok(read @ 1..) = master.read(&mut bytes) {
-            reader.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
-        }
-    });
-    (running, written)
-}
-
 #[test]
 fn a9_ctrl_c_at_the_question_ends_at_once() {
     let scene = Scene::new();
     scene.fill(150);
-    let (run, written) = on_a_terminal(&scene, &["replay", DLQ, "--execute"]);
-    until(|| written.lock().unwrap().contains("150"));
+    let (terminal, end) = Terminal::open();
+    let mut command = scene.replayer.command(&["replay", DLQ, "--execute"]).unwrap();
+    command.stdin(end.try_clone().unwrap()).stderr(end).stdout(Stdio::piped());
+    let run = Running(Some(command.spawn().unwrap()));
+    // The command holds the other end open until here.
+    drop(command);
+    terminal.shows("150");
     run.send(Signal::INT);
     let output = run.end(AT_ONCE);
-    assert_eq!(output.status.code(), Some(130), "{}{}", text(&output), written.lock().unwrap());
+    assert_eq!(output.status.code(), Some(130), "{}{}", text(&output), terminal.text());
+    assert!(!terminal.text().contains("stopping"), "nothing is under way: {}", terminal.text());
     assert_eq!((scene.model.count(DLQ), scene.model.count(SOURCE)), (150, 0));
 }
 

@@ -26,7 +26,7 @@ impl Story<'_> {
         let dlq = name_of(&self.stack.outputs.dlq_url);
         let seen = self.scene("What is there, and why?", &["triage", &dlq], 0)?;
         ensure!(seen.matches(": ").count() >= KINDS, "five kinds: {seen}");
-        ensure!(seen.contains(&format!("{0} scanned, {0} matched", grouped(poison))), "all of them: {seen}");
+        ensure!(seen.contains(&format!("{0} messages scanned, {0} matched", grouped(poison))), "all of them: {seen}");
         self.fix(&dlq, &users).await?;
         self.repair(&dlq, &users).await?;
         self.try_again(&dlq, poison / KINDS * (KINDS - 2)).await?;

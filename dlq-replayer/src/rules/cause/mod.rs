@@ -214,7 +214,8 @@ impl Cause {
             Self::LambdaRecord { condition, holds_payload, .. } if condition == SUCCESS || !holds_payload => {
                 Verdict::DoNotReplay
             }
-            Self::LambdaRecord { .. } | Self::Exhausted { .. } | Self::Unknown => Verdict::ReplayAsIs,
+            Self::LambdaRecord { .. } | Self::Exhausted { .. } => Verdict::ReplayAsIs,
+            Self::Unknown => Verdict::LookFirst,
             // SNS retries what may pass for hours or weeks; what is left is an endpoint that is gone or does not let SNS in.
             // A schedule's body has to be looked at, because its input may have to be taken out of a request.
             Self::Sns { .. } | Self::Scheduler { truncated: false, .. } => Verdict::NeedsAFix,

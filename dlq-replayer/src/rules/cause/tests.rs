@@ -33,7 +33,7 @@ fn a_consumers_reason_is_told_as_it_stands() {
     assert_eq!(of(&table), judged("unique_violation:users_email_key", Verdict::NeedsAFix));
     let version = message(&[("failure_reason", "unsupported_version")], &[]);
     assert_eq!(of(&version), judged("unsupported_version", Verdict::DoNotReplay));
-    assert_eq!(of(&message(&[], &[])), judged("unknown", Verdict::ReplayAsIs));
+    assert_eq!(of(&message(&[], &[])), judged("unknown", Verdict::LookFirst));
     assert_eq!(of(&message(&[("ERROR_CODE", "E42")], &[])).0, "unknown", "a code alone is the sender's own");
 }
 

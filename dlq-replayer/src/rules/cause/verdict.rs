@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum Verdict {
     /// It may succeed unchanged.
     ReplayAsIs,
+    /// The message does not say why it is here, so that only a person can tell.
+    LookFirst,
     /// It fails again unless the message, the table or a permission is changed.
     NeedsAFix,
     /// It fails again, and no change of the message helps here.
@@ -20,6 +22,7 @@ impl Verdict {
     pub fn text(self) -> &'static str {
         match self {
             Self::ReplayAsIs => "replay as is",
+            Self::LookFirst => "look first",
             Self::NeedsAFix => "needs a fix",
             Self::DoNotReplay => "do not replay",
         }
