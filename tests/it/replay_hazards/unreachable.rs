@@ -3,15 +3,7 @@
 use pipeline_tests::sqs_model::{Fault, NewMessage, operation};
 use serde_json::json;
 
-use super::{DLQ, SOURCE, Scene, body, old};
-
-/// A file of so many messages.
-pub(super) fn file_of(scene: &Scene, messages: usize) -> String {
-    let file = scene.file("import.ndjson");
-    let line = |at| json!({ "id": format!("id-{at}"), "body": body(at) }).to_string() + "\n";
-    std::fs::write(&file, (0..messages).map(line).collect::<String>()).unwrap();
-    file
-}
+use super::{DLQ, SOURCE, Scene, file_of, old};
 
 #[test]
 fn an_import_without_a_network_stops_and_does_not_doubt_every_message() {
