@@ -195,6 +195,7 @@ impl ReplayBench {
             destination: "the destination".to_owned(),
             written: serde_json::Value::Null,
             archive: None,
+            once: false,
         }
     }
 

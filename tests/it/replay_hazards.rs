@@ -12,6 +12,7 @@ mod earlier_runs;
 mod end_of_queue;
 mod functions;
 mod idle;
+mod imports;
 mod receipts;
 mod repaired_bodies;
 mod scans;
@@ -29,6 +30,7 @@ use std::{
 
 use pipeline_tests::sqs_model::{self, Fault, ModelQueue, NewMessage, SqsModel, queue_name};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 use crate::replay_operator::{DLQ, Operator, PATIENCE, SOURCE, body, sorted, until};
 
@@ -95,6 +97,14 @@ impl Scene {
         let is_run = |word: &&str| word.len() == 21 && word.contains('T') && word.contains("Z-");
         history.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(is_run).unwrap().to_owned()
     }
+}
+
+/// A file of so many messages.
+fn file_of(scene: &Scene, messages: usize) -> String {
+    let file = scene.file("import.ndjson");
+    let line = |at| json!({ "id": format!("id-{at}"), "body": body(at) }).to_string() + "\n";
+    std::fs::write(&file, (0..messages).map(line).collect::<String>()).unwrap();
+    file
 }
 
 /// A process that does not outlive its test.

@@ -51,6 +51,8 @@ pub struct Change {
     pub written: Written,
     /// The archive that messages go to, when it is opened after the operator has agreed.
     pub archive: Option<ArchivePath>,
+    /// Whether it is refused when an earlier run has done all of it.
+    pub once: bool,
 }
 
 /// What to do about an archive that cannot be made.
@@ -134,6 +136,7 @@ impl Change {
             destination: self.destination,
             written: serde_json::to_value(&self.written)?,
             archive: self.archive.map(|archive| Box::new(move || archive.open()) as OpenArchive),
+            once: self.once,
         })
     }
 }

@@ -4,8 +4,9 @@ use std::io;
 
 use super::{config::ConfigError, permissions::action};
 use crate::{
-    journal::{folder::AlreadyLive, past::UnreadableJournal},
+    journal::{folder::AlreadyLive, settled::UnreadableJournal},
     report::{exit::Exit, output::say},
+    run::job::Repetition,
     sqs::{
         address::AddressError,
         call_error::CallError,
@@ -86,6 +87,8 @@ fn of_this_machine(error: &anyhow::Error) -> Option<String> {
         "each line must be one message as `pull` and `export` write it, with an `id` and a `body` that are texts"
     } else if error.is::<UnreadableJournal>() {
         "look into it, and move it to another folder: then the run goes on without what is in it, and may send its messages again"
+    } else if error.is::<Repetition>() {
+        "pass `--again` to send its messages a second time"
     } else if error.is::<RepeatedId>() {
         "remove one of the two lines"
     } else {

@@ -13,14 +13,15 @@ use super::{
     written::Written,
 };
 use crate::{
-    journal::{folder, past::settled_run},
-    report::{exit::Exit, output::messages},
+    journal::folder,
+    report::exit::Exit,
     rules::{decide::Treatment, select::Selection},
     run::{
+        job::check_repetition,
         routes::Routes,
         source::{FileSource, Repeats, Source},
     },
-    sqs::{destination::Destination, queue::Queue},
+    sqs::destination::Destination,
 };
 
 /// Imports messages, or shows what would happen.
@@ -37,8 +38,13 @@ pub async fn import(session: &Session<'_>, arguments: &arguments::Import) -> any
     let journals = folder::of_queue(&folder::root()?, source.name());
     let written = Written::default().or_resumed(&journals, arguments.run.resume.as_deref(), "import")?;
     let queue = session.queue(&arguments.queue).await?;
-    if !arguments.again {
-        refuse_repetition(session, &journals, &queue, arguments.run.execute)?;
+    if !arguments.again
+        && let Err(repetition) = check_repetition(&journals, &queue.address.arn)?
+    {
+        if arguments.run.execute {
+            return Err(repetition.into());
+        }
+        session.note(&format!("{repetition}; `--execute` needs `--again`"));
     }
     let change = Change {
         command: "import",
@@ -49,20 +55,9 @@ pub async fn import(session: &Session<'_>, arguments: &arguments::Import) -> any
         routes: Routes::to(Destination::Queue(queue)),
         written,
         archive: None,
+        once: !arguments.again,
     };
     apply(session, source, change, &arguments.run, None).await
-}
-
-/// A standard queue takes every message of a file a second time, and says nothing.
-fn refuse_repetition(session: &Session<'_>, journals: &Path, queue: &Queue, execute: bool) -> anyhow::Result<()> {
-    let Some(run) = settled_run(journals, &queue.address.arn)? else { return Ok(()) };
-    let imported = messages(run.sent);
-    let text = format!("the run {} has imported this file to {} already: {imported}", run.begin.run, queue.address);
-    if execute {
-        return Err(hinted(text, "pass `--again` to send its messages a second time"));
-    }
-    session.note(&format!("{text}; `--execute` needs `--again`"));
-    Ok(())
 }
 
 /// The file is read twice, first to find faults before anything is sent, and a pipe can be read only once.

@@ -38,6 +38,7 @@ pub async fn move_messages(session: &Session<'_>, arguments: &arguments::Move) -
         routes: Routes::to(Destination::Queue(to)),
         written,
         archive: None,
+        once: false,
     };
     apply(session, Source::Queue(queue), change, &arguments.run, Some(&arguments.stop)).await
 }

@@ -7,7 +7,11 @@ use super::{
     session::{Session, end_of_scan, reveal},
 };
 use crate::{
-    journal::{folder, leftovers::Leftovers, past::last_unfinished},
+    journal::{
+        folder,
+        leftovers::{Left, Leftovers},
+        past::last_unfinished,
+    },
     report::{counts::Named, dry_run::DryRunReport, exit::Exit, masking::Reveal},
     rules::decide::{Route, Treatment, decide},
     run::{engine::Look, job::scan, routes::Target, source::Source},
@@ -26,10 +30,12 @@ use crate::{
 pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, revealed: bool) -> anyhow::Result<Exit> {
     let limit = change.written.limit.unwrap_or(u64::MAX);
     let journals = folder::of_queue(&folder::root()?, source.name());
-    let mut preview = Preview::new(change, &source, reveal(revealed));
+    let scope = source.scope(&change.destination);
+    let unfinished_run = last_unfinished(&journals, scope)?;
+    let earlier = Leftovers::load(&journals, scope)?;
+    let mut preview = Preview::new(change, &source, earlier, reveal(revealed));
+    preview.report.unfinished_run = unfinished_run;
     let mut enough = false;
-    preview.report.unfinished_run = last_unfinished(&journals)?;
-    let earlier = Leftovers::load(&journals)?;
     let mut fault = None;
     let scanned = scan(source, session.settings(), session.clients.clone(), &session.interrupt, |message| {
         fault = preview.add(message).err();
@@ -42,7 +48,8 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
     }
     preview.look_up_sources(session).await;
     let saw_everything = !enough && !scanned.stopped.interrupted && scanned.not_seen == 0;
-    let missing = preview.not_met.iter().filter(|key| !earlier.has_delivered_from_file(**key));
+    let delivered = |key: &MessageKey| preview.earlier.has_delivered_from_file(*key);
+    let missing = preview.not_met.iter().filter(|key| !delivered(key));
     let written = |key: &MessageKey| preview.change.bodies.as_ref().map(|bodies| bodies.written(*key));
     let not_met = missing.filter_map(written).collect();
     let Preview { mut report, change, .. } = preview;
@@ -52,7 +59,7 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
         report.not_in_queue = Named::of(&not_met);
     }
     session.print(&report)?;
-    Ok(match end_of_scan(scanned, report.matched()) {
+    Ok(match end_of_scan(scanned, report.matched() + report.would_finish) {
         Exit::Done if report.would_leave_some() => Exit::Partly,
         // What is missing was named, and is more than that nothing matched.
         Exit::NothingMatched if report.not_in_queue.count > 0 => Exit::Partly,
@@ -63,6 +70,8 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
 /// A dry run: each message is decided about as the run would.
 struct Preview {
     change: Change,
+    /// What earlier runs have left.
+    earlier: Leftovers,
     reveal: Reveal,
     /// Messages of the file of repaired bodies that were not met.
     not_met: HashSet<MessageKey>,
@@ -77,13 +86,14 @@ struct Preview {
 
 impl Preview {
     /// A dry run without messages.
-    fn new(change: Change, source: &Source, reveal: Reveal) -> Self {
+    fn new(change: Change, source: &Source, earlier: Leftovers, reveal: Reveal) -> Self {
         let report = DryRunReport::new(change.command, source.name().to_owned(), change.destination.clone());
         let of_file = change.selection.ids.iter().flatten().copied();
         let not_met = if change.bodies.is_some() { of_file.collect() } else { HashSet::new() };
         let keeps_order = source.is_fifo();
         Self {
             change,
+            earlier,
             reveal,
             not_met,
             keeps_order,
@@ -113,8 +123,23 @@ impl Preview {
     ///
     /// The file with the repaired bodies cannot be read any more.
     fn add(&mut self, message: &Message) -> anyhow::Result<()> {
-        self.not_met.remove(&message.key());
-        if !self.change.selection.matches(message) {
+        let key = message.key();
+        self.not_met.remove(&key);
+        let matched = self.change.selection.matches(message);
+        if !matched && self.earlier.is_empty() {
+            return Ok(());
+        }
+        let target = self.change.routes.target(message);
+        let (to, at) = match &target {
+            Target::To(at) => (self.change.routes.name(*at), Some(*at)),
+            Target::Lookup(arn) => (arn.clone(), None),
+            Target::Refused(_) => (String::new(), None),
+        };
+        if self.earlier.of(key, &to) == Some(Left::Sent) {
+            self.report.would_finish += 1;
+            return Ok(());
+        }
+        if !matched {
             return Ok(());
         }
         let group = message.group().filter(|_| self.keeps_order);
@@ -123,9 +148,9 @@ impl Preview {
             return Ok(());
         }
         let routes = &self.change.routes;
-        let (to, at, report) = match routes.target(message) {
-            Target::To(at) => (routes.name(at), Some(at), &mut self.report),
-            Target::Lookup(arn) => (arn.clone(), None, self.of_sources.entry(arn).or_default()),
+        let report = match target {
+            Target::To(_) => &mut self.report,
+            Target::Lookup(arn) => self.of_sources.entry(arn).or_default(),
             Target::Refused(refusal) => {
                 self.report.refused(&message.id, &refusal);
                 self.stopped_groups.extend(group.map(str::to_owned));
@@ -138,16 +163,22 @@ impl Preview {
             *report.from_other_source.entry(source.to_owned()).or_default() += 1;
         }
         let body = match &mut self.change.bodies {
-            Some(bodies) => bodies.get(message.key())?,
+            Some(bodies) => bodies.get(key)?,
             None => None,
         };
         report.met(&message.id);
         let before = report.wants_sample().then_some(message.body.as_str());
+        let place = |route| routes.place(at.unwrap_or_default(), route);
         let ends_fifo = |route| match (at, route) {
             (None, Route::Destination) => is_fifo(&to),
-            (at, route) => routes.is_fifo(routes.place(at.unwrap_or_default(), route)),
+            (_, route) => routes.is_fifo(place(route)),
         };
         match decide(message.clone(), body, &self.change.treatment, ends_fifo) {
+            Ok((Route::Quarantine, _))
+                if self.earlier.of(key, &routes.name(place(Route::Quarantine))) == Some(Left::Sent) =>
+            {
+                report.would_finish += 1;
+            }
             Ok((route, outgoing)) => {
                 report.sent(&to, route, before, &outgoing, routes.carries_attributes(), self.reveal);
             }

@@ -42,6 +42,7 @@ pub async fn purge(session: &Session<'_>, arguments: &arguments::Purge) -> anyho
         destination: path.display().to_string(),
         written,
         archive: Some(ArchivePath { path, resumes: arguments.run.resume.is_some() }),
+        once: false,
     };
     apply(session, Source::Queue(queue), change, &arguments.run, None).await
 }

@@ -89,6 +89,7 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
         destination: way.shown,
         written,
         archive: None,
+        once: false,
     };
     apply(session, Source::Queue(queue), change, &arguments.run, Some(&arguments.stop)).await
 }

@@ -8,8 +8,9 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    past::{check, end_of, files_of, records},
+    past::records,
     record::Record,
+    settled::{EarlierRuns, Scope},
 };
 use crate::sqs::message::MessageKey;
 
@@ -34,20 +35,15 @@ pub struct Leftovers {
 }
 
 impl Leftovers {
-    /// Reads the journals of a queue, from the last run that saw the whole queue and left nothing.
+    /// Reads the journals of a scope, from the last run that settled it.
     ///
     /// # Errors
     ///
-    /// A journal cannot be read; [`UnreadableJournal`](super::past::UnreadableJournal) when it is none.
-    pub fn load(folder: &Path) -> anyhow::Result<Self> {
+    /// A journal cannot be read; [`UnreadableJournal`](super::settled::UnreadableJournal) when it is none.
+    pub fn load(folder: &Path, scope: Scope<'_>) -> anyhow::Result<Self> {
         let mut leftovers = Self::default();
-        let mut files = files_of(folder)?;
-        files.reverse();
-        let settled =
-            files.iter().rposition(|path| end_of(path).is_some_and(|end| end.saw_everything && end.unfinished == 0));
-        for path in files.iter().skip(settled.map_or(0, |at| at + 1)) {
-            check(path)?;
-            for record in records(path)? {
+        for path in EarlierRuns::find(folder, scope)?.since {
+            for record in records(&path)? {
                 leftovers.apply(record?);
             }
         }
@@ -121,7 +117,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::journal::{past, write::file_of};
+    use crate::journal::{past, settled::UnreadableJournal, write::file_of};
 
     fn begin(run: &str) -> String {
         format!(
@@ -156,7 +152,7 @@ mod tests {
         ];
         let second: Vec<String> = vec![r#"{"step":"sending","to":"other","ids":["b","e"]}"#.into(), end(false)];
         let folder = folder(&[("1", first), ("2", second)]);
-        let left = Leftovers::load(&folder).unwrap();
+        let left = Leftovers::load(&folder, Scope::Queue).unwrap();
         let of = |id: &str, to: &str| left.of(MessageKey::of(id), to);
         assert_eq!(of("a", "d"), Some(Left::Sent), "that it was deleted is not proven by an answer");
         assert_eq!((of("b", "d"), of("b", "other")), (Some(Left::Sent), Some(Left::Unconfirmed)));
@@ -184,15 +180,15 @@ mod tests {
             ("{\"step\":\"begin\",\"run\":\"1\"", true),
         ] {
             fs::write(&garbage, text).unwrap();
-            let loaded = Leftovers::load(&folder);
+            let loaded = Leftovers::load(&folder, Scope::Queue);
             assert_eq!(loaded.is_ok(), readable, "{text:?}");
             if let Err(error) = loaded {
-                assert_eq!(error.downcast_ref(), Some(&past::UnreadableJournal { path: garbage.clone() }));
+                assert_eq!(error.downcast_ref(), Some(&UnreadableJournal { path: garbage.clone() }));
             }
         }
         fs::write(&garbage, "garbage").unwrap();
         fs::write(file_of(&folder, "3"), [begin("3"), end(true)].join("\n")).unwrap();
-        assert!(Leftovers::load(&folder).is_ok());
+        assert!(Leftovers::load(&folder, Scope::Queue).is_ok());
         fs::remove_dir_all(&folder).unwrap();
     }
 
@@ -200,7 +196,7 @@ mod tests {
     fn a_run_that_saw_the_whole_queue_settles_those_before_it() {
         let first: Vec<String> = vec![r#"{"step":"sent","to":"d","ids":[["a","x"]]}"#.into()];
         let folder = folder(&[("1", first), ("2", vec![end(true)])]);
-        assert!(Leftovers::load(&folder).unwrap().is_empty());
+        assert!(Leftovers::load(&folder, Scope::Queue).unwrap().is_empty());
         fs::remove_dir_all(&folder).unwrap();
     }
 
@@ -208,7 +204,7 @@ mod tests {
     fn of_an_archive_only_what_was_read_back_counts() {
         let first: Vec<String> = vec![r#"{"step":"sent","to":"a","ids":[["x","x"],["y","y"]]}"#.into()];
         let folder = folder(&[("1", first)]);
-        let mut left = Leftovers::load(&folder).unwrap();
+        let mut left = Leftovers::load(&folder, Scope::Queue).unwrap();
         left.trust_only("a", &HashSet::from([MessageKey::of("y")]));
         assert_eq!((left.of(MessageKey::of("x"), "a"), left.of(MessageKey::of("y"), "a")), (None, Some(Left::Sent)));
         fs::remove_dir_all(&folder).unwrap();

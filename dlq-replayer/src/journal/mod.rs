@@ -4,4 +4,5 @@ pub mod folder;
 pub mod leftovers;
 pub mod past;
 pub mod record;
+pub mod settled;
 pub mod write;

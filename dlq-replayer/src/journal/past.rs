@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{
     folder,
     record::{Begin, End, Note, Record},
+    settled::{EarlierRuns, Scope, UnreadableJournal, begin_of},
 };
 
 /// Bytes at the end of a journal that hold its last line, whatever the words in it.
@@ -74,32 +75,6 @@ pub(super) fn records(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow
     }))
 }
 
-/// A file among the journals that is not one: what an earlier run left may be in it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the journal {} cannot be read, so it is not known what its run left unfinished", path.display())]
-pub struct UnreadableJournal {
-    /// The file.
-    pub path: PathBuf,
-}
-
-/// What a first line begins with when the program was killed before it was on the disk, so that nothing was sent.
-const BEGINNING: &[u8] = br#"{"step":"begin""#;
-
-/// Checks that a file begins as a journal does. Later lines may be torn.
-///
-/// # Errors
-///
-/// [`UnreadableJournal`].
-pub fn check(path: &Path) -> Result<(), UnreadableJournal> {
-    let unreadable = || UnreadableJournal { path: path.to_owned() };
-    let mut first = Vec::new();
-    let read = fs::File::open(path).and_then(|file| BufReader::new(file).read_until(b'\n', &mut first));
-    read.map_err(|_| unreadable())?;
-    let is_torn = first.last() != Some(&b'\n') && (first.starts_with(BEGINNING) || BEGINNING.starts_with(&first));
-    let is_journal = matches!(serde_json::from_slice(&first), Ok(Record::Begin(_)));
-    if is_journal || is_torn { Ok(()) } else { Err(unreadable()) }
-}
-
 /// The files of all queues that are not journals.
 ///
 /// # Errors
@@ -111,7 +86,7 @@ pub fn unreadable(root: &Path) -> anyhow::Result<Vec<UnreadableJournal>> {
         files.extend(files_of(&folder)?);
     }
     files.sort();
-    Ok(files.iter().filter_map(|path| check(path).err()).collect())
+    Ok(files.iter().filter_map(|path| begin_of(path).err()).collect())
 }
 
 /// Reads one run with its messages.
@@ -181,22 +156,6 @@ pub fn ids_given(folder: &Path, now: SystemTime) -> anyhow::Result<Vec<String>> 
     Ok(given)
 }
 
-/// The newest run in this folder that sent something to a destination, when it has sent all that it was to send.
-///
-/// # Errors
-///
-/// A journal cannot be read.
-pub fn settled_run(folder: &Path, destination: &str) -> anyhow::Result<Option<PastRun>> {
-    for path in files_of(folder)? {
-        let run = details(&path)?.run;
-        if run.begin.destination == destination && run.sent > 0 {
-            let settled = run.end.as_ref().is_some_and(|end| end.saw_everything && end.unfinished == 0);
-            return Ok(settled.then_some(run));
-        }
-    }
-    Ok(None)
-}
-
 /// The journals of one queue, the newest first: their names begin with the time.
 ///
 /// # Errors
@@ -244,20 +203,15 @@ pub fn end_of(path: &Path) -> Option<End> {
     }
 }
 
-/// The newest run of a queue that left something to finish, live ones left out.
+/// The newest run of a scope that left something to finish, live ones left out.
 ///
 /// # Errors
 ///
-/// The folder cannot be read.
-pub fn last_unfinished(folder: &Path) -> anyhow::Result<Option<String>> {
+/// The folder or a journal cannot be read.
+pub fn last_unfinished(folder: &Path, scope: Scope<'_>) -> anyhow::Result<Option<String>> {
     let live = folder::live_run(folder);
-    for path in files_of(folder)? {
-        match end_of(&path) {
-            Some(end) if end.unfinished == 0 && end.saw_everything => return Ok(None),
-            Some(end) if end.unfinished == 0 => continue,
-            _ => {}
-        }
-        let Ok(RunDetails { run, .. }) = details(&path) else { continue };
+    for path in EarlierRuns::find(folder, scope)?.since.iter().rev() {
+        let run = details(path)?.run;
         let left =
             run.end.as_ref().map_or(run.unconfirmed + run.sent.saturating_sub(run.deleted), |end| end.unfinished);
         if left > 0 && live.as_ref() != Some(&run.begin.run) {
@@ -288,12 +242,8 @@ pub fn find(root: &Path, run: &str) -> anyhow::Result<Option<RunDetails>> {
 ///
 /// There is none, it was of another queue or command, or it is running.
 pub fn resolve(folder: &Path, wanted: &str, command: &str) -> anyhow::Result<Begin> {
-    let begin = |path: &PathBuf| match records(path).ok()?.next()?.ok()? {
-        Record::Begin(begin) => Some(begin),
-        _ => None,
-    };
     let runs = files_of(folder)?;
-    let mut runs = runs.iter().filter_map(begin);
+    let mut runs = runs.iter().filter_map(|path| begin_of(path).ok().flatten());
     let found = match wanted {
         "last" => runs.find(|begin| begin.command == command),
         name => runs.find(|begin| begin.run == name),

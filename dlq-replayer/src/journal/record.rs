@@ -124,3 +124,10 @@ pub struct End {
     /// Whether the whole queue was seen, so that nothing of earlier runs is left in it.
     pub saw_everything: bool,
 }
+
+impl End {
+    /// Whether a run has left nothing, neither of its own nor of the runs before it, so that none of them has to be known any more.
+    pub fn settles(&self) -> bool {
+        self.saw_everything && self.unfinished == 0
+    }
+}

@@ -1,6 +1,6 @@
 //! Writing a journal: a line is on the disk before the run goes on.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -24,7 +24,11 @@ impl Journal {
         let lines = Lines::create(&path, Check::Synced)
             .with_context(|| format!("cannot write the journal {}; nothing was sent", path.display()))?;
         let journal = Self { lines };
-        journal.write(&Record::Begin(begin)).await.context("nothing was sent")?;
+        if let Err(error) = journal.write(&Record::Begin(begin)).await {
+            // A journal that says nothing only stands in the way.
+            let _ = fs::remove_file(&path);
+            return Err(error.context("nothing was sent"));
+        }
         Ok(journal)
     }
 

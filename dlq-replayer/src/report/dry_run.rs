@@ -10,7 +10,7 @@ use super::{
     diff::{DiffLine, diff},
     masking::Reveal,
     output::{Report, Style, grouped, messages, scanned},
-    summary::{SHOWN_IDS, done, not_seen, undecided},
+    summary::{SHOWN_IDS, done, finished, not_seen, undecided},
 };
 use crate::{
     rules::{
@@ -45,6 +45,8 @@ pub struct DryRunReport {
     pub would_send_to: BTreeMap<String, u64>,
     /// Messages that would go to quarantine.
     pub would_quarantine: u64,
+    /// Messages that an earlier run has sent: of a queue they would be deleted, of a file left out, and none sent again.
+    pub would_finish: u64,
     /// Messages that would be refused, by reason.
     pub would_refuse: BTreeMap<String, u64>,
     /// Messages of a FIFO group that would be left because one before them would not be sent.
@@ -126,6 +128,7 @@ impl DryRunReport {
         };
         self.would_send += other.would_send;
         self.would_quarantine += other.would_quarantine;
+        self.would_finish += other.would_finish;
         add(&mut self.would_send_to, other.would_send_to);
         add(&mut self.would_refuse, other.would_refuse);
         self.samples.extend(other.samples);
@@ -187,6 +190,9 @@ impl DryRunReport {
         }
         if self.would_quarantine > 0 {
             writeln!(out, "{} would go to quarantine", messages(self.would_quarantine))?;
+        }
+        if self.would_finish > 0 {
+            writeln!(out, "{} would be {}", messages(self.would_finish), finished(command))?;
         }
         for (word, count) in &self.would_refuse {
             writeln!(out, "{} would be refused: {word}", messages(*count))?;

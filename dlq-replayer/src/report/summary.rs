@@ -86,6 +86,14 @@ pub(super) fn done(command: &str) -> &'static str {
     }
 }
 
+/// What becomes of a message that an earlier run has sent.
+pub(super) fn finished(command: &str) -> &'static str {
+    match command {
+        "import" => "left out because an earlier run had already imported them",
+        _ => "deleted because an earlier run had already sent them",
+    }
+}
+
 impl RunReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
         let Counts { sent, quarantined, deleted, returned, left_for_order, .. } = self.counts;
@@ -96,14 +104,10 @@ impl RunReport {
         if self.counts.sent_to.len() > 1 {
             self.counts.sent_to.iter().try_for_each(|(to, count)| writeln!(out, "  {} to {to}", messages(*count)))?;
         }
-        let finished = match &*self.command {
-            "import" => "left out because an earlier run had already imported them",
-            _ => "deleted because an earlier run had already sent them",
-        };
         for (count, what) in [
             (quarantined, "moved to quarantine"),
             (deleted, "deleted after confirmation"),
-            (self.counts.finished_for_earlier_run, finished),
+            (self.counts.finished_for_earlier_run, finished(&self.command)),
             (returned, "returned during the run"),
             (self.counts.left_by_the_end(), "left because the run stopped"),
             (self.not_scanned, "not scanned because the run stopped"),

@@ -15,6 +15,7 @@ use super::{
     proof::Proof,
     rate::{Rate, Trouble},
     settings::Settings,
+    silence::Silence,
     source::Source,
     transfer::Transfer,
 };
@@ -132,8 +133,8 @@ pub struct Engine<'w> {
     pub(super) stop: Option<Stop>,
     pub(super) fault: Option<anyhow::Error>,
     pub(super) deletes_denied: bool,
-    /// Sends in a row that had no answer.
-    pub(super) unanswered: usize,
+    /// Sends that had no answer.
+    pub(super) silence: Silence,
     /// When throttled calls may be made again, and how often in a row they were throttled.
     pub(super) throttled: Option<(Instant, u32)>,
     pub(super) send_at: Option<Instant>,
@@ -174,7 +175,7 @@ impl<'w> Engine<'w> {
             stop: None,
             fault: None,
             deletes_denied: false,
-            unanswered: 0,
+            silence: Silence::default(),
             throttled: None,
             send_at: None,
             look_at: now + super::lag::LOOK_EVERY,

@@ -21,11 +21,13 @@ use crate::{
         leftovers::Leftovers,
         past::{files_of, ids_given},
         record::{Begin, End, Record},
+        settled::{SentBefore, sent_before},
         write::{Journal, next_run},
     },
     report::{
         counts::{Counts, Stopped},
         exit::Exit,
+        output::messages,
         progress::{Doing, Progress},
         summary::{CanaryEnd, Refused, RunReport, outcome},
     },
@@ -55,6 +57,30 @@ pub struct Job {
     pub written: Value,
     /// For an archive: opens it, when the lock of the queue is held.
     pub archive: Option<OpenArchive>,
+    /// Whether it is refused when an earlier run has done all of it.
+    pub once: bool,
+}
+
+/// A standard queue takes every message of a file a second time, and says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a file of this name was imported to {destination} already: {}, the last of them by the run {}",
+    messages(sent.messages),
+    sent.run
+)]
+pub struct Repetition {
+    destination: String,
+    sent: SentBefore,
+}
+
+/// Checks that there is something left to send of the file whose journals are in this folder.
+///
+/// # Errors
+///
+/// [`Repetition`], or a journal cannot be read.
+pub fn check_repetition(folder: &Path, destination: &str) -> anyhow::Result<Result<(), Repetition>> {
+    let repetition = |sent| Repetition { destination: destination.to_owned(), sent };
+    Ok(sent_before(folder, destination)?.map(repetition).map_or(Ok(()), Err))
 }
 
 /// Opens an archive, and says which messages were read back from it, which alone may be deleted.
@@ -90,7 +116,11 @@ pub async fn run(
     let name = next_run(Timestamp::now(), newest);
     live.name(&name)?;
     prune(&folder, SystemTime::now());
-    let mut leftovers = Leftovers::load(&folder)?;
+    if job.once {
+        // Asked once more: another run may have done it while this one waited for an answer.
+        check_repetition(&folder, &job.destination)??;
+    }
+    let mut leftovers = Leftovers::load(&folder, job.source.scope(&job.destination))?;
     let mut file = None;
     if let Some(open) = job.archive.take() {
         let (archive, held) = open()?;

@@ -21,5 +21,6 @@ pub mod returned;
 pub mod routes;
 pub mod sending;
 pub mod settings;
+pub mod silence;
 pub mod source;
 pub mod transfer;

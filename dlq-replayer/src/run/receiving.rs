@@ -198,7 +198,7 @@ impl Engine<'_> {
                 }
                 match next {
                     Ok(Next::Queued) => {}
-                    Ok(Next::Aside) => self.put_aside(key),
+                    Ok(Next::Aside | Next::Finished) => self.put_aside(key),
                     Ok(Next::Delete) => self.doom(key, id),
                     Ok(Next::Lookup(arn, message)) => self.look_up(arn, *message),
                     Err(error) => self.fail(error),

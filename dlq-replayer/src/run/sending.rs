@@ -27,9 +27,6 @@ use crate::{
     },
 };
 
-/// Sends in a row without an answer after which a run stops, or as many as it may have under way, which can all fail at the same moment.
-const UNANSWERED: usize = 10;
-
 impl Engine<'_> {
     pub(super) fn transfer_mut(&mut self) -> Option<&mut Transfer> {
         match &mut self.work {
@@ -54,6 +51,12 @@ impl Engine<'_> {
                 }
                 Some(Phase::Passed) | None => ENTRIES,
             };
+            if let Some(next) = self.silence.next_try()
+                && (self.under_way.sends > 0 || next > now)
+            {
+                self.send_at = Some(next).filter(|next| *next > now);
+                return;
+            }
             let wait = self.rate.wait(self.began.elapsed());
             if !wait.is_zero() {
                 self.send_at = Some(now + wait);
@@ -86,7 +89,11 @@ impl Engine<'_> {
         self.note_not_sent(&items, &answer);
         match answer {
             Ok(entries) => {
-                self.unanswered = 0;
+                if entries.iter().all(|entry| matches!(entry, Entry::Unanswered(_))) {
+                    self.unanswered(&items);
+                } else {
+                    self.silence.broken();
+                }
                 self.read_answer(items, entries);
             }
             Err(error) => self.read_error(items, error),
@@ -189,14 +196,27 @@ impl Engine<'_> {
         }
     }
 
+    /// A batch whose answer says of no message what became of it.
+    fn unanswered(&mut self, items: &[Item]) {
+        if self.silence.lost(self.settings.calls) {
+            let to = items.first().map(|item| item.to);
+            let name = to.and_then(|to| Some(self.transfer_mut()?.routes().name(to))).unwrap_or_default();
+            self.fail(anyhow::anyhow!("{name} does not say what became of the messages that were sent to it"));
+        }
+    }
+
     /// A batch that was refused as a whole, or had no answer.
     fn read_error(&mut self, items: Vec<Item>, error: CallError) {
-        if matches!(error.effect, Effect::Unknown | Effect::NoConnection) {
-            self.unanswered += 1;
-            if self.unanswered > self.settings.calls.max(UNANSWERED) {
-                // Whatever waits is not tried as well: the next run would have to doubt all of it.
-                self.fail(error.clone().into());
+        let is_over = match error.effect {
+            Effect::Unknown => self.silence.lost(self.settings.calls),
+            Effect::NoConnection => self.silence.refused(Instant::now()),
+            Effect::Throttled | Effect::None => {
+                self.silence.broken();
+                false
             }
+        };
+        if is_over {
+            self.fail(error.clone().into());
         }
         let entry = match error.effect {
             Effect::NoConnection => Entry::Refused { code: error.code, retry: Retry::Soon },

@@ -2,12 +2,15 @@
 
 use std::{collections::HashSet, path::Path};
 
-use crate::sqs::{
-    archive,
-    call_error::CallError,
-    line_fault::RepeatedId,
-    message::Message,
-    queue::{Depth, Queue},
+use crate::{
+    journal::settled::Scope,
+    sqs::{
+        archive,
+        call_error::CallError,
+        line_fault::RepeatedId,
+        message::Message,
+        queue::{Depth, Queue},
+    },
 };
 
 /// Where messages come from.
@@ -45,6 +48,14 @@ impl Source {
         match self {
             Self::Queue(_) => After::Delete,
             Self::File(_) => After::Keep,
+        }
+    }
+
+    /// The earlier runs that a run to this destination has to know.
+    pub fn scope<'d>(&self, destination: &'d str) -> Scope<'d> {
+        match self {
+            Self::Queue(_) => Scope::Queue,
+            Self::File(_) => Scope::FileTo(destination),
         }
     }
 

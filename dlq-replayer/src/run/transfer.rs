@@ -63,6 +63,8 @@ pub struct Plan {
 pub enum Next {
     /// Nothing: it is put aside.
     Aside,
+    /// Nothing: an earlier run has sent it, and it stays at its source.
+    Finished,
     /// It waits to be sent.
     Queued,
     /// It is deleted: an earlier run has sent it.
@@ -255,7 +257,7 @@ impl Transfer {
         }
         // A file stays as it is: that the message was sent is all there is to finish.
         self.counts.finished_for_earlier_run += 1;
-        Next::Aside
+        Next::Finished
     }
 
     fn choose(&mut self, message: Message, target: Result<usize, Refusal>) -> anyhow::Result<Next> {

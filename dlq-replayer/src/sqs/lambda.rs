@@ -41,7 +41,7 @@ impl Function {
     ///
     /// # Errors
     ///
-    /// [`CallError`] when nothing was accepted because the function does not exist or may not be invoked.
+    /// [`CallError`] when nothing was accepted because the function does not exist or may not be invoked, or when no invocation had an answer.
     pub async fn invoke(&self, batch: &[&Outgoing]) -> Result<Vec<Entry>, CallError> {
         let answers = join_all(batch.iter().map(|outgoing| self.invoke_once(outgoing))).await;
         let nothing_was_done =
@@ -49,6 +49,9 @@ impl Function {
         let for_all = |error: &&CallError| error.is_denied() || error.is_missing() || error.is_about_the_caller();
         if nothing_was_done && let Some(error) = answers.iter().filter_map(|answer| answer.as_ref().err()).find(for_all)
         {
+            return Err(error.clone());
+        }
+        if let Some(error) = without_any_answer(&answers) {
             return Err(error.clone());
         }
         let fate = |answer: Result<Entry, CallError>| match answer {
@@ -85,6 +88,14 @@ impl Function {
             other => Entry::Unanswered(format!("status {other}")),
         })
     }
+}
+
+/// The error of a batch none of whose invocations had an answer. What is in doubt about one of them is in doubt about the batch.
+fn without_any_answer(answers: &[Result<Entry, CallError>]) -> Option<&CallError> {
+    let errors = || answers.iter().filter_map(|answer| answer.as_ref().err());
+    let silent = errors().filter(|error| matches!(error.effect, Effect::Unknown | Effect::NoConnection)).count();
+    let in_doubt = errors().find(|error| error.effect == Effect::Unknown);
+    in_doubt.or(errors().next()).filter(|_| silent == answers.len())
 }
 
 /// Asks Lambda whether a function may be invoked, and does not invoke it.

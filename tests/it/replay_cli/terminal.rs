@@ -139,6 +139,20 @@ fn the_question_before_many_messages_is_answered_at_the_terminal() {
 }
 
 #[test]
+fn an_import_that_another_one_has_done_during_the_question_is_refused() {
+    let scene = Scene::empty();
+    let file = scene.file("import.ndjson");
+    let line = |at| serde_json::json!({ "id": format!("id-{at}"), "body": "x" }).to_string() + "\n";
+    fs::write(&file, (0..150).map(line).collect::<String>()).unwrap();
+    let waits = OnATerminal::start(&scene, &["import", SOURCE, &file, "--execute"]);
+    waits.terminal.shows("Type `yes` to continue: ");
+    assert_eq!(scene.run(&["import", SOURCE, &file, "--execute", "--yes"]).code, 0);
+    waits.terminal.types("yes");
+    waits.terminal.shows("pass `--again`");
+    assert_eq!((waits.end().0, scene.model.count(SOURCE)), (Some(1), 150));
+}
+
+#[test]
 fn a_question_that_would_go_into_a_file_is_not_asked() {
     let scene = Scene::with_letters(150);
     let (_terminal, end) = Terminal::open();
