@@ -25,6 +25,7 @@ mod services;
 mod sources;
 mod stale_reasons;
 mod stopping;
+mod streams;
 mod terminal;
 mod throttling;
 mod triage;

@@ -5,7 +5,6 @@ use std::{collections::HashSet, path::PathBuf};
 use super::{
     arguments::{RunOptions, StopOptions},
     confirm::{Question, confirm},
-    export::check_new,
     hints::hinted,
     preview::dry_run,
     session::Session,
@@ -78,9 +77,6 @@ pub async fn apply(
     options: &RunOptions,
     stop: Option<&StopOptions>,
 ) -> anyhow::Result<Exit> {
-    if let Some(archive) = &change.archive {
-        archive.check()?;
-    }
     if !options.execute {
         return dry_run(session, source, change, options.reveal).await;
     }
@@ -92,7 +88,7 @@ pub async fn apply(
     let limit = change.written.limit.unwrap_or(u64::MAX);
     let question = Question {
         command: change.command,
-        count: expected.min(limit).min(ids),
+        count: expected.unwrap_or(u64::MAX).min(limit).min(ids),
         depth,
         from: source.shown(),
         to: &change.destination,
@@ -142,11 +138,6 @@ impl Change {
 }
 
 impl ArchivePath {
-    /// Says what is known to keep the archive from being opened, so that the dry run tells it like the run.
-    fn check(&self) -> anyhow::Result<()> {
-        if self.resumes { Ok(()) } else { check_new(&self.path, CHOOSE_ANOTHER) }
-    }
-
     /// Makes the archive, or opens that of the earlier run and reads back which messages it holds.
     fn open(&self) -> anyhow::Result<(Archive, HashSet<MessageKey>)> {
         if self.resumes {

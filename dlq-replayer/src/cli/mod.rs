@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod document;
 pub mod edit;
 pub mod export;
+pub mod files;
 pub mod hints;
 pub mod history;
 pub mod import;
@@ -76,7 +77,7 @@ pub async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
                 .await
         }
         Command::Edit(arguments) => edit::edit(arguments, global).await,
-        Command::History(arguments) => history::history(arguments, global.json),
+        Command::History(arguments) => history::history(arguments, global),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man => manual::man(),
     }

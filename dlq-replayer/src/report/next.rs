@@ -17,6 +17,8 @@ pub enum Triaged {
     },
     /// Another file of messages, which belongs to no queue.
     File(String),
+    /// A pipe, which cannot be read again.
+    Stream,
 }
 
 /// Where a group's messages go when that is not their source queue.
@@ -106,6 +108,7 @@ pub fn next(triaged: &Triaged, typed: &Typed, wanted: &Wanted<'_>) -> Option<Str
         return Some(match triaged {
             Triaged::Queue(queue) => format!("dlq-replayer show {} {id}{global}", quoted(queue)),
             Triaged::Snapshot { file, .. } | Triaged::File(file) => format!("dlq-replayer show {} {id}", quoted(file)),
+            Triaged::Stream => return None,
         });
     }
     let these = typed.flags(wanted)?;
@@ -128,6 +131,7 @@ pub fn next(triaged: &Triaged, typed: &Typed, wanted: &Wanted<'_>) -> Option<Str
                 _ => format!("replay {queue} --from {file}{these}{to}{contract}{global}"),
             }
         }
+        Triaged::Stream => return None,
         Triaged::File(file) => match verdict {
             Verdict::NeedsAFix => format!("edit {}{these}", quoted(file)),
             Verdict::DoNotReplay => format!("list {}{these}", quoted(file)),

@@ -197,6 +197,11 @@ pub fn undecided(undecided: Undecided) -> Vec<String> {
         .collect()
 }
 
+/// What it means that a command stopped at `-n`.
+pub fn stopped_at(limit: u64) -> String {
+    format!("stopped at {}, and there may be more; `-n` sets the limit", messages(limit))
+}
+
 /// What it means that a queue counts messages that were not seen, and what to do.
 pub fn not_seen(count: u64, fifo: bool) -> String {
     let why = if fifo {

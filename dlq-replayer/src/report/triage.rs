@@ -12,7 +12,7 @@ use super::{
     masking::Reveal,
     next::{Member, Triaged, Typed, Wanted, in_parentheses, next},
     output::{Report, Style, age, bar, grouped, lines, messages, scanned, table},
-    summary::{not_seen, undecided},
+    summary::{not_seen, stopped_at, undecided},
 };
 use crate::{
     rules::{
@@ -45,6 +45,8 @@ pub struct TriageReport {
     /// Whether it was stopped before its end.
     #[serde(flatten)]
     pub stopped: Stopped,
+    /// Whether it stopped at the limit, so that there may be more.
+    pub truncated: bool,
     /// Seconds since the oldest of them was sent.
     pub oldest_seconds: Option<u64>,
     /// Seconds until the first of them expires.
@@ -57,6 +59,8 @@ pub struct TriageReport {
     max_replays: u32,
     #[serde(skip)]
     fifo: bool,
+    #[serde(skip)]
+    is_whole: bool,
 }
 
 /// How messages are grouped and shown.
@@ -90,6 +94,10 @@ pub struct Seen {
     pub stopped: Stopped,
     /// Messages that a filter could not decide about.
     pub undecided: Undecided,
+    /// Whether it stopped at the limit, so that there may be more.
+    pub truncated: bool,
+    /// Whether it saw every message there is.
+    pub is_whole: bool,
 }
 
 /// Gathers what a triage tells.
@@ -146,9 +154,9 @@ impl Triage {
             (other.count, one_key).cmp(&(one.count, other_key))
         });
         let groups = groups.into_iter().enumerate();
-        let Seen { scanned, not_seen, stopped, undecided } = seen;
+        let Seen { scanned, not_seen, stopped, undecided, truncated, is_whole: saw_all } = seen;
         let groups = groups.map(|(at, (key, (cause, group)))| {
-            let is_whole = group.count == scanned;
+            let is_whole = saw_all && group.count == scanned;
             self.options.finished(at, &key, &cause, group, is_whole)
         });
         let groups = groups.collect();
@@ -161,6 +169,8 @@ impl Triage {
             undecided,
             not_seen,
             stopped,
+            truncated,
+            is_whole: saw_all,
             oldest_seconds: oldest.map(|oldest| oldest.as_secs()),
             first_expires_in_seconds: expires.map(|expires| expires.as_secs()),
             warnings: warnings(facts, self.options.incomplete),
@@ -228,7 +238,11 @@ impl TriageReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
         writeln!(out, "{}", self.source)?;
         let seconds = |seconds: u64| age(Duration::from_secs(seconds));
-        write!(out, "{}", messages(self.visible.unwrap_or(self.scanned)))?;
+        match self.visible {
+            Some(visible) => write!(out, "{}", messages(visible))?,
+            None if self.is_whole => write!(out, "{}", messages(self.scanned))?,
+            None => write!(out, "read as far as {}", messages(self.scanned))?,
+        }
         if let Some(oldest) = self.oldest_seconds {
             write!(out, ", the oldest {} old", seconds(oldest))?;
         }
@@ -241,6 +255,9 @@ impl TriageReport {
         }
         if let Some(text) = self.stopped.text(self.scanned) {
             writeln!(out, "{} {text}", style.warning("note:"))?;
+        }
+        if self.truncated {
+            writeln!(out, "{} {}", style.warning("note:"), stopped_at(self.matched))?;
         }
         for text in undecided(self.undecided) {
             writeln!(out, "{} {text}", style.warning("note:"))?;

@@ -216,7 +216,7 @@ fn exit(engine: &Engine<'_>) -> Exit {
 }
 
 /// What a scan has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Scanned {
     /// Messages that were scanned.
     pub scanned: u64,
@@ -224,13 +224,15 @@ pub struct Scanned {
     pub not_seen: u64,
     /// Whether the operator stopped it, and what was left then.
     pub stopped: Stopped,
+    /// What is wrong with a line of the file, at which the scan ended.
+    pub fault: Option<anyhow::Error>,
 }
 
 /// Messages that were counted and not scanned, because the command stopped before its end.
 fn not_scanned(engine: &Engine<'_>) -> u64 {
     let counted = match &engine.source {
         Source::Queue(_) => engine.settings.expected,
-        Source::File(file) => Some(file.count()),
+        Source::File(file) => file.count(),
     };
     counted.filter(|_| engine.stopped().is_some()).unwrap_or(0).saturating_sub(engine.fresh)
 }
@@ -239,33 +241,40 @@ fn stopped(engine: &Engine<'_>) -> Stopped {
     Stopped { interrupted: engine.stopped() == Some(Stop::Interrupted), not_scanned: not_scanned(engine) }
 }
 
-/// Shows every message of a source once to `visit`, until it has seen enough or the end is proven. Messages of a queue are released.
+/// Shows every message of a source once to `visit`, until it has seen enough or the end is proven. Messages of a queue are released;
+/// its counts are read unless they are known.
 ///
 /// # Errors
 ///
-/// A call failed; what was taken was released before.
+/// A call failed; what was taken was released before. What is wrong with a file is in [`Scanned`], because what was seen before still counts.
 pub async fn scan<'w>(
     source: Source,
+    depth: Option<Depth>,
     settings: Settings,
     clients: Rc<Clients>,
     interrupt: &Interrupt,
     visit: impl FnMut(&Message) -> Look + 'w,
 ) -> anyhow::Result<Scanned> {
-    let (expected, depth) = source.count().await?;
+    let (expected, depth) = match depth {
+        Some(depth) => (Some(depth.total()), Some(depth)),
+        None => source.count().await?,
+    };
     let mut progress = Progress::begin(expected, Doing::Looking, settings.shown);
     let settings = Settings { expected: depth.map(Depth::total), ..settings };
     let work = Work::Look(Box::new(visit));
     let mut engine = Engine::new(source, work, settings, clients, interrupt.clone());
     engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
     drop(progress);
-    if let Some(fault) = engine.take_fault() {
-        return Err(fault);
-    }
+    let fault = match (engine.take_fault(), &engine.source) {
+        (Some(fault), Source::Queue(_)) => return Err(fault),
+        (fault, _) => fault,
+    };
     let numbers = engine.numbers();
     Ok(Scanned {
         scanned: numbers.scanned,
         not_seen: numbers.not_seen + numbers.arrived_later,
         stopped: stopped(&engine),
+        fault,
     })
 }
 
@@ -297,6 +306,7 @@ pub async fn copy(
         scanned: counts.scanned,
         not_seen: counts.not_seen + counts.arrived_later,
         stopped: stopped(&engine),
+        fault: None,
     };
     Copied { counts, scanned, fault: engine.take_fault() }
 }
