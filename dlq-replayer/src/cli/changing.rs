@@ -5,13 +5,13 @@ use std::{collections::HashSet, path::PathBuf};
 use super::{
     arguments::{RunOptions, StopOptions},
     confirm::{Question, confirm},
-    hints::hinted,
+    hints::{going_on, hinted},
     preview::dry_run,
     session::Session,
     written::Written,
 };
 use crate::{
-    journal::folder,
+    journal::{folder, leftovers::Leftovers},
     report::{
         exit::Exit,
         progress::{Doing, Progress},
@@ -55,7 +55,7 @@ pub struct Change {
 }
 
 /// What to do about an archive that cannot be made.
-pub const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume`";
+pub const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume last`";
 
 /// An archive that is not open yet.
 pub struct ArchivePath {
@@ -110,7 +110,10 @@ pub async fn apply(
         run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
     // The summary first, and then what stopped the run.
     session.print(&report)?;
-    fault.map_or(Ok(exit), Err)
+    match fault {
+        Some(fault) => Err(going_on(fault, &report.then())),
+        None => Ok(exit),
+    }
 }
 
 impl Change {
@@ -131,16 +134,19 @@ impl Change {
             settings,
             destination: self.destination,
             written: serde_json::to_value(&self.written)?,
-            archive: self.archive.map(|archive| Box::new(move || archive.open()) as OpenArchive),
+            archive: self
+                .archive
+                .map(|archive| Box::new(move |earlier: &Leftovers| archive.open(earlier)) as OpenArchive),
             once: self.once,
         })
     }
 }
 
 impl ArchivePath {
-    /// Makes the archive, or opens that of the earlier run and reads back which messages it holds.
-    fn open(&self) -> anyhow::Result<(Archive, HashSet<MessageKey>)> {
-        if self.resumes {
+    /// Makes the archive, or opens that of the earlier run and reads back which messages it holds. An earlier run that was
+    /// stopped before it archived anything has left none.
+    fn open(&self, earlier: &Leftovers) -> anyhow::Result<(Archive, HashSet<MessageKey>)> {
+        if self.resumes && (self.path.exists() || earlier.has_sent_to(&self.path.display().to_string())) {
             return Archive::reopen(&self.path).map_err(|error| {
                 let hint = "nothing was deleted; restore the file, or start a new run with another `--archive`";
                 hinted(format!("{error:#}"), hint)

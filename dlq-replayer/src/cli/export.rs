@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     arguments,
     files::{check_new, incomplete},
+    hints::going_on,
     session::Session,
 };
 use crate::{
@@ -96,7 +97,9 @@ async fn finish(
     }
     if let Some(fault) = fault {
         if counts.sent > 0 {
-            session.note(&format!("{} were written to {} before", messages(counts.sent), arguments.file.display()));
+            let file = arguments.file.display();
+            session.note(&format!("{file} is incomplete: it holds {}", messages(counts.sent)));
+            return Err(going_on(fault, &format!("remove {file}, and run the command again")));
         }
         return Err(fault);
     }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use super::{
-    call_error::{CallError, Effect},
+    call_error::{CallError, Effect, WRITE},
     lines::{Check, Lines},
     message::{Message, MessageKey, WrittenIds},
     queue::Entry,
@@ -77,7 +77,7 @@ impl Archive {
     /// [`CallError`] when they are not on the disk.
     pub async fn append(&self, messages: &[&Message]) -> Result<Vec<Entry>, CallError> {
         let failed = |text: String| CallError {
-            operation: "write",
+            operation: WRITE,
             resource: self.path().display().to_string(),
             code: "file".to_owned(),
             text,
