@@ -17,6 +17,7 @@ mod json_schema;
 mod lambda;
 mod list;
 mod masking;
+mod next_commands;
 mod permissions;
 mod preflight;
 mod pull;
