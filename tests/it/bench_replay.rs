@@ -150,7 +150,7 @@ impl ReplayBench {
     }
 
     pub(crate) async fn run_job(&self, job: Job, interrupt: &Interrupt) -> Ended {
-        let progress = Progress::begin(0, Doing::of("replay"), Shown::Quiet);
+        let progress = Progress::begin(None, Doing::of("replay"), Shown::Quiet);
         let ended = job::run(job, self.clients(), &self.journals, interrupt, progress).await;
         let job::Ended { report, exit, fault } = ended.unwrap();
         let refusals = report.refusals.into_iter().map(|refused| refused.why).collect();

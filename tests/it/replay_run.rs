@@ -288,7 +288,7 @@ async fn when_asked_to_end_a_run_finishes_the_batch_in_hand_and_gives_the_rest_b
     let (asked, interrupt) = Interrupt::by_hand();
     bench.model.set_faults(move |call, _| {
         if call.operation == SEND {
-            asked.send_replace(true);
+            asked.ask();
         }
         Fault::None
     });

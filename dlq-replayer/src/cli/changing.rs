@@ -5,14 +5,13 @@ use std::{collections::HashSet, path::PathBuf};
 use super::{
     arguments::{RunOptions, StopOptions},
     confirm::{Question, confirm},
-    export::check_new,
-    hints::hinted,
+    hints::{going_on, hinted},
     preview::dry_run,
     session::Session,
     written::Written,
 };
 use crate::{
-    journal::folder,
+    journal::{folder, leftovers::Leftovers},
     report::{
         exit::Exit,
         progress::{Doing, Progress},
@@ -56,7 +55,7 @@ pub struct Change {
 }
 
 /// What to do about an archive that cannot be made.
-pub const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume`";
+pub const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume last`";
 
 /// An archive that is not open yet.
 pub struct ArchivePath {
@@ -78,9 +77,6 @@ pub async fn apply(
     options: &RunOptions,
     stop: Option<&StopOptions>,
 ) -> anyhow::Result<Exit> {
-    if let Some(archive) = &change.archive {
-        archive.check()?;
-    }
     if !options.execute {
         return dry_run(session, source, change, options.reveal).await;
     }
@@ -92,7 +88,7 @@ pub async fn apply(
     let limit = change.written.limit.unwrap_or(u64::MAX);
     let question = Question {
         command: change.command,
-        count: expected.min(limit).min(ids),
+        count: expected.unwrap_or(u64::MAX).min(limit).min(ids),
         depth,
         from: source.shown(),
         to: &change.destination,
@@ -114,7 +110,10 @@ pub async fn apply(
         run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
     // The summary first, and then what stopped the run.
     session.print(&report)?;
-    fault.map_or(Ok(exit), Err)
+    match fault {
+        Some(fault) => Err(going_on(fault, &report.then())),
+        None => Ok(exit),
+    }
 }
 
 impl Change {
@@ -135,21 +134,19 @@ impl Change {
             settings,
             destination: self.destination,
             written: serde_json::to_value(&self.written)?,
-            archive: self.archive.map(|archive| Box::new(move || archive.open()) as OpenArchive),
+            archive: self
+                .archive
+                .map(|archive| Box::new(move |earlier: &Leftovers| archive.open(earlier)) as OpenArchive),
             once: self.once,
         })
     }
 }
 
 impl ArchivePath {
-    /// Says what is known to keep the archive from being opened, so that the dry run tells it like the run.
-    fn check(&self) -> anyhow::Result<()> {
-        if self.resumes { Ok(()) } else { check_new(&self.path, CHOOSE_ANOTHER) }
-    }
-
-    /// Makes the archive, or opens that of the earlier run and reads back which messages it holds.
-    fn open(&self) -> anyhow::Result<(Archive, HashSet<MessageKey>)> {
-        if self.resumes {
+    /// Makes the archive, or opens that of the earlier run and reads back which messages it holds. An earlier run that was
+    /// stopped before it archived anything has left none.
+    fn open(&self, earlier: &Leftovers) -> anyhow::Result<(Archive, HashSet<MessageKey>)> {
+        if self.resumes && (self.path.exists() || earlier.has_sent_to(&self.path.display().to_string())) {
             return Archive::reopen(&self.path).map_err(|error| {
                 let hint = "nothing was deleted; restore the file, or start a new run with another `--archive`";
                 hinted(format!("{error:#}"), hint)

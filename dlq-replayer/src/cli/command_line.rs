@@ -4,7 +4,7 @@ use clap::{Arg, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::arguments::{Edit, Export, History, Import, List, Move, Preflight, Purge, Replay, Show, Triage, Watch};
-use crate::report::{exit, progress::Shown};
+use crate::report::{exit, output::say, progress::Shown};
 
 /// Triage, fix and replay the messages of any SQS dead-letter queue, safe at every step.
 ///
@@ -54,6 +54,13 @@ impl Global {
     /// Whether anything but results and errors is shown.
     pub fn shown(&self) -> Shown {
         if self.quiet { Shown::Quiet } else { Shown::Yes }
+    }
+
+    /// Says something that is neither a result nor an error.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            say(&format!("note: {text}"));
+        }
     }
 }
 

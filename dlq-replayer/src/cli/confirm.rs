@@ -62,8 +62,7 @@ pub async fn confirm(question: &Question<'_>, interrupt: &Interrupt) -> anyhow::
     }
     let mut stderr = io::stderr();
     write!(stderr, "{what}\nType `yes` to continue: ").context("cannot ask for confirmation")?;
-    let answered = async {
-        tokio::select! {
+    tokio::select! {
             answer = read_line() => match answer?.trim() {
                 "yes" => Ok(None),
                 _ => Err(hinted("not confirmed; nothing was sent or deleted", "type `yes`, or pass `--yes`")),
@@ -73,9 +72,7 @@ pub async fn confirm(question: &Question<'_>, interrupt: &Interrupt) -> anyhow::
                 let _ = writeln!(stderr);
                 Ok(Some(Exit::Interrupted))
             }
-        }
-    };
-    interrupt.unanswered(answered).await
+    }
 }
 
 /// Whether there is a terminal to ask at and one to read the answer from.

@@ -1,9 +1,6 @@
 //! `edit`: the bodies in a file, with the operator's own editor.
 
-use std::{
-    collections::HashSet,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use jiff::Timestamp;
 use tokio::signal::unix::SignalKind;
@@ -13,9 +10,9 @@ use super::{
     command_line::Global,
     confirm::{can_ask, read_line},
     document::{Document, Edited, check_editor, signals},
+    files::incomplete,
     hints::{UsageError, hinted},
     original::Original,
-    pull::incomplete,
 };
 use crate::{
     report::{
@@ -40,14 +37,10 @@ pub async fn edit(arguments: &arguments::Edit, global: &Global) -> anyhow::Resul
     let selection = arguments.filters.selection(Timestamp::now())?.compile()?;
     let original = Original::open(&arguments.file)?;
     let all = original.messages()?;
-    check_ids(&original, &all)?;
     let limit = usize::try_from(arguments.filters.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let chosen: Vec<_> = all.iter().filter(|message| selection.matches(message)).take(limit).collect();
-    if let Some(text) = incomplete(&original.path)? {
-        say(&format!("note: {text}"));
-    }
-    for text in undecided(selection.undecided()) {
-        say(&format!("note: {text}"));
+    for text in incomplete(&original.path)?.into_iter().chain(undecided(selection.undecided())) {
+        global.note(&text);
     }
     if chosen.is_empty() {
         print_text("no message matched\n")?;
@@ -79,18 +72,6 @@ pub async fn edit(arguments: &arguments::Edit, global: &Global) -> anyhow::Resul
         Err(error) => return Err(error),
     };
     Ok(Exit::Done)
-}
-
-/// Two messages with one id could not be told apart in the document.
-fn check_ids(original: &Original, all: &[Message]) -> anyhow::Result<()> {
-    let mut ids = HashSet::new();
-    match all.iter().find(|message| !ids.insert(message.key())) {
-        Some(Message { id, .. }) => {
-            let text = format!("{} has two messages with the id {id}", original.path.display());
-            Err(hinted(text, "remove one of the two lines"))
-        }
-        None => Ok(()),
-    }
 }
 
 /// The ids and bodies of messages.

@@ -1,13 +1,11 @@
 //! `export`: messages into a private file; they stay in the queue.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
 use super::{
     arguments,
-    hints::{UsageError, hinted},
-    pull::incomplete,
+    files::{check_new, incomplete},
+    hints::going_on,
     session::Session,
 };
 use crate::{
@@ -26,11 +24,11 @@ use crate::{
         transfer::Plan,
     },
     sqs::{
-        archive::{Archive, Snapshot},
+        archive::Archive,
         destination::Destination,
         new_file::NewFile,
         queue::Queue,
-        snapshot_end::SnapshotEnd,
+        snapshot::{Snapshot, SnapshotEnd},
     },
 };
 
@@ -50,23 +48,6 @@ pub enum Purpose {
 /// The file exists or cannot be written, or a call failed.
 pub async fn export(session: &Session<'_>, arguments: &arguments::Export) -> anyhow::Result<Exit> {
     write(session, arguments, Purpose::Export).await
-}
-
-/// Checks that a name is one of a file that does not exist yet.
-///
-/// # Errors
-///
-/// [`UsageError`] for `-`, which is not standard output here; it exists.
-pub fn check_new(file: &Path, hint: &str) -> anyhow::Result<()> {
-    if file == Path::new("-") {
-        let text =
-            "a file is written and read back, so `-` cannot be standard output; write `./-` for a file of this name";
-        return Err(UsageError(text.to_owned()).into());
-    }
-    if file.symlink_metadata().is_err() {
-        return Ok(());
-    }
-    Err(hinted(format!("the file {} exists, and a file is never overwritten", file.display()), hint))
 }
 
 /// Writes messages to a file for either purpose.
@@ -96,7 +77,7 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
         fifo_source: queue.address.is_fifo(),
         limit: arguments.filters.limit.unwrap_or(u64::MAX),
     };
-    let progress = Progress::begin(expected, Doing::of("export"), session.shown());
+    let progress = Progress::begin(Some(expected), Doing::of("export"), session.shown());
     let copied = copy(&queue, plan, settings, session.clients.clone(), &session.interrupt, progress).await;
     finish(session, arguments, purpose, &queue, copied).await
 }
@@ -116,7 +97,9 @@ async fn finish(
     }
     if let Some(fault) = fault {
         if counts.sent > 0 {
-            session.note(&format!("{} were written to {} before", messages(counts.sent), arguments.file.display()));
+            let file = arguments.file.display();
+            session.note(&format!("{file} is incomplete: it holds {}", messages(counts.sent)));
+            return Err(going_on(fault, &format!("remove {file}, and run the command again")));
         }
         return Err(fault);
     }
@@ -133,5 +116,5 @@ async fn finish(
     if let Some(text) = incomplete(&arguments.file)?.filter(|_| counts.sent > 0) {
         session.note(&text);
     }
-    Ok(session.end_of_scan(scanned, counts.sent, queue.address.is_fifo()))
+    Ok(session.end_of_scan(&scanned, counts.sent, queue.address.is_fifo()))
 }

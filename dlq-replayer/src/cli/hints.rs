@@ -9,6 +9,7 @@ use crate::{
     run::job::Repetition,
     sqs::{
         address::AddressError,
+        archive::FileExists,
         call_error::CallError,
         line_fault::{NotAMessage, RepeatedId},
     },
@@ -69,8 +70,24 @@ pub struct Asked {
     pub endpoint: Option<String>,
 }
 
+/// An error with what to do about it, when that can be said and was not yet.
+pub fn explained(error: anyhow::Error, asked: &Asked) -> anyhow::Error {
+    match hint(&error, asked).filter(|_| !error.is::<Explained>()) {
+        Some(hint) => Explained { error, hint }.into(),
+        None => error,
+    }
+}
+
+/// An error of a command that something goes on with: where the disk is full, that is what to do when there is room again.
+pub fn going_on(error: anyhow::Error, then: &str) -> anyhow::Error {
+    if !is_without_room(&error) {
+        return error;
+    }
+    Explained { error, hint: format!("free some disk space, {then}") }.into()
+}
+
 /// What to do about an error, when that can be said.
-pub fn hint(error: &anyhow::Error, asked: &Asked) -> Option<String> {
+fn hint(error: &anyhow::Error, asked: &Asked) -> Option<String> {
     of_this_machine(error).or_else(|| of_aws(error, asked))
 }
 
@@ -84,11 +101,13 @@ fn of_this_machine(error: &anyhow::Error) -> Option<String> {
     } else if error.is::<ConfigError>() {
         "correct the file, or rename it to go on without it"
     } else if error.is::<NotAMessage>() {
-        "each line must be one message as `pull` and `export` write it, with an `id` and a `body` that are texts"
+        "each line must be one message as `pull` and `export` write it, whose `id` and `body` are strings"
     } else if error.is::<UnreadableJournal>() {
         "look into it, and move it to another folder: then the run goes on without what is in it, and may send its messages again"
     } else if error.is::<Repetition>() {
         "pass `--again` to send its messages a second time"
+    } else if error.is::<FileExists>() {
+        "choose another file, or remove this one"
     } else if error.is::<RepeatedId>() {
         "remove one of the two lines"
     } else {
@@ -101,10 +120,14 @@ fn of_this_machine(error: &anyhow::Error) -> Option<String> {
 /// A file of lines gives its errors back as texts.
 const NO_ROOM: [&str; 3] = ["(os error 27)", "(os error 28)", "(os error 122)"];
 
-fn of_file(error: &anyhow::Error) -> Option<&'static str> {
+fn is_without_room(error: &anyhow::Error) -> bool {
     let said: Vec<_> = error.chain().map(ToString::to_string).collect();
-    if NO_ROOM.iter().any(|number| said.iter().any(|text| text.contains(number))) {
-        return Some("make room on the disk, and run the same command again: it goes on with what is left");
+    NO_ROOM.iter().any(|number| said.iter().any(|text| text.contains(number)))
+}
+
+fn of_file(error: &anyhow::Error) -> Option<&'static str> {
+    if is_without_room(error) {
+        return Some("free some disk space, and run the command again");
     }
     let fault = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>())?;
     match fault.kind() {
@@ -226,7 +249,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_from_the_text_too() {
         let text = "cannot write the journal j: No space left on device (os error 28)";
-        assert!(of_this_machine(&anyhow::anyhow!(text)).unwrap().starts_with("make room on the disk"));
+        assert!(of_this_machine(&anyhow::anyhow!(text)).unwrap().starts_with("free some disk space"));
         let missing = anyhow::Error::from(io::Error::from(io::ErrorKind::NotFound)).context("cannot read the file f");
         assert!(of_this_machine(&missing).unwrap().contains("does not exist"));
     }

@@ -1,6 +1,6 @@
 //! `history`: what earlier runs did.
 
-use super::{arguments, hints::hinted};
+use super::{arguments, command_line::Global, hints::hinted};
 use crate::{
     journal::{
         folder,
@@ -9,7 +9,7 @@ use crate::{
     report::{
         exit::Exit,
         history::{HistoryReport, RunHistoryReport},
-        output::{Format, print, say},
+        output::{Format, print},
     },
 };
 
@@ -18,9 +18,9 @@ use crate::{
 /// # Errors
 ///
 /// There is no such run, or a journal cannot be read.
-pub fn history(arguments: &arguments::History, json: bool) -> anyhow::Result<Exit> {
+pub fn history(arguments: &arguments::History, global: &Global) -> anyhow::Result<Exit> {
     let root = folder::root()?;
-    let format = if json { Format::Json } else { Format::Text };
+    let format = if global.json { Format::Json } else { Format::Text };
     if let Some(run) = &arguments.run {
         let Some(mut details) = past::find(&root, run)? else {
             return Err(hinted(format!("there is no run `{run}`"), "`dlq-replayer history` lists them"));
@@ -30,7 +30,7 @@ pub fn history(arguments: &arguments::History, json: bool) -> anyhow::Result<Exi
         return Ok(Exit::Done);
     }
     for unreadable in past::unreadable(&root)? {
-        say(&format!("note: {unreadable}"));
+        global.note(&unreadable.to_string());
     }
     let runs: Vec<_> = past::newest_runs(&root, arguments.limit)?.into_iter().map(without_plan).collect();
     let exit = if runs.is_empty() { Exit::NothingMatched } else { Exit::Done };

@@ -1,14 +1,9 @@
 //! `import`: the messages of a file to a queue; the file stays as it is.
 
-use std::{fs, path::Path};
-
-use anyhow::Context;
-
 use super::{
     arguments,
     changing::{Change, apply},
-    hints::hinted,
-    pull::incomplete,
+    files::{check_regular, incomplete},
     session::Session,
     written::Written,
 };
@@ -19,7 +14,7 @@ use crate::{
     run::{
         job::check_repetition,
         routes::Routes,
-        source::{FileSource, Repeats, Source},
+        source::{FileSource, Source},
     },
     sqs::destination::Destination,
 };
@@ -30,8 +25,8 @@ use crate::{
 ///
 /// The file cannot be read, a call failed, or the journal cannot be written.
 pub async fn import(session: &Session<'_>, arguments: &arguments::Import) -> anyhow::Result<Exit> {
-    check_file(&arguments.file)?;
-    let source = Source::File(FileSource::open(&arguments.file, Repeats::Refused)?);
+    check_regular(&arguments.file)?;
+    let source = Source::File(FileSource::checked(&arguments.file)?);
     if let Some(text) = incomplete(&arguments.file)? {
         session.note(&text);
     }
@@ -58,13 +53,4 @@ pub async fn import(session: &Session<'_>, arguments: &arguments::Import) -> any
         once: !arguments.again,
     };
     apply(session, source, change, &arguments.run, None).await
-}
-
-/// The file is read twice, first to find faults before anything is sent, and a pipe can be read only once.
-fn check_file(path: &Path) -> anyhow::Result<()> {
-    let data = fs::metadata(path).with_context(|| format!("cannot read the file {}", path.display()))?;
-    if data.is_file() {
-        return Ok(());
-    }
-    Err(hinted(format!("{} is not a regular file", path.display()), "write the messages to a file, and import that"))
 }

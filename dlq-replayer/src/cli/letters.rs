@@ -3,22 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    files::incomplete,
     hints::hinted,
-    session::{Session, is_file},
+    session::{Session, end_of_scan, is_file},
 };
 use crate::{
-    report::next::Triaged,
+    report::{exit::Exit, next::Triaged},
     run::{
         engine::Look,
         job::{Scanned, scan},
-        source::{FileSource, Repeats, Source},
+        source::{FileSource, Source},
     },
     sqs::{
         address::AddressError,
-        archive,
         call_error::CallError,
         message::Message,
-        queue::{Facts, Queue},
+        queue::{Depth, Facts, Queue},
+        snapshot::Snapshot,
     },
 };
 
@@ -65,7 +66,10 @@ impl Letters {
     pub fn triaged(&self, argument: &str) -> anyhow::Result<Triaged> {
         let Self::File(path) = self else { return Ok(Triaged::Queue(argument.to_owned())) };
         let file = argument.to_owned();
-        Ok(match archive::snapshot(path)? {
+        if !path.metadata().is_ok_and(|data| data.is_file()) {
+            return Ok(Triaged::Stream);
+        }
+        Ok(match Snapshot::of(path)? {
             Some(snapshot) => Triaged::Snapshot { file, queue: snapshot.snapshot_of },
             None => Triaged::File(file),
         })
@@ -88,16 +92,74 @@ impl Letters {
         }
     }
 
+    /// What is to be said about a file whose `pull` has not written everything.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn incomplete(&self) -> anyhow::Result<Option<String>> {
+        match self {
+            Self::File(file) => incomplete(file),
+            Self::Queue(_) => Ok(None),
+        }
+    }
+
+    /// How a scan that found so many messages ended, and `enough` of them or not; says what was not seen.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn end_of_scan(
+        &self,
+        session: &Session<'_>,
+        scanned: &Scanned,
+        found: u64,
+        enough: bool,
+    ) -> anyhow::Result<Exit> {
+        if let Some(text) = self.incomplete()?.filter(|_| !enough) {
+            session.note(&text);
+        }
+        session.note_end_of_scan(scanned, self.is_fifo());
+        self.exit_of_scan(scanned, found, enough)
+    }
+
+    /// The same, without saying anything.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn exit_of_scan(&self, scanned: &Scanned, found: u64, enough: bool) -> anyhow::Result<Exit> {
+        Ok(match end_of_scan(scanned, found) {
+            Exit::Done | Exit::NothingMatched if !enough && self.incomplete()?.is_some() => Exit::Partly,
+            exit => exit,
+        })
+    }
+
     /// Shows every message once, until it was enough. A file is only read; messages of a queue are released at the end.
     ///
     /// # Errors
     ///
-    /// A call failed, or the file cannot be read.
+    /// A call failed, or the file cannot be opened.
     pub async fn scan(&self, session: &Session<'_>, visit: impl FnMut(&Message) -> Look) -> anyhow::Result<Scanned> {
+        let depth = self.facts().await?.map(|facts| facts.depth);
+        self.scan_counted(session, depth, visit).await
+    }
+
+    /// The same of a queue whose counts were read before.
+    ///
+    /// # Errors
+    ///
+    /// A call failed, or the file cannot be opened.
+    pub async fn scan_counted(
+        &self,
+        session: &Session<'_>,
+        depth: Option<Depth>,
+        visit: impl FnMut(&Message) -> Look,
+    ) -> anyhow::Result<Scanned> {
         let source = match self {
             Self::Queue(queue) => Source::Queue(queue.clone()),
-            Self::File(path) => Source::File(FileSource::open(path, Repeats::Shown)?),
+            Self::File(path) => Source::File(FileSource::looked_at(path)?),
         };
-        scan(source, session.settings(), session.clients.clone(), &session.interrupt, visit).await
+        scan(source, depth, session.settings(), session.clients.clone(), &session.interrupt, visit).await
     }
 }

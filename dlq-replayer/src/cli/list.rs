@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use super::{
     arguments,
     letters::Letters,
-    pull::incomplete_file,
     session::{Session, reveal},
 };
 use crate::{
     report::{
         exit::Exit,
         list::{Line, ListReport},
-        output::{messages as counted, print_text},
+        output::print_text,
+        summary::stopped_at,
     },
     run::engine::Look,
 };
@@ -30,7 +30,7 @@ pub async fn list(session: &Session<'_>, arguments: &arguments::List) -> anyhow:
     let most = arguments.filters.limit.unwrap_or(LISTED);
     let letters = Letters::find(session, &arguments.source).await?;
     let (mut messages, mut truncated) = (Vec::new(), false);
-    let scanned = letters
+    let mut scanned = letters
         .scan(session, |message| {
             if selection.matches(message) {
                 messages.push(Line::of(message, Timestamp::now(), reveal(arguments.reveal)));
@@ -42,18 +42,20 @@ pub async fn list(session: &Session<'_>, arguments: &arguments::List) -> anyhow:
         })
         .await?;
     let undecided = selection.undecided();
+    let (found, fault) = (messages.len() as u64, scanned.fault.take());
     let report = ListReport { messages, truncated, undecided, not_seen: scanned.not_seen, stopped: scanned.stopped };
-    if arguments.csv {
+    if fault.is_some() && found == 0 {
+        // Whether there is none is not known.
+    } else if arguments.csv {
         print_text(&report.csv()?)?;
     } else {
         session.print(&report)?;
     }
-    if let Some(text) = incomplete_file(&letters)? {
-        session.note(&text);
-    }
+    let exit = letters.end_of_scan(session, &scanned, found, truncated)?;
     session.note_undecided(undecided);
     if truncated {
-        session.note(&format!("stopped at {}, and there may be more; `-n` sets the limit", counted(most)));
+        session.note(&stopped_at(most));
     }
-    Ok(session.end_of_scan(scanned, report.messages.len() as u64, letters.is_fifo()))
+    // What was found comes first, and then what stopped it.
+    fault.map_or(Ok(exit), Err)
 }

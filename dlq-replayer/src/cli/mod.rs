@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod document;
 pub mod edit;
 pub mod export;
+pub mod files;
 pub mod hints;
 pub mod history;
 pub mod import;
@@ -72,11 +73,12 @@ pub async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             with_session(global, async |session| preflight::preflight(session, arguments).await).await
         }
         Command::Watch(arguments) => {
-            with_session(global, async |session| session.interrupt.unanswered(watch::watch(session, arguments)).await)
-                .await
+            let ended = with_session(global, async |session| watch::watch(session, arguments).await).await;
+            // Ctrl-C is how it ends.
+            ended.map(|exit| if exit == Exit::Interrupted { Exit::Done } else { exit })
         }
         Command::Edit(arguments) => edit::edit(arguments, global).await,
-        Command::History(arguments) => history::history(arguments, global.json),
+        Command::History(arguments) => history::history(arguments, global),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man => manual::man(),
     }
@@ -99,8 +101,6 @@ async fn with_session(
     command: impl AsyncFnOnce(&Session<'_>) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
     let session = Session::begin(global, Interrupt::listen(global.shown())?).await?;
-    Box::pin(command(&session)).await.map_err(|error| match hints::hint(&error, &session.asked) {
-        Some(hint) => hints::Explained { error, hint }.into(),
-        None => error,
-    })
+    let ended = session.interrupt.or_stop(Box::pin(command(&session))).await;
+    ended.unwrap_or(Ok(Exit::Interrupted)).map_err(|error| hints::explained(error, &session.asked))
 }

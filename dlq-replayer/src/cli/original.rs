@@ -18,7 +18,12 @@ use crate::{
         masking::Reveal,
         output::say,
     },
-    sqs::{archive, lines::sync_folder, message::Message, snapshot_end::SnapshotEnd},
+    sqs::{
+        lines::sync_folder,
+        message::Message,
+        reader::Reader,
+        snapshot::{Snapshot, SnapshotEnd},
+    },
 };
 
 /// A file of messages, as it was when it was opened.
@@ -59,13 +64,13 @@ impl Original {
         Ok(Self { path, file, mark })
     }
 
-    /// Its messages.
+    /// Its messages. Two with one id could not be told apart in the editor.
     ///
     /// # Errors
     ///
-    /// It cannot be read, or a line is not a message.
+    /// It cannot be read, a line is not a message, or an id occurs twice.
     pub fn messages(&self) -> anyhow::Result<Vec<Message>> {
-        archive::read(&self.path)?.collect()
+        Reader::open(&self.path)?.distinct().collect()
     }
 
     /// Where the difference is kept.
@@ -80,7 +85,7 @@ impl Original {
     /// It cannot be written, or was changed since it was opened: then it is as it was.
     pub fn save(&self, all: &[Message], changed: &[(String, String)]) -> anyhow::Result<()> {
         let mut text = String::new();
-        if let Some(snapshot) = archive::snapshot(&self.path)? {
+        if let Some(snapshot) = Snapshot::of(&self.path)? {
             text += &(serde_json::to_string(&snapshot)? + "\n");
         }
         let bodies: HashMap<_, _> = changed.iter().map(|(id, body)| (id, body)).collect();

@@ -37,13 +37,13 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
     preview.report.unfinished_run = unfinished_run;
     let mut enough = false;
     let mut fault = None;
-    let scanned = scan(source, session.settings(), session.clients.clone(), &session.interrupt, |message| {
+    let scanned = scan(source, None, session.settings(), session.clients.clone(), &session.interrupt, |message| {
         fault = preview.add(message).err();
         enough = preview.sends() >= limit;
         if enough || fault.is_some() || preview.is_complete() { Look::Enough } else { Look::On }
     });
-    let scanned = scanned.await?;
-    if let Some(fault) = fault {
+    let mut scanned = scanned.await?;
+    if let Some(fault) = fault.or(scanned.fault.take()) {
         return Err(fault);
     }
     preview.look_up_sources(session).await;
@@ -59,7 +59,7 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
         report.not_in_queue = Named::of(&not_met);
     }
     session.print(&report)?;
-    Ok(match end_of_scan(scanned, report.matched() + report.would_finish) {
+    Ok(match end_of_scan(&scanned, report.matched() + report.would_finish) {
         Exit::Done if report.would_leave_some() => Exit::Partly,
         // What is missing was named, and is more than that nothing matched.
         Exit::NothingMatched if report.not_in_queue.count > 0 => Exit::Partly,

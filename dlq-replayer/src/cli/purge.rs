@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::{
     arguments,
     changing::{ArchivePath, CHOOSE_ANOTHER, Change, apply},
-    export::check_new,
+    files::check_new,
     session::Session,
     written::Written,
 };

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use super::{
     arguments,
     changing::{Change, apply},
+    files::incomplete,
     hints::hinted,
-    pull::incomplete,
     session::Session,
     written::Written,
 };
@@ -23,13 +23,14 @@ use crate::{
     run::{routes::Routes, source::Source},
     sqs::{
         address::{self, AddressError},
-        archive::{Bodies, snapshot},
+        archive::Bodies,
         arn::Arn,
         bus::{Bus, Rule},
         call_error::CallError,
         destination::Destination,
         lambda::Function,
         queue::Queue,
+        snapshot::Snapshot,
     },
 };
 
@@ -217,7 +218,7 @@ async fn back_to_source(session: &Session<'_>, queue: &Queue) -> anyhow::Result<
 fn check_snapshot(session: &Session<'_>, queue: &Queue, written: &Written) -> anyhow::Result<()> {
     let Some(file) = &written.from else { return Ok(()) };
     let name = file.display();
-    match snapshot(file)? {
+    match Snapshot::of(file)? {
         Some(snapshot) if snapshot.snapshot_of != queue.address.arn => {
             let text = format!("{name} was pulled from {}, not from {}", snapshot.snapshot_of, queue.address.arn);
             return Err(hinted(text, "name the queue that it was pulled from"));

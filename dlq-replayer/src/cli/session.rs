@@ -18,7 +18,7 @@ use crate::{
     report::{
         exit::Exit,
         masking::Reveal,
-        output::{Format, Report, print, say},
+        output::{Format, Report, print},
         progress::Shown,
         summary::{not_seen, undecided},
     },
@@ -168,9 +168,7 @@ impl<'a> Session<'a> {
 
     /// Says something that is neither a result nor an error.
     pub fn note(&self, text: &str) {
-        if !self.global.quiet {
-            say(&format!("note: {text}"));
-        }
+        self.global.note(text);
     }
 
     /// Says that a filter could not decide about messages.
@@ -181,13 +179,18 @@ impl<'a> Session<'a> {
     }
 
     /// How a scan that found so many messages ended; says what was not seen.
-    pub fn end_of_scan(&self, scanned: Scanned, found: u64, fifo: bool) -> Exit {
+    pub fn end_of_scan(&self, scanned: &Scanned, found: u64, fifo: bool) -> Exit {
+        self.note_end_of_scan(scanned, fifo);
+        end_of_scan(scanned, found)
+    }
+
+    /// Says what a scan has not seen.
+    pub fn note_end_of_scan(&self, scanned: &Scanned, fifo: bool) {
         if let Some(text) = scanned.stopped.text(scanned.scanned) {
             self.note(&text);
         } else if scanned.not_seen > 0 {
             self.note(&not_seen(scanned.not_seen, fifo));
         }
-        end_of_scan(scanned, found)
     }
 }
 
@@ -224,7 +227,7 @@ fn options(global: &Global, defaults: &Defaults, environment: &Environment) -> C
 }
 
 /// How a scan that found so many messages ended.
-pub fn end_of_scan(scanned: Scanned, found: u64) -> Exit {
+pub fn end_of_scan(scanned: &Scanned, found: u64) -> Exit {
     match found {
         _ if scanned.stopped.interrupted => Exit::Interrupted,
         _ if scanned.not_seen > 0 => Exit::Partly,

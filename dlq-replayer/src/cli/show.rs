@@ -3,11 +3,14 @@
 use super::{
     arguments,
     letters::Letters,
-    pull::incomplete_file,
     session::{Session, reveal},
 };
 use crate::{
-    report::{exit::Exit, output::say, show::ShowReport},
+    report::{
+        exit::Exit,
+        output::{messages, say},
+        show::ShowReport,
+    },
     rules::select::Selection,
     run::engine::Look,
     sqs::message::MessageKey,
@@ -23,7 +26,7 @@ pub async fn show(session: &Session<'_>, arguments: &arguments::Show) -> anyhow:
     let selection = Selection { ids: Some([wanted].into()), ..Selection::default() };
     let letters = Letters::find(session, &arguments.source).await?;
     let mut shown = None;
-    let scanned = letters
+    let mut scanned = letters
         .scan(session, |message| {
             if !selection.matches(message) {
                 return Look::On;
@@ -32,12 +35,14 @@ pub async fn show(session: &Session<'_>, arguments: &arguments::Show) -> anyhow:
             Look::Enough
         })
         .await?;
+    let fault = scanned.fault.take();
+    let (id, everything) = (&arguments.id, scanned.not_seen == 0 && !scanned.stopped.interrupted);
     match &shown {
         Some(report) => session.print(report)?,
-        None => say(&format!("message `{}` not found in {}", arguments.id, letters.name())),
+        None if fault.is_some() => {}
+        None if everything => say(&format!("message `{id}` not found in {}", letters.name())),
+        None => say(&format!("message `{id}` not found among the {} scanned", messages(scanned.scanned))),
     }
-    if let (None, Some(text)) = (&shown, incomplete_file(&letters)?) {
-        session.note(&text);
-    }
-    Ok(session.end_of_scan(scanned, u64::from(shown.is_some()), letters.is_fifo()))
+    let exit = letters.end_of_scan(session, &scanned, u64::from(shown.is_some()), shown.is_some())?;
+    fault.map_or(Ok(exit), Err)
 }

@@ -6,8 +6,7 @@ use super::{
     arguments::{self, ContractArgument},
     command_line::Global,
     letters::Letters,
-    pull::incomplete_file,
-    session::{Session, end_of_scan, reveal},
+    session::{Session, reveal},
 };
 use crate::{
     report::{
@@ -62,26 +61,31 @@ pub async fn triage(session: &Session<'_>, arguments: &arguments::Triage) -> any
         contract: arguments.contract.into(),
         max_replays: session.config.defaults.max_replays.unwrap_or(MAX_REPLAYS),
         fifo: letters.is_fifo(),
-        incomplete: incomplete_file(&letters)?,
+        incomplete: letters.incomplete()?,
         reveal: reveal(arguments.reveal),
     });
     let most = arguments.filters.limit.unwrap_or(u64::MAX);
     let facts = letters.facts().await?;
-    let scanned = letters
-        .scan(session, |message| {
+    let mut truncated = false;
+    let mut scanned = letters
+        .scan_counted(session, facts.as_ref().map(|facts| facts.depth), |message| {
             if selection.matches(message) {
                 triage.add(message);
             }
-            if triage.matched() >= most || selection.is_complete_with(triage.matched()) {
-                Look::Enough
-            } else {
-                Look::On
-            }
+            let complete = selection.is_complete_with(triage.matched());
+            truncated = triage.matched() >= most && !complete;
+            if truncated || complete { Look::Enough } else { Look::On }
         })
         .await?;
-    let Scanned { scanned: count, not_seen, stopped } = scanned;
-    let seen = Seen { scanned: count, not_seen, stopped, undecided: selection.undecided() };
+    let fault = scanned.fault.take();
+    let Scanned { scanned: count, not_seen, stopped, .. } = scanned;
+    let is_whole = fault.is_none() && !truncated && not_seen == 0 && !stopped.interrupted;
+    let seen = Seen { scanned: count, not_seen, stopped, undecided: selection.undecided(), truncated, is_whole };
     let report = triage.report(letters.name(), facts.as_ref(), seen, Timestamp::now());
-    session.print(&report)?;
-    Ok(end_of_scan(scanned, report.matched))
+    if fault.is_none() || report.matched > 0 {
+        session.print(&report)?;
+    }
+    let exit = letters.exit_of_scan(&scanned, report.matched, truncated)?;
+    // What was found comes first, and then what stopped it.
+    fault.map_or(Ok(exit), Err)
 }

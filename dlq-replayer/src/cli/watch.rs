@@ -11,7 +11,7 @@ use crate::report::{
     watch::WatchReport,
 };
 
-/// Shows the counts every so often until it was asked to end, so many times, or until the reader of the output is gone.
+/// Shows the counts every so often until Ctrl-C, so many times, or until the reader of the output is gone.
 ///
 /// # Errors
 ///
@@ -29,9 +29,6 @@ pub async fn watch(session: &Session<'_>, arguments: &arguments::Watch) -> anyho
         if reader == Reader::Gone || arguments.looks.is_some_and(|looks| shown >= looks) {
             return Ok(Exit::Done);
         }
-        tokio::select! {
-            () = sleep(every) => {}
-            () = session.interrupt.asked() => return Ok(Exit::Done),
-        }
+        sleep(every).await;
     }
 }

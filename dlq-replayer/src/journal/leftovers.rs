@@ -66,6 +66,13 @@ impl Leftovers {
         self.delivered_from_file.contains(&key)
     }
 
+    /// Whether a destination has confirmed anything.
+    pub fn has_sent_to(&self, destination: &str) -> bool {
+        let at = self.destinations.iter().position(|known| known == destination);
+        let to = at.and_then(|at| u32::try_from(at).ok());
+        self.left.iter().any(|((_, known), left)| Some(*known) == to && *left == Left::Sent)
+    }
+
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.left.is_empty()

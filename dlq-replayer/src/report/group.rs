@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     masking::{self, Reveal},
-    next::To,
+    next::{NAMED, To},
     output::{Style, grouped, messages},
 };
 use crate::{
@@ -35,15 +35,18 @@ pub struct Group {
     pub replayed_too_often: u64,
     /// What to do.
     pub verdict: Verdict,
-    /// What to type next; none where no command takes exactly these messages, such as those whose value is masked.
+    /// What to type next; none where no command takes exactly these messages, such as many whose value is masked.
     pub next: Option<String>,
     /// The id of the message that the sample shows.
     pub sample_id: String,
     /// One body, masked unless revealed.
     pub sample: String,
-    /// Where its messages go; none when they differ.
+    /// Where its messages go.
     #[serde(skip)]
-    pub(super) to: Option<To>,
+    pub(super) to: To,
+    /// The ids of the first messages.
+    #[serde(skip)]
+    pub(super) ids: Vec<String>,
 }
 
 impl Group {
@@ -61,14 +64,19 @@ impl Group {
             sample_id: message.id.clone(),
             sample: masking::sample(&message.body, reveal, SAMPLE),
             to: To::of(cause),
+            ids: Vec::new(),
         }
     }
 
-    /// Adds the cause of another message with the same value: the verdict is that of the message with the least hope.
-    pub(super) fn joined(&mut self, cause: &Cause) {
+    /// Adds a message and its cause: the verdict is that of the message with the least hope.
+    pub(super) fn joined(&mut self, cause: &Cause, message: &Message) {
+        self.count += 1;
         self.verdict = self.verdict.max(cause.verdict());
         if self.to != To::of(cause) {
-            self.to = None;
+            self.to = To::Several;
+        }
+        if self.ids.len() < NAMED {
+            self.ids.push(message.id.clone());
         }
     }
 

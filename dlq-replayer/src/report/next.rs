@@ -17,37 +17,48 @@ pub enum Triaged {
     },
     /// Another file of messages, which belongs to no queue.
     File(String),
+    /// A pipe, which cannot be read again.
+    Stream,
 }
 
-/// Where a group's messages go when that is not their source queue.
+/// Messages of a group that a command names one by one.
+pub const NAMED: usize = 10;
+
+/// Where a group's messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
+    /// Each to its source queue.
+    Source,
     /// To this target.
     Target(Target),
     /// To the function whose dead-letter queue this is; its messages do not name it.
     Function,
     /// To a queue that the messages do not name.
     Queue,
+    /// To different places, so that no single replay takes all of them.
+    Several,
 }
 
 impl To {
-    /// Where the messages of a cause go; none for their source queue.
-    pub fn of(cause: &Cause) -> Option<Self> {
-        match cause {
-            Cause::LambdaQueue { .. } => Some(Self::Function),
-            Cause::Sns { .. } | Cause::EventBridge { .. } | Cause::Scheduler { .. } => {
-                Some(cause.target().map_or(Self::Queue, Self::Target))
-            }
-            cause => cause.target().map(Self::Target),
+    /// Where the messages of a cause go.
+    pub fn of(cause: &Cause) -> Self {
+        match (cause, cause.target()) {
+            (_, Some(target)) => Self::Target(target),
+            (Cause::LambdaQueue { .. }, None) => Self::Function,
+            (Cause::Sns { .. } | Cause::EventBridge { .. } | Cause::Scheduler { .. }, None) => Self::Queue,
+            (_, None) => Self::Source,
         }
     }
 
-    fn flag(&self) -> String {
-        match self {
+    /// The flag of a replay; none when there is none for all of them.
+    fn flag(&self) -> Option<String> {
+        Some(match self {
+            Self::Source => String::new(),
             Self::Target(target) => format!(" {} {}", target.flag(), quoted(target.arn())),
             Self::Function => " --to-lambda <function>".to_owned(),
             Self::Queue => " --to <queue>".to_owned(),
-        }
+            Self::Several => return None,
+        })
     }
 }
 
@@ -79,20 +90,35 @@ pub enum Member {
     Untold,
 }
 
+/// How a group of messages is told from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// By attributes, which a file has as the queue has them.
+    ByAttributes,
+    /// By bodies, which are different in a file that was edited.
+    ByBodies,
+    /// Not by its reason, because that of another group begins with it.
+    ByNothing,
+}
+
 /// A group of messages.
 pub struct Wanted<'a> {
     /// What makes a message one of them.
     pub member: Member,
+    /// How its reason is told.
+    pub told: Told,
     /// How many there are.
     pub count: u64,
+    /// The ids of the first [`NAMED`].
+    pub ids: &'a [String],
     /// Whether they are all messages of their file.
     pub is_whole_file: bool,
     /// What to do.
     pub verdict: Verdict,
     /// One of them.
     pub sample_id: &'a str,
-    /// Where they go when that is not their source queue.
-    pub to: Option<&'a To>,
+    /// Where they go.
+    pub to: &'a To,
     /// Whether jq cannot change their bodies.
     pub needs_editor: bool,
 }
@@ -100,37 +126,42 @@ pub struct Wanted<'a> {
 /// The next command; none when there is no command that takes exactly these messages.
 pub fn next(triaged: &Triaged, typed: &Typed, wanted: &Wanted<'_>) -> Option<String> {
     let &Wanted { verdict, sample_id, to, needs_editor, .. } = wanted;
-    let (to, needs_fix) = (to.map(To::flag).unwrap_or_default(), verdict == Verdict::NeedsAFix && to.is_none());
+    let needs_fix = verdict == Verdict::NeedsAFix && matches!(to, To::Source | To::Several);
     let (id, global) = (quoted(sample_id), &typed.global);
     if verdict == Verdict::LookFirst {
         return Some(match triaged {
             Triaged::Queue(queue) => format!("dlq-replayer show {} {id}{global}", quoted(queue)),
             Triaged::Snapshot { file, .. } | Triaged::File(file) => format!("dlq-replayer show {} {id}", quoted(file)),
+            Triaged::Stream => return None,
         });
     }
-    let these = typed.flags(wanted)?;
     let contract = typed.contract.map(|contract| format!(" --contract {contract}")).unwrap_or_default();
     let command = match triaged {
+        Triaged::Stream => return None,
         Triaged::Queue(queue) => {
-            let queue = quoted(queue);
+            let (queue, these) = (quoted(queue), typed.in_queue(wanted)?);
             match verdict {
                 Verdict::DoNotReplay => format!("move {queue}{these} --to <quarantine>{global}"),
                 _ if needs_fix && needs_editor => format!("pull {queue} letters.ndjson{these}{global}"),
-                _ if needs_fix => format!("replay {queue}{these} --edit '<jq>'{contract}{global}"),
-                _ => format!("replay {queue}{these}{to}{contract}{global}"),
+                _ if needs_fix => format!("replay {queue}{these}{} --edit '<jq>'{contract}{global}", to.flag()?),
+                _ => format!("replay {queue}{these}{}{contract}{global}", to.flag()?),
             }
         }
         Triaged::Snapshot { file, queue } => {
             let (file, queue) = (quoted(file), quoted(queue));
             match verdict {
-                Verdict::DoNotReplay => format!("move {queue}{these} --to <quarantine>{global}"),
-                _ if needs_fix => format!("edit {file}{these}"),
-                _ => format!("replay {queue} --from {file}{these}{to}{contract}{global}"),
+                // `move` knows nothing of the file, and there may be others like these in the queue.
+                Verdict::DoNotReplay => format!("move {queue}{} --to <quarantine>{global}", wanted.by_id()?),
+                _ if needs_fix => format!("edit {file}{}", typed.in_file(wanted)?),
+                _ => {
+                    let these = typed.of_snapshot(wanted)?;
+                    format!("replay {queue} --from {file}{these}{}{contract}{global}", to.flag()?)
+                }
             }
         }
         Triaged::File(file) => match verdict {
-            Verdict::NeedsAFix => format!("edit {}{these}", quoted(file)),
-            Verdict::DoNotReplay => format!("list {}{these}", quoted(file)),
+            Verdict::NeedsAFix => format!("edit {}{}", quoted(file), typed.in_file(wanted)?),
+            Verdict::DoNotReplay => format!("list {}{}", quoted(file), typed.in_file(wanted)?),
             // `import` has no filters.
             _ if !wanted.is_whole_file || !typed.selects_everything() => return None,
             _ => format!("import <queue> {}{global}", quoted(file)),
@@ -139,16 +170,46 @@ pub fn next(triaged: &Triaged, typed: &Typed, wanted: &Wanted<'_>) -> Option<Str
     Some(format!("dlq-replayer {command}"))
 }
 
+impl Wanted<'_> {
+    /// Flags that name each message; none when there are too many.
+    fn by_id(&self) -> Option<String> {
+        let all = self.ids.len() as u64 == self.count;
+        all.then(|| self.ids.iter().map(|id| format!(" --id {}", quoted(id))).collect::<Vec<_>>().concat())
+    }
+}
+
 impl Typed {
     /// Whether no filter was typed.
     fn selects_everything(&self) -> bool {
         self.reasons.is_empty() && self.filter.is_none() && self.filters.is_empty() && !self.is_limited
     }
 
-    /// The flags that select a group among what was selected before.
-    fn flags(&self, wanted: &Wanted<'_>) -> Option<String> {
+    /// The flags that select a group in the file that was triaged, from its beginning.
+    fn in_file(&self, wanted: &Wanted<'_>) -> Option<String> {
+        let limit = if self.is_limited { format!(" -n {}", wanted.count) } else { String::new() };
+        self.filters(wanted).map(|filters| filters + &limit).or_else(|| wanted.by_id())
+    }
+
+    /// The flags that select a group in the queue that was triaged, which gives its messages in any order.
+    fn in_queue(&self, wanted: &Wanted<'_>) -> Option<String> {
+        if self.is_limited { wanted.by_id() } else { self.filters(wanted).or_else(|| wanted.by_id()) }
+    }
+
+    /// The flags that select a group of a snapshot in its queue, where a message may have another body.
+    fn of_snapshot(&self, wanted: &Wanted<'_>) -> Option<String> {
+        if wanted.is_whole_file && self.selects_everything() && wanted.told != Told::ByAttributes {
+            return Some(String::new());
+        }
+        let by_bodies =
+            self.filter.is_some() || wanted.told == Told::ByBodies || matches!(wanted.member, Member::Where(_));
+        if by_bodies { wanted.by_id() } else { self.in_queue(wanted) }
+    }
+
+    /// The filters that select a group among what was selected before; none when no filter can.
+    fn filters(&self, wanted: &Wanted<'_>) -> Option<String> {
         let (reasons, filter) = match (&wanted.member, &self.filter) {
             (Member::Untold, _) => return None,
+            (Member::Of(_), _) if wanted.told == Told::ByNothing => return None,
             (Member::Of(reason), filter) => (vec![reason.clone()], filter.clone()),
             (Member::Where(jq), None) => (self.reasons.clone(), Some(jq.clone())),
             (Member::Where(jq), Some(filter)) => {
@@ -157,8 +218,7 @@ impl Typed {
         };
         let reasons: Vec<_> = reasons.iter().map(|reason| format!(" --reason {}", quoted(reason))).collect();
         let filter = filter.map(|jq| format!(" --where {}", quoted(&jq))).unwrap_or_default();
-        let limit = if self.is_limited { format!(" -n {}", wanted.count) } else { String::new() };
-        Some(format!("{}{}{filter}{limit}", reasons.concat(), self.filters))
+        Some(format!("{}{}{filter}", reasons.concat(), self.filters))
     }
 }
 
@@ -174,11 +234,13 @@ mod tests {
     fn wanted(verdict: Verdict) -> Wanted<'static> {
         Wanted {
             member: Member::Of("r".into()),
+            told: Told::ByAttributes,
             count: 2,
+            ids: &[],
             is_whole_file: true,
             verdict,
             sample_id: "m",
-            to: None,
+            to: &To::Source,
             needs_editor: true,
         }
     }
@@ -196,9 +258,11 @@ mod tests {
             format!("dlq-replayer replay {arn} --from letters.ndjson --reason r")
         );
         assert_eq!(told(&pulled, Verdict::NeedsAFix), "dlq-replayer edit letters.ndjson --reason r");
+        let named = ["a".to_owned(), "b".to_owned()];
+        let named = Wanted { ids: &named, ..wanted(Verdict::DoNotReplay) };
         assert_eq!(
-            told(&pulled, Verdict::DoNotReplay),
-            format!("dlq-replayer move {arn} --reason r --to <quarantine>")
+            next(&pulled, &Typed::default(), &named).unwrap(),
+            format!("dlq-replayer move {arn} --id a --id b --to <quarantine>")
         );
         assert_eq!(told(&pulled, Verdict::LookFirst), "dlq-replayer show letters.ndjson m");
         let file = Triaged::File("old.ndjson".into());
@@ -213,7 +277,7 @@ mod tests {
         let queue = Triaged::Queue("q".into());
         let target = To::Target(Target::of("arn:aws:sqs:eu-west-1:111122223333:orders").unwrap());
         let of = |to: &To| {
-            let wanted = Wanted { to: Some(to), ..wanted(Verdict::NeedsAFix) };
+            let wanted = Wanted { to, ..wanted(Verdict::NeedsAFix) };
             next(&queue, &Typed::default(), &wanted).unwrap()
         };
         assert_eq!(of(&target), "dlq-replayer replay q --reason r --to arn:aws:sqs:eu-west-1:111122223333:orders");
@@ -226,13 +290,13 @@ mod tests {
             reasons: vec!["r".into(), "s".into()],
             filter: Some(".body.n == 1 # one".into()),
             filters: " --id a".into(),
-            is_limited: true,
+            is_limited: false,
             contract: Some("none"),
             global: " --region eu-west-1".into(),
         };
         let queue = Triaged::Queue("q".into());
         let of = |member: Member| next(&queue, &typed, &Wanted { member, ..wanted(Verdict::ReplayAsIs) });
-        let rest = "-n 2 --contract none --region eu-west-1";
+        let rest = "--contract none --region eu-west-1";
         assert_eq!(
             of(Member::Of("r".into())).unwrap(),
             format!("dlq-replayer replay q --reason r --id a --where '.body.n == 1 # one' {rest}")
@@ -244,6 +308,9 @@ mod tests {
             )
         );
         assert_eq!(of(Member::Untold), None);
+        let limited = Typed { is_limited: true, ..Typed::default() };
+        let file = next(&Triaged::File("f".into()), &limited, &wanted(Verdict::NeedsAFix)).unwrap();
+        assert_eq!(file, "dlq-replayer edit f --reason r -n 2");
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub struct RunReport {
     pub canary_sent: Option<u64>,
     /// The first refusals, with what to do.
     pub refusals: Vec<Refused>,
+    /// The most that a run takes, where that was said.
+    #[serde(skip)]
+    pub limit: Option<u64>,
     /// The journal.
     pub journal: String,
 }
@@ -95,6 +98,37 @@ pub(super) fn finished(command: &str) -> &'static str {
 }
 
 impl RunReport {
+    /// The command that goes on with what the run has left.
+    fn next_command(&self) -> String {
+        match &*self.command {
+            // Its archive exists, so that the same command would be refused.
+            "purge" => format!("`dlq-replayer purge {} --resume {} --execute`", self.from, self.run),
+            _ => "the same command".to_owned(),
+        }
+    }
+
+    /// What happens when the run goes on.
+    fn goes_on(&self) -> String {
+        match self.limit {
+            // The limit is that of one run, and what was sent before does not count.
+            Some(limit) => format!(
+                "{} takes up to {} more {}",
+                self.next_command(),
+                grouped(limit),
+                if limit == 1 { "message" } else { "messages" }
+            ),
+            None => format!("{} goes on with what is left", self.next_command()),
+        }
+    }
+
+    /// What to do when the run was stopped by something that is over.
+    pub fn then(&self) -> String {
+        match &*self.command {
+            "purge" => format!("then run {}", self.next_command()),
+            _ => "then run the same command again: it goes on with what is left".to_owned(),
+        }
+    }
+
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
         let Counts { sent, quarantined, deleted, returned, left_for_order, .. } = self.counts;
         let paint = if self.outcome == "done" { style.good(&self.outcome) } else { style.warning(&self.outcome) };
@@ -174,7 +208,7 @@ impl RunReport {
             writeln!(out, "{note} {} sent, {fewer}", messages(sent))?;
         }
         if self.outcome == outcome(Exit::Interrupted, None) {
-            writeln!(out, "{note} the same command goes on with what is left")?;
+            writeln!(out, "{note} {}", self.goes_on())?;
         }
         for text in undecided(self.counts.undecided) {
             writeln!(out, "{note} {text}")?;
@@ -195,6 +229,11 @@ pub fn undecided(undecided: Undecided) -> Vec<String> {
         .into_iter()
         .filter_map(|(count, text)| (count > 0).then_some(text))
         .collect()
+}
+
+/// What it means that a command stopped at `-n`.
+pub fn stopped_at(limit: u64) -> String {
+    format!("stopped at {}, and there may be more; `-n` sets the limit", messages(limit))
 }
 
 /// What it means that a queue counts messages that were not seen, and what to do.

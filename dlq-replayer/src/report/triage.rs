@@ -10,9 +10,9 @@ use super::{
     counts::Stopped,
     group::{Group, is_fault, is_plain, value},
     masking::Reveal,
-    next::{Member, Triaged, Typed, Wanted, in_parentheses, next},
+    next::{Member, Told, Triaged, Typed, Wanted, in_parentheses, next},
     output::{Report, Style, age, bar, grouped, lines, messages, scanned, table},
-    summary::{not_seen, undecided},
+    summary::{not_seen, stopped_at, undecided},
 };
 use crate::{
     rules::{
@@ -45,6 +45,8 @@ pub struct TriageReport {
     /// Whether it was stopped before its end.
     #[serde(flatten)]
     pub stopped: Stopped,
+    /// Whether it stopped at the limit, so that there may be more.
+    pub truncated: bool,
     /// Seconds since the oldest of them was sent.
     pub oldest_seconds: Option<u64>,
     /// Seconds until the first of them expires.
@@ -57,6 +59,8 @@ pub struct TriageReport {
     max_replays: u32,
     #[serde(skip)]
     fifo: bool,
+    #[serde(skip)]
+    is_whole: bool,
 }
 
 /// How messages are grouped and shown.
@@ -90,6 +94,10 @@ pub struct Seen {
     pub stopped: Stopped,
     /// Messages that a filter could not decide about.
     pub undecided: Undecided,
+    /// Whether it stopped at the limit, so that there may be more.
+    pub truncated: bool,
+    /// Whether it saw every message there is.
+    pub is_whole: bool,
 }
 
 /// Gathers what a triage tells.
@@ -123,12 +131,9 @@ impl Triage {
         let reveal = self.options.reveal;
         let (_, group) = self.groups.entry(key).or_insert_with(|| {
             let group = Group::new(&cause, message, reveal);
-            (cause, group)
+            (cause.clone(), group)
         });
-        if group.count > 0 && self.options.group_by.is_some() {
-            group.joined(&Cause::of(message));
-        }
-        group.count += 1;
+        group.joined(&cause, message);
         let most = self.options.max_replays;
         group.replayed_too_often += u64::from(message.replays().is_none_or(|count| count >= most));
         if self.options.contract.applies(message, &message.body) {
@@ -145,11 +150,18 @@ impl Triage {
         groups.sort_by(|(one_key, (_, one)), (other_key, (_, other))| {
             (other.count, one_key).cmp(&(one.count, other_key))
         });
+        let reasons: Vec<_> = groups.iter().map(|(reason, _)| reason.clone()).collect();
         let groups = groups.into_iter().enumerate();
-        let Seen { scanned, not_seen, stopped, undecided } = seen;
+        let Seen { scanned, not_seen, stopped, undecided, truncated, is_whole: saw_all } = seen;
         let groups = groups.map(|(at, (key, (cause, group)))| {
-            let is_whole = group.count == scanned;
-            self.options.finished(at, &key, &cause, group, is_whole)
+            let is_whole = saw_all && group.count == scanned;
+            let is_shared = reasons.iter().any(|reason| reason.split_once(':').is_some_and(|(word, _)| word == key));
+            let told = match &cause {
+                _ if is_shared => Told::ByNothing,
+                cause if cause.is_told_by_attributes() => Told::ByAttributes,
+                _ => Told::ByBodies,
+            };
+            self.options.finished(at, &key, &cause, group, (told, is_whole))
         });
         let groups = groups.collect();
         TriageReport {
@@ -161,6 +173,8 @@ impl Triage {
             undecided,
             not_seen,
             stopped,
+            truncated,
+            is_whole: saw_all,
             oldest_seconds: oldest.map(|oldest| oldest.as_secs()),
             first_expires_in_seconds: expires.map(|expires| expires.as_secs()),
             warnings: warnings(facts, self.options.incomplete),
@@ -173,7 +187,7 @@ impl Triage {
 
 impl TriageOptions {
     /// The group with its verdict: what the contract says now counts more than what was said when the message failed.
-    fn finished(&self, at: usize, key: &str, cause: &Cause, mut group: Group, is_whole: bool) -> Group {
+    fn finished(&self, at: usize, key: &str, cause: &Cause, mut group: Group, (told, is_whole): (Told, bool)) -> Group {
         let by_the_body = matches!(cause, Cause::Consumer { reason, .. } if !reason.contains("violation"));
         group.verdict = match group.verdict {
             _ if group.replayed_too_often == group.count => Verdict::DoNotReplay,
@@ -190,11 +204,13 @@ impl TriageOptions {
         };
         let wanted = Wanted {
             member,
+            told,
             count: group.count,
+            ids: &group.ids,
             is_whole_file: is_whole,
             verdict: group.verdict,
             sample_id: &group.sample_id,
-            to: group.to.as_ref(),
+            to: &group.to,
             needs_editor,
         };
         group.next = next(&self.triaged, &self.typed, &wanted);
@@ -228,7 +244,11 @@ impl TriageReport {
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
         writeln!(out, "{}", self.source)?;
         let seconds = |seconds: u64| age(Duration::from_secs(seconds));
-        write!(out, "{}", messages(self.visible.unwrap_or(self.scanned)))?;
+        match self.visible {
+            Some(visible) => write!(out, "{}", messages(visible))?,
+            None if self.is_whole => write!(out, "{}", messages(self.scanned))?,
+            None => write!(out, "read as far as {}", messages(self.scanned))?,
+        }
         if let Some(oldest) = self.oldest_seconds {
             write!(out, ", the oldest {} old", seconds(oldest))?;
         }
@@ -241,6 +261,9 @@ impl TriageReport {
         }
         if let Some(text) = self.stopped.text(self.scanned) {
             writeln!(out, "{} {text}", style.warning("note:"))?;
+        }
+        if self.truncated {
+            writeln!(out, "{} {}", style.warning("note:"), stopped_at(self.matched))?;
         }
         for text in undecided(self.undecided) {
             writeln!(out, "{} {text}", style.warning("note:"))?;

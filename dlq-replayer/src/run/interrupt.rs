@@ -1,8 +1,8 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first one asks a run to end well, the second one ends it.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one asks a run to end well, the second one ends it. What has nothing to finish ends at once.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::{
@@ -15,16 +15,34 @@ use crate::report::{exit::Exit, output::say_over_a_bar, progress::Shown};
 /// What is said when a run is asked to end.
 const STOPPING: &str = "stopping: finishing what is under way; press Ctrl-C again to quit at once";
 
-/// What is said when it is asked again.
-const QUITTING: &str = "quitting at once: messages that were received stay hidden until their visibility timeout ends; \
-    run the same command again to go on";
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    /// The end, when there was nothing to finish.
+    ToStop,
+    /// The end, when something was under way.
+    ToFinish,
+}
 
-/// Whether the run was asked to end.
+/// What a second signal costs; none while there is nothing to finish.
+type UnderWay = Arc<Mutex<Option<&'static str>>>;
+
+/// Whether the end was asked for.
 #[derive(Clone, Debug)]
 pub struct Interrupt {
-    heard: watch::Receiver<bool>,
-    /// Whether a signal is answered with a line on standard error.
-    answers: Arc<AtomicBool>,
+    heard: watch::Receiver<Asked>,
+    under_way: UnderWay,
+}
+
+/// Asks by hand.
+pub struct Asking(watch::Sender<Asked>);
+
+impl Asking {
+    /// Asks a run to end.
+    pub fn ask(&self) {
+        self.0.send_replace(Asked::ToFinish);
+    }
 }
 
 /// The signals that ask for the end: a closed terminal asks like the others.
@@ -50,11 +68,11 @@ impl Interrupt {
     ///
     /// The operating system refuses.
     pub fn listen(shown: Shown) -> std::io::Result<Self> {
-        let (asked, heard) = watch::channel(false);
-        let answers = Arc::new(AtomicBool::new(shown == Shown::Yes));
-        let answered = Arc::clone(&answers);
-        let say = move |text| {
-            if answered.load(Ordering::Relaxed) {
+        let (asked, heard) = watch::channel(Asked::Nothing);
+        let under_way = UnderWay::default();
+        let seen = Arc::clone(&under_way);
+        let say = move |text: &str| {
+            if shown == Shown::Yes {
                 say_over_a_bar(text);
             }
         };
@@ -67,36 +85,72 @@ impl Interrupt {
         std::thread::spawn(move || {
             runtime.block_on(async {
                 signals.next().await;
-                say(STOPPING);
-                // Without a listener the run is over.
-                let _ = asked.send(true);
+                {
+                    let under_way = lock(&seen);
+                    let what = if under_way.is_some() { Asked::ToFinish } else { Asked::ToStop };
+                    if what == Asked::ToFinish {
+                        say(STOPPING);
+                    }
+                    // Without a listener the run is over.
+                    let _ = asked.send(what);
+                }
                 signals.next().await;
-                say(QUITTING);
+                if let Some(cost) = *lock(&seen) {
+                    say(&format!("quitting at once: {cost}"));
+                }
                 std::process::exit(Exit::Interrupted.code());
             });
         });
-        Ok(Self { heard, answers })
-    }
-
-    /// What `under_way` does has nothing to finish when it is asked to end, so that there is nothing to say about it.
-    pub async fn unanswered<T>(&self, under_way: impl Future<Output = T>) -> T {
-        let before = self.answers.swap(false, Ordering::Relaxed);
-        let done = under_way.await;
-        self.answers.store(before, Ordering::Relaxed);
-        done
+        Ok(Self { heard, under_way })
     }
 
     /// One that is asked by hand.
-    pub fn by_hand() -> (watch::Sender<bool>, Self) {
-        let (asked, heard) = watch::channel(false);
-        (asked, Self { heard, answers: Arc::default() })
+    pub fn by_hand() -> (Asking, Self) {
+        let (asked, heard) = watch::channel(Asked::Nothing);
+        (Asking(asked), Self { heard, under_way: UnderWay::default() })
     }
 
-    /// Returns when it is asked; never when it never is.
-    pub async fn asked(&self) {
-        let mut heard = self.heard.clone();
-        if heard.wait_for(|asked| *asked).await.is_err() {
-            std::future::pending::<()>().await;
+    /// Does something that has to be finished when the end is asked for; `cost` is what it means to quit all the same.
+    pub async fn finishing<T>(&self, cost: &'static str, under_way: impl Future<Output = T>) -> T {
+        {
+            // The listening thread holds the lock while it decides what was asked for.
+            let mut costs = lock(&self.under_way);
+            if *self.heard.borrow() != Asked::ToStop {
+                *costs = Some(cost);
+            }
+        }
+        if lock(&self.under_way).is_none() {
+            // It was asked to stop before this began, and `or_stop` ends it.
+            return pending().await;
+        }
+        let done = under_way.await;
+        *lock(&self.under_way) = None;
+        done
+    }
+
+    /// What a command gives back; none when it was asked to end while it had nothing to finish.
+    pub async fn or_stop<T>(&self, command: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            // The command first: a question that is asked ends in its own way.
+            biased;
+            done = command => Some(done),
+            () = self.hears(|asked| asked == Asked::ToStop) => None,
         }
     }
+
+    /// Returns when the end is asked for; never when it never is.
+    pub async fn asked(&self) {
+        self.hears(|asked| asked != Asked::Nothing).await;
+    }
+
+    async fn hears(&self, what: impl Fn(Asked) -> bool) {
+        let mut heard = self.heard.clone();
+        if heard.wait_for(|asked| what(*asked)).await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}
+
+fn lock(under_way: &UnderWay) -> MutexGuard<'_, Option<&'static str>> {
+    under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }

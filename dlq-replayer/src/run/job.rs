@@ -84,7 +84,8 @@ pub fn check_repetition(folder: &Path, destination: &str) -> anyhow::Result<Resu
 }
 
 /// Opens an archive, and says which messages were read back from it, which alone may be deleted.
-pub type OpenArchive = Box<dyn FnOnce() -> anyhow::Result<(Archive, HashSet<MessageKey>)>>;
+/// It is given what earlier runs have left.
+pub type OpenArchive = Box<dyn FnOnce(&Leftovers) -> anyhow::Result<(Archive, HashSet<MessageKey>)>>;
 
 /// A run that is over.
 pub struct Ended {
@@ -102,6 +103,25 @@ pub struct Ended {
 ///
 /// Another run works on the queue, or the journal cannot be written: then nothing was sent.
 pub async fn run(
+    job: Job,
+    clients: Rc<Clients>,
+    journals: &Path,
+    interrupt: &Interrupt,
+    progress: Progress,
+) -> anyhow::Result<Ended> {
+    let cost = match (job.command, &job.source) {
+        ("purge", _) => {
+            "messages that were received stay hidden until their visibility timeout ends; `--resume last` goes on"
+        }
+        (_, Source::File(_)) => "run the same command again to go on",
+        (_, Source::Queue(_)) => {
+            "messages that were received stay hidden until their visibility timeout ends; run the same command again to go on"
+        }
+    };
+    interrupt.finishing(cost, run_to_its_end(job, clients, journals, interrupt, progress)).await
+}
+
+async fn run_to_its_end(
     mut job: Job,
     clients: Rc<Clients>,
     journals: &Path,
@@ -123,7 +143,7 @@ pub async fn run(
     let mut leftovers = Leftovers::load(&folder, job.source.scope(&job.destination))?;
     let mut file = None;
     if let Some(open) = job.archive.take() {
-        let (archive, held) = open()?;
+        let (archive, held) = open(&leftovers)?;
         file = Some(NewFile::at(archive.path()));
         leftovers.trust_only(&archive.path().display().to_string(), &held);
         job.plan.routes = Routes::to(Destination::Archive(archive));
@@ -138,6 +158,7 @@ pub async fn run(
     };
     let journal = Rc::new(Journal::create(&folder, begin).await?);
     let breaker = Breaker::new(job.settings.max_returned);
+    let limit = Some(job.plan.limit).filter(|limit| *limit < u64::MAX);
     let mut transfer = Transfer::new(job.plan, breaker, Some(Rc::clone(&journal)), leftovers);
     if let Source::File(_) = &job.source {
         transfer = transfer.knowing(SentIds::of_earlier_runs(ids_given(&folder, SystemTime::now())?));
@@ -171,6 +192,7 @@ pub async fn run(
         refusals: refusals.iter().map(|(id, why)| Refused { id: id.clone(), why: why.to_string() }).collect(),
         canary_sent: engine.canary_sent(),
         counts,
+        limit,
         journal: journal.path().display().to_string(),
     };
     Ok(Ended { report, exit, fault })
@@ -216,7 +238,7 @@ fn exit(engine: &Engine<'_>) -> Exit {
 }
 
 /// What a scan has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Scanned {
     /// Messages that were scanned.
     pub scanned: u64,
@@ -224,13 +246,15 @@ pub struct Scanned {
     pub not_seen: u64,
     /// Whether the operator stopped it, and what was left then.
     pub stopped: Stopped,
+    /// What is wrong with a line of the file, at which the scan ended.
+    pub fault: Option<anyhow::Error>,
 }
 
 /// Messages that were counted and not scanned, because the command stopped before its end.
 fn not_scanned(engine: &Engine<'_>) -> u64 {
     let counted = match &engine.source {
         Source::Queue(_) => engine.settings.expected,
-        Source::File(file) => Some(file.count()),
+        Source::File(file) => file.count(),
     };
     counted.filter(|_| engine.stopped().is_some()).unwrap_or(0).saturating_sub(engine.fresh)
 }
@@ -239,33 +263,44 @@ fn stopped(engine: &Engine<'_>) -> Stopped {
     Stopped { interrupted: engine.stopped() == Some(Stop::Interrupted), not_scanned: not_scanned(engine) }
 }
 
-/// Shows every message of a source once to `visit`, until it has seen enough or the end is proven. Messages of a queue are released.
+/// Shows every message of a source once to `visit`, until it has seen enough or the end is proven. Messages of a queue are released;
+/// its counts are read unless they are known.
 ///
 /// # Errors
 ///
-/// A call failed; what was taken was released before.
+/// A call failed; what was taken was released before. What is wrong with a file is in [`Scanned`], because what was seen before still counts.
 pub async fn scan<'w>(
     source: Source,
+    depth: Option<Depth>,
     settings: Settings,
     clients: Rc<Clients>,
     interrupt: &Interrupt,
     visit: impl FnMut(&Message) -> Look + 'w,
 ) -> anyhow::Result<Scanned> {
-    let (expected, depth) = source.count().await?;
+    let (expected, depth) = match depth {
+        Some(depth) => (Some(depth.total()), Some(depth)),
+        None => source.count().await?,
+    };
     let mut progress = Progress::begin(expected, Doing::Looking, settings.shown);
     let settings = Settings { expected: depth.map(Depth::total), ..settings };
     let work = Work::Look(Box::new(visit));
+    let cost = match &source {
+        Source::Queue(_) => "messages that were received stay hidden until their visibility timeout ends",
+        Source::File(_) => "the file was not read to its end",
+    };
     let mut engine = Engine::new(source, work, settings, clients, interrupt.clone());
-    engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
+    interrupt.finishing(cost, engine.run(&mut |counts, rate| progress.show(counts, rate))).await;
     drop(progress);
-    if let Some(fault) = engine.take_fault() {
-        return Err(fault);
-    }
+    let fault = match (engine.take_fault(), &engine.source) {
+        (Some(fault), Source::Queue(_)) => return Err(fault),
+        (fault, _) => fault,
+    };
     let numbers = engine.numbers();
     Ok(Scanned {
         scanned: numbers.scanned,
         not_seen: numbers.not_seen + numbers.arrived_later,
         stopped: stopped(&engine),
+        fault,
     })
 }
 
@@ -290,13 +325,16 @@ pub async fn copy(
 ) -> Copied {
     let transfer = Transfer::new(plan, Breaker::new(settings.max_returned), None, Leftovers::default());
     let work = Work::Move(Box::new(transfer));
+    let cost =
+        "messages that were received stay hidden until their visibility timeout ends, and the file is incomplete";
     let mut engine = Engine::new(Source::Queue(queue.clone()), work, settings, clients, interrupt.clone());
-    engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
+    interrupt.finishing(cost, engine.run(&mut |counts, rate| progress.show(counts, rate))).await;
     let counts = engine.numbers();
     let scanned = Scanned {
         scanned: counts.scanned,
         not_seen: counts.not_seen + counts.arrived_later,
         stopped: stopped(&engine),
+        fault: None,
     };
     Copied { counts, scanned, fault: engine.take_fault() }
 }

@@ -175,6 +175,10 @@ impl Engine<'_> {
             self.beyond += 1;
             return self.put_aside(key);
         }
+        if self.taking == Taking::Enough && matches!(self.work, Work::Look(_)) {
+            // It came with the one that was enough, and is not looked at.
+            return self.put_aside(key);
+        }
         self.fresh += 1;
         self.scanned += 1;
         self.fresh_bytes += message.body.len() as u64;
@@ -184,7 +188,6 @@ impl Engine<'_> {
     pub(super) fn take(&mut self, message: Message) {
         let (key, id) = (message.key(), message.id.clone());
         match &mut self.work {
-            Work::Look(_) if self.taking == Taking::Enough => self.put_aside(key),
             Work::Look(visit) => {
                 if visit(&message) == Look::Enough {
                     self.taking = Taking::Enough;

@@ -1,15 +1,14 @@
 //! Where messages come from: a queue or a file.
 
-use std::{collections::HashSet, path::Path};
+use std::path::Path;
 
 use crate::{
     journal::settled::Scope,
     sqs::{
-        archive,
         call_error::CallError,
-        line_fault::RepeatedId,
         message::Message,
         queue::{Depth, Queue},
+        reader::Reader,
     },
 };
 
@@ -59,16 +58,16 @@ impl Source {
         }
     }
 
-    /// How many messages there are, and for a queue where they stand.
+    /// How many messages there are, if that is known, and for a queue where they stand.
     ///
     /// # Errors
     ///
     /// SQS says no.
-    pub async fn count(&self) -> Result<(u64, Option<Depth>), CallError> {
+    pub async fn count(&self) -> Result<(Option<u64>, Option<Depth>), CallError> {
         Ok(match self {
             Self::Queue(queue) => {
                 let depth = queue.facts().await?.depth;
-                (depth.total(), Some(depth))
+                (Some(depth.total()), Some(depth))
             }
             Self::File(file) => (file.count, None),
         })
@@ -87,53 +86,64 @@ pub enum After {
 /// The messages of a file, in its order.
 pub struct FileSource {
     path: String,
-    count: u64,
-    messages: Box<dyn Iterator<Item = anyhow::Result<Message>>>,
-}
-
-/// What is done with a file in which an id occurs twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeats {
-    /// It is used: its messages are only looked at.
-    Shown,
-    /// It is not used: the journal knows a message by its id, so the second one would count as sent.
-    Refused,
+    count: Option<u64>,
+    messages: Reader,
+    fault: Option<anyhow::Error>,
 }
 
 impl FileSource {
-    /// Opens a file. Every line is read once, so that one that is not a message is found before anything is done.
+    /// A file or pipe whose messages are looked at. It is read once, and no further than is asked for.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, a line is not a message, or an id occurs twice and must not.
-    pub fn open(path: &Path, repeats: Repeats) -> anyhow::Result<Self> {
-        let (mut ids, mut count) = (HashSet::new(), 0_usize);
-        // The line that names the queue is no message.
-        let before = usize::from(archive::snapshot(path)?.is_some());
-        for message in archive::read(path)? {
-            let message = message?;
+    /// The file cannot be read.
+    pub fn looked_at(path: &Path) -> anyhow::Result<Self> {
+        let messages = Reader::open(path)?;
+        Ok(Self { path: path.display().to_string(), count: None, messages, fault: None })
+    }
+
+    /// A file whose messages are sent. It is read before anything is done, so that a line that is not a message is found then.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, a line is not a message, or an id occurs twice: the journal knows a message by its id,
+    /// so the second one would count as sent.
+    pub fn checked(path: &Path) -> anyhow::Result<Self> {
+        let mut count = 0;
+        for message in Reader::open(path)?.distinct() {
+            message?;
             count += 1;
-            if repeats == Repeats::Refused && !ids.insert(message.key()) {
-                let (file, number) = (path.display().to_string(), count + before);
-                return Err(RepeatedId { file, number, id: message.id }.into());
-            }
         }
         // One file has one journal, by whatever name it was opened.
         let absolute = path.canonicalize()?.display().to_string();
-        Ok(Self { path: absolute, count: count as u64, messages: Box::new(archive::read(path)?) })
+        Ok(Self { path: absolute, count: Some(count), messages: Reader::open(path)?, fault: None })
     }
 
-    /// How many messages there are.
-    pub fn count(&self) -> u64 {
+    /// How many messages there are, if that is known.
+    pub fn count(&self) -> Option<u64> {
         self.count
     }
 
-    /// The next messages; none at the end of the file.
+    /// The next messages; none at the end of the file. What is wrong with a line is told after the messages before it.
     ///
     /// # Errors
     ///
     /// A line is not a message, or cannot be read.
     pub fn next(&mut self, most: usize) -> anyhow::Result<Vec<Message>> {
-        self.messages.by_ref().take(most).collect()
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        let mut messages = Vec::new();
+        for message in self.messages.by_ref().take(most) {
+            match message {
+                Ok(message) => messages.push(message),
+                Err(fault) if messages.is_empty() => return Err(fault),
+                Err(fault) => {
+                    self.fault = Some(fault);
+                    break;
+                }
+            }
+        }
+        Ok(messages)
     }
 }

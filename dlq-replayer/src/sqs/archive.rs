@@ -3,52 +3,25 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::{
-    call_error::{CallError, Effect},
-    line_fault::{NotAMessage, RepeatedId},
+    call_error::{CallError, Effect, WRITE},
     lines::{Check, Lines},
     message::{Message, MessageKey, WrittenIds},
     queue::Entry,
-    snapshot_end::SnapshotEnd,
+    reader::{Line, Place, Reader},
+    snapshot::Snapshot,
 };
 
-/// The first line of a snapshot: which queue it was taken from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// The ARN of the queue.
-    pub snapshot_of: String,
-    /// When it was taken.
-    pub at: Timestamp,
-    /// Whether a complete one ends with a [`SnapshotEnd`]; those of earlier versions do not.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub has_end: bool,
-}
-
-/// A line of a file.
-enum Line {
-    Message(Message),
-    Snapshot(Snapshot),
-    End,
-}
-
-impl Line {
-    fn parse(line: &[u8]) -> Option<Self> {
-        let message = serde_json::from_slice(line).map(Self::Message);
-        let snapshot = || serde_json::from_slice(line).map(Self::Snapshot);
-        message
-            .or_else(|_| snapshot())
-            .or_else(|_| serde_json::from_slice(line).map(|SnapshotEnd { .. }| Self::End))
-            .ok()
-    }
-}
+/// A file that is there already.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the file {} exists, and a file is never overwritten", .0.display())]
+pub struct FileExists(pub PathBuf);
 
 /// A file that messages are appended to; each is on the disk and read back before it counts as sent.
 pub struct Archive {
@@ -63,9 +36,7 @@ impl Archive {
     /// It exists, or cannot be made.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
         let lines = Lines::create(path, Check::ReadBack).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                anyhow::anyhow!("the file {} exists, and a file is never overwritten", path.display())
-            }
+            io::ErrorKind::AlreadyExists => FileExists(path.to_owned()).into(),
             _ => anyhow::Error::from(error).context(format!("cannot create the file {}", path.display())),
         })?;
         Ok(Self { lines })
@@ -79,7 +50,8 @@ impl Archive {
     pub fn reopen(path: &Path) -> anyhow::Result<(Self, HashSet<MessageKey>)> {
         let opened = Lines::open(path, Check::ReadBack);
         let lines = opened.with_context(|| format!("cannot open the archive {}", path.display()))?;
-        let held = read(path)?.map(|message| message.map(|message| message.key())).collect::<anyhow::Result<_>>()?;
+        let held =
+            Reader::open(path)?.map(|message| message.map(|message| message.key())).collect::<anyhow::Result<_>>()?;
         Ok((Self { lines }, held))
     }
 
@@ -105,7 +77,7 @@ impl Archive {
     /// [`CallError`] when they are not on the disk.
     pub async fn append(&self, messages: &[&Message]) -> Result<Vec<Entry>, CallError> {
         let failed = |text: String| CallError {
-            operation: "write",
+            operation: WRITE,
             resource: self.path().display().to_string(),
             code: "file".to_owned(),
             text,
@@ -119,40 +91,6 @@ impl Archive {
         self.lines.append(text).await.map_err(failed)?;
         Ok(messages.iter().map(|message| Entry::Sent(message.id.clone())).collect())
     }
-}
-
-/// The messages of a file, line by line; the lines of a snapshot that are about itself are passed over.
-///
-/// # Errors
-///
-/// The file cannot be read; a line that is not a message is an error of its own, with its number and without its text.
-pub fn read(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Message>> + use<>> {
-    let file = File::open(path).with_context(|| format!("cannot read the file {}", path.display()))?;
-    let shown = path.display().to_string();
-    let parsed = BufReader::new(file).lines().enumerate().map(move |(at, line)| {
-        let line = line.with_context(|| format!("line {} of {shown} cannot be read", at + 1))?;
-        Line::parse(line.as_bytes()).ok_or_else(|| NotAMessage::new(&shown, at + 1, line.as_bytes()).into())
-    });
-    Ok(parsed.filter_map(|line| match line {
-        Ok(Line::Message(message)) => Some(Ok(message)),
-        Ok(Line::Snapshot(_) | Line::End) => None,
-        Err(error) => Some(Err(error)),
-    }))
-}
-
-/// Which queue a snapshot was taken from; none for a file that is not one.
-///
-/// # Errors
-///
-/// The file cannot be read.
-pub fn snapshot(path: &Path) -> anyhow::Result<Option<Snapshot>> {
-    let file = File::open(path).with_context(|| format!("cannot read the file {}", path.display()))?;
-    let mut line = String::new();
-    BufReader::new(file).read_line(&mut line).with_context(|| format!("cannot read the file {}", path.display()))?;
-    Ok(match Line::parse(line.as_bytes()) {
-        Some(Line::Snapshot(snapshot)) => Some(snapshot),
-        _ => None,
-    })
 }
 
 /// The bodies of a file, found by message id without keeping them in memory.
@@ -170,27 +108,17 @@ impl Bodies {
     ///
     /// The file cannot be read, a line is not a message, or an id occurs twice.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let mut reader = BufReader::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?);
-        let (mut places, mut start, mut line) = (std::collections::HashMap::new(), 0, String::new());
+        let mut reader = Reader::open(path)?;
+        let mut places = std::collections::HashMap::new();
         let mut written = WrittenIds::default();
-        for number in 1.. {
-            line.clear();
-            let length = reader.read_line(&mut line).with_context(|| format!("cannot read {}", path.display()))? as u64;
-            if length == 0 {
-                break;
+        while let Some(message) = reader.next().transpose()? {
+            let Place { start, length, .. } = reader.place();
+            if places.insert(message.key(), (start, length)).is_some() {
+                return Err(reader.repeated(message.id).into());
             }
-            match Line::parse(line.as_bytes()) {
-                Some(Line::Message(message)) if places.insert(message.key(), (start, length)).is_some() => {
-                    let (file, id) = (path.display().to_string(), message.id);
-                    return Err(RepeatedId { file, number, id }.into());
-                }
-                Some(Line::Message(message)) => written.add(message.id),
-                Some(_) => {}
-                None => return Err(NotAMessage::new(&path.display().to_string(), number, line.as_bytes()).into()),
-            }
-            start += length;
+            written.add(message.id);
         }
-        Ok(Self { file: reader.into_inner(), path: path.to_owned(), places, written })
+        Ok(Self { file: reader.into_file(), path: path.to_owned(), places, written })
     }
 
     /// The ids in the file.
@@ -223,6 +151,8 @@ impl Bodies {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     fn temporary() -> PathBuf {
@@ -245,9 +175,9 @@ mod tests {
         let (archive, held) = Archive::reopen(&path).unwrap();
         assert_eq!(held, HashSet::from([MessageKey::of("a"), MessageKey::of("b")]));
         archive.append(&[&message("c")]).await.unwrap();
-        let all: Vec<_> = read(&path).unwrap().map(Result::unwrap).collect();
+        let all: Vec<_> = Reader::open(&path).unwrap().map(Result::unwrap).collect();
         assert_eq!(all, ["a", "b", "c"].map(message));
-        assert_eq!(snapshot(&path).unwrap().unwrap().snapshot_of, "q");
+        assert_eq!(Snapshot::of(&path).unwrap().unwrap().snapshot_of, "q");
         std::fs::remove_file(&path).unwrap();
     }
 
@@ -255,7 +185,7 @@ mod tests {
     fn a_line_that_is_not_a_message_is_named_without_its_text() {
         let path = temporary();
         std::fs::write(&path, "{\"id\":\"marker\"}\n").unwrap();
-        let error = read(&path).unwrap().next().unwrap().unwrap_err().to_string();
+        let error = Reader::open(&path).unwrap().next().unwrap().unwrap_err().to_string();
         assert!(error.starts_with("line 1 of") && !error.contains("marker"), "{error}");
         std::fs::remove_file(&path).unwrap();
     }

@@ -52,7 +52,7 @@ pub enum Effect {
 
 /// A call that failed as a whole. Its text contains no message bodies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{operation} on `{resource}` failed: {code}: {text}")]
+#[error("{}", told(self))]
 pub struct CallError {
     /// The operation, such as `SendMessageBatch`.
     pub operation: &'static str,
@@ -64,6 +64,17 @@ pub struct CallError {
     pub text: String,
     /// What it may have done.
     pub effect: Effect,
+}
+
+/// The operation of an archive, which is a file and no service.
+pub const WRITE: &str = "write";
+
+fn told(error: &CallError) -> String {
+    let CallError { operation, resource, code, text, .. } = error;
+    match *operation {
+        WRITE => format!("cannot write `{resource}`: {text}"),
+        operation => format!("{operation} on `{resource}` failed: {code}: {text}"),
+    }
 }
 
 impl CallError {
@@ -114,7 +125,7 @@ where
             } else {
                 Effect::None
             };
-            (code.to_owned(), metadata.message().unwrap_or("the answer gives no reason").to_owned(), effect)
+            (code.to_owned(), metadata.message().unwrap_or("no error message").to_owned(), effect)
         }
         SdkError::ConstructionFailure(_) => ("not sent".to_owned(), deepest(error), Effect::None),
         _ => {

@@ -40,6 +40,9 @@ fn why(line: &[u8]) -> String {
     if line.trim_ascii().is_empty() {
         return "it is empty".to_owned();
     }
+    if std::str::from_utf8(line).is_err() {
+        return "it is not UTF-8".to_owned();
+    }
     match serde_json::from_slice::<Value>(line) {
         Err(error) if error.classify() == Category::Eof => {
             format!("its JSON is cut off at column {}", error.column())

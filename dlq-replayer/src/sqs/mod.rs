@@ -16,4 +16,5 @@ pub mod outgoing;
 pub mod probe;
 pub mod queue;
 pub mod queue_argument;
-pub mod snapshot_end;
+pub mod reader;
+pub mod snapshot;

@@ -237,7 +237,8 @@ fn an_id_that_is_there_twice_is_told_before_the_editor_opens() {
     let lines = text(&file);
     fs::write(&file, format!("{lines}{}\n", lines.lines().nth(1).unwrap())).unwrap();
     let said = edit(&scene, "touch \"$0.open\"", &[&file]);
-    assert!(said.code == 1 && said.err.contains("has two messages with the id"), "{}", said.text());
+    let repeated = format!("line {} of {file} repeats the id", lines.lines().count() + 1);
+    assert!(said.code == 1 && said.err.contains(&repeated), "{}", said.text());
     assert!(said.err.contains("hint: remove one of the two lines"), "{}", said.err);
     assert!(!scene.folder.join("editor.open").exists());
 }

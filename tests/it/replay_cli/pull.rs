@@ -85,6 +85,11 @@ fn a_pull_that_was_killed_leaves_a_file_that_says_so() {
         let said = scene.run(command);
         assert!(said.text().contains(&note), "{command:?}: {}", said.text());
     }
+    for command in [&["triage", &file][..], &["list", &file], &["show", &file, "nowhere"]] {
+        assert_eq!(scene.run(command).code, 4, "{command:?}: there may be more");
+    }
+    assert_eq!(scene.run(&["edit", &file, "--reason", "nope"]).err, note);
+    assert_eq!(scene.run(&["edit", &file, "--reason", "nope", "--quiet"]).err, "");
     let (_, triage) = scene.json(&["triage", &file]);
     assert!(triage["warnings"][0].as_str().unwrap().contains("is incomplete"), "{triage:#}");
 }

@@ -95,6 +95,7 @@ fn a_scan_shows_how_far_it_is_and_says_what_ctrl_c_does() {
         super::until(|| out.contains(left) || terminal.text().contains(left));
         let said = out + &terminal.text();
         assert_eq!(said.matches(left).count(), 1, "{command:?}: {said}");
+        assert!(!said.contains("not found in"), "it was not looked for everywhere: {said}");
         scene.assert_released();
     }
 }

@@ -57,7 +57,11 @@ fn the_next_command_of_a_group_selects_this_group_or_is_not_told() {
         2
     );
     let (_, masked) = scene.json(&group_by);
-    assert!(masked["groups"].as_array().unwrap().iter().all(|group| group["next"].is_null()), "{masked:#}");
+    let by_id = |group: &serde_json::Value| {
+        let next = group["next"].as_str().unwrap();
+        next.contains(" --id ") && !next.contains("--where")
+    };
+    assert!(masked["groups"].as_array().unwrap().iter().all(by_id), "{masked:#}");
     let (_, plain) = scene.json(&["triage", DLQ, "--group-by", ".body.tenant == \"acme\""]);
     assert_eq!(
         plain["groups"][0]["next"],
@@ -83,7 +87,6 @@ fn the_next_command_repeats_what_was_typed() {
             id(1)
         )
     );
-    assert_eq!(next(&["-n", "2"]).unwrap(), "dlq-replayer replay orders-dlq --reason panic -n 2");
     let both = next(&["--where", ".body.n > 0", "--group-by", ".body.n > 1"]).unwrap();
     assert_eq!(both, "dlq-replayer replay orders-dlq --where '(.body.n > 0) and ((.body.n > 1) == false)'");
     let (_, list) = scene.json(&["list", DLQ, "--where", "(.body.n > 0) and ((.body.n > 1) == false)"]);

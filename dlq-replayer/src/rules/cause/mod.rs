@@ -231,6 +231,14 @@ impl Cause {
         }
     }
 
+    /// Whether it is read off attributes alone, so that another body of the same message would not change it.
+    pub fn is_told_by_attributes(&self) -> bool {
+        matches!(
+            self,
+            Self::Consumer { .. } | Self::EventBridge { .. } | Self::Scheduler { .. } | Self::Exhausted { .. }
+        )
+    }
+
     /// Where it is to go when that is not the source queue.
     pub fn target(&self) -> Option<Target> {
         match self {

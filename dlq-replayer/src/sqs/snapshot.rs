@@ -1,9 +1,9 @@
-//! The last line of a snapshot. A `pull` writes it when it has written everything, so that a file without it says that
-//! its `pull` was interrupted, killed or failed.
+//! What a snapshot says about itself: its first line names the queue, and a `pull` writes its last one when it has written
+//! everything, so that a file without it says that its `pull` was interrupted, killed or failed.
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -12,12 +12,42 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    archive::snapshot,
     lines::{Check, Lines},
+    reader::Line,
 };
 
-/// Bytes at the end of a file that hold this line.
+/// Bytes at the end of a file that hold its last line.
 const LAST_LINE: u64 = 256;
+
+/// The first line of a snapshot: which queue it was taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The ARN of the queue.
+    pub snapshot_of: String,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Whether a complete one ends with a [`SnapshotEnd`]; those of earlier versions do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_end: bool,
+}
+
+impl Snapshot {
+    /// Which queue a file was taken from; none for a file that is not a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn of(path: &Path) -> anyhow::Result<Option<Self>> {
+        let unreadable = || format!("cannot read the file {}", path.display());
+        let mut line = Vec::new();
+        let file = File::open(path).with_context(unreadable)?;
+        BufReader::new(file).read_until(b'\n', &mut line).with_context(unreadable)?;
+        Ok(match Line::parse(&line) {
+            Some(Line::Snapshot(snapshot)) => Some(snapshot),
+            _ => None,
+        })
+    }
+}
 
 /// The last line of a complete snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +97,7 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
 pub fn is_incomplete(path: &Path) -> anyhow::Result<bool> {
     // A pipe can be read only once.
     let is_file = fs::metadata(path).is_ok_and(|data| data.is_file());
-    Ok(is_file && snapshot(path)?.is_some_and(|snapshot| snapshot.has_end) && SnapshotEnd::of(path)?.is_none())
+    Ok(is_file && Snapshot::of(path)?.is_some_and(|snapshot| snapshot.has_end) && SnapshotEnd::of(path)?.is_none())
 }
 
 #[cfg(test)]
