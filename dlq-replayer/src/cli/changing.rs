@@ -1,7 +1,5 @@
 //! What commands that change something have in common: a dry run, a question, a run.
 
-use std::{collections::HashSet, path::PathBuf};
-
 use super::{
     arguments::{RunOptions, StopOptions},
     confirm::{Question, confirm},
@@ -11,7 +9,7 @@ use super::{
     written::Written,
 };
 use crate::{
-    journal::{folder, leftovers::Leftovers},
+    journal::folder,
     report::{
         exit::Exit,
         progress::{Doing, Progress},
@@ -25,8 +23,7 @@ use crate::{
         transfer::Plan,
     },
     sqs::{
-        archive::{Archive, Bodies},
-        message::MessageKey,
+        archive::Bodies,
         probe::{self, QueueProbe},
         queue::{Depth, Queue},
     },
@@ -48,21 +45,10 @@ pub struct Change {
     pub destination: String,
     /// All this as it was written.
     pub written: Written,
-    /// The archive that messages go to, when it is opened after the operator has agreed.
-    pub archive: Option<ArchivePath>,
+    /// How the archive that messages go to is opened after the operator has agreed.
+    pub archive: Option<OpenArchive>,
     /// Whether it is refused when an earlier run has done all of it.
     pub once: bool,
-}
-
-/// What to do about an archive that cannot be made.
-pub const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume last`";
-
-/// An archive that is not open yet.
-pub struct ArchivePath {
-    /// The file.
-    pub path: PathBuf,
-    /// Whether an earlier run has begun it.
-    pub resumes: bool,
 }
 
 /// Applies a change to a source, or shows what would happen.
@@ -134,25 +120,9 @@ impl Change {
             settings,
             destination: self.destination,
             written: serde_json::to_value(&self.written)?,
-            archive: self
-                .archive
-                .map(|archive| Box::new(move |earlier: &Leftovers| archive.open(earlier)) as OpenArchive),
+            archive: self.archive,
             once: self.once,
         })
-    }
-}
-
-impl ArchivePath {
-    /// Makes the archive, or opens that of the earlier run and reads back which messages it holds. An earlier run that was
-    /// stopped before it archived anything has left none.
-    fn open(&self, earlier: &Leftovers) -> anyhow::Result<(Archive, HashSet<MessageKey>)> {
-        if self.resumes && (self.path.exists() || earlier.has_sent_to(&self.path.display().to_string())) {
-            return Archive::reopen(&self.path).map_err(|error| {
-                let hint = "nothing was deleted; restore the file, or start a new run with another `--archive`";
-                hinted(format!("{error:#}"), hint)
-            });
-        }
-        Ok((Archive::create(&self.path).map_err(|error| hinted(format!("{error:#}"), CHOOSE_ANOTHER))?, HashSet::new()))
     }
 }
 

@@ -1,20 +1,27 @@
 //! `purge`: messages into an archive, and then out of the queue.
 
+use std::collections::HashSet;
+
 use anyhow::Context;
 
 use super::{
     arguments,
-    changing::{ArchivePath, CHOOSE_ANOTHER, Change, apply},
+    changing::{Change, apply},
     files::check_new,
+    hints::hinted,
     session::Session,
     written::Written,
 };
 use crate::{
-    journal::folder,
+    journal::{folder, leftovers::Leftovers},
     report::exit::Exit,
     rules::decide::Treatment,
     run::{routes::Routes, source::Source},
+    sqs::{archive::Archive, destination::Destination, message::MessageKey},
 };
+
+/// What to do about an archive that cannot be made.
+const CHOOSE_ANOTHER: &str = "choose another file, or finish the earlier run with `--resume last`";
 
 /// Archives and deletes messages, or shows what would happen.
 ///
@@ -38,11 +45,30 @@ pub async fn purge(session: &Session<'_>, arguments: &arguments::Purge) -> anyho
         selection: written.selection.compile()?,
         treatment: Treatment::Move,
         bodies: None,
-        routes: Routes::nowhere(),
+        routes: Routes::to(Destination::Archive(Archive::at(&path))),
         destination: path.display().to_string(),
         written,
-        archive: Some(ArchivePath { path, resumes: arguments.run.resume.is_some() }),
+        archive: Some(if arguments.run.resume.is_some() { reopen } else { make }),
         once: false,
     };
     apply(session, Source::Queue(queue), change, &arguments.run, None).await
+}
+
+/// Makes the archive. Whether it exists was asked before, but that may be a while ago.
+fn make(archive: &Archive, _: &Leftovers) -> anyhow::Result<HashSet<MessageKey>> {
+    archive.make().map_err(|error| hinted(format!("{error:#}"), CHOOSE_ANOTHER))?;
+    Ok(HashSet::new())
+}
+
+/// Opens the archive of an earlier run, and reads back which messages it holds. A run that was stopped before it archived
+/// anything has left none.
+fn reopen(archive: &Archive, earlier: &Leftovers) -> anyhow::Result<HashSet<MessageKey>> {
+    let path = archive.path();
+    if !path.exists() && !earlier.has_sent_to(&path.display().to_string()) {
+        return make(archive, earlier);
+    }
+    archive.reopen().map_err(|error| {
+        let hint = "nothing was deleted; restore the file, or start a new run with another `--archive`";
+        hinted(format!("{error:#}"), hint)
+    })
 }

@@ -206,12 +206,8 @@ async fn back_to_source(session: &Session<'_>, queue: &Queue) -> anyhow::Result<
         [url] => Some(session.other_queue(url).await?),
         _ => None,
     };
-    let shown = match &only {
-        Some(only) => only.address.arn.clone(),
-        None => "each message's own source queue".to_owned(),
-    };
     let routes = Routes::back_to_source(Some(queue.address.clone()), only);
-    Ok(Way { routes, carrier: Carrier::Queue, shown })
+    Ok(Way { shown: routes.shown(), routes, carrier: Carrier::Queue })
 }
 
 /// A snapshot of another queue has other ids, and nothing of it would be found.

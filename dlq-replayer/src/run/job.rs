@@ -10,7 +10,6 @@ use super::{
     engine::{Engine, Look, Stop, Work},
     interrupt::Interrupt,
     returned::SentIds,
-    routes::Routes,
     settings::Settings,
     source::Source,
     transfer::{Plan, Transfer},
@@ -34,7 +33,6 @@ use crate::{
     sqs::{
         archive::Archive,
         clients::Clients,
-        destination::Destination,
         message::{Message, MessageKey},
         new_file::NewFile,
         queue::{Depth, Queue},
@@ -83,9 +81,8 @@ pub fn check_repetition(folder: &Path, destination: &str) -> anyhow::Result<Resu
     Ok(sent_before(folder, destination)?.map(repetition).map_or(Ok(()), Err))
 }
 
-/// Opens an archive, and says which messages were read back from it, which alone may be deleted.
-/// It is given what earlier runs have left.
-pub type OpenArchive = Box<dyn FnOnce(&Leftovers) -> anyhow::Result<(Archive, HashSet<MessageKey>)>>;
+/// Opens an archive, given what earlier runs have left, and says which messages were read back from it, which alone may be deleted.
+pub type OpenArchive = fn(&Archive, &Leftovers) -> anyhow::Result<HashSet<MessageKey>>;
 
 /// A run that is over.
 pub struct Ended {
@@ -142,11 +139,10 @@ async fn run_to_its_end(
     }
     let mut leftovers = Leftovers::load(&folder, job.source.scope(&job.destination))?;
     let mut file = None;
-    if let Some(open) = job.archive.take() {
-        let (archive, held) = open(&leftovers)?;
+    if let (Some(open), Some(archive)) = (job.archive.take(), job.plan.routes.archive()) {
+        let held = open(archive, &leftovers)?;
         file = Some(NewFile::at(archive.path()));
         leftovers.trust_only(&archive.path().display().to_string(), &held);
-        job.plan.routes = Routes::to(Destination::Archive(archive));
     }
     let begin = Begin {
         run: name.clone(),

@@ -9,6 +9,7 @@ use crate::{
     },
     sqs::{
         address::{AddressError, QueueAddress},
+        archive::Archive,
         call_error::CallError,
         destination::Destination,
         message::{Message, SOURCE_ARN},
@@ -43,13 +44,6 @@ impl Routes {
     pub fn to(destination: Destination) -> Self {
         let mut routes = Self::back_to_source(None, None);
         routes.fixed = Some(routes.add(destination));
-        routes
-    }
-
-    /// Nothing yet: an archive is opened when the lock of the queue is held.
-    pub fn nowhere() -> Self {
-        let mut routes = Self::back_to_source(None, None);
-        routes.fixed = Some(usize::MAX);
         routes
     }
 
@@ -141,9 +135,20 @@ impl Routes {
         self.get(at).is_some_and(|destination| destination.is_fifo())
     }
 
-    /// Whether every message goes into a file.
-    pub fn is_archive(&self) -> bool {
-        self.fixed.and_then(|at| self.get(at)).is_some_and(|to| matches!(to.as_ref(), Destination::Archive(_)))
+    /// The file that every message goes into, if it does.
+    pub fn archive(&self) -> Option<&Archive> {
+        match self.get(self.fixed?)?.as_ref() {
+            Destination::Archive(archive) => Some(archive),
+            _ => None,
+        }
+    }
+
+    /// Where messages go, as it is shown.
+    pub fn shown(&self) -> String {
+        match self.fixed.or(self.fallback) {
+            Some(at) => self.name(at),
+            None => "each message's own source queue".to_owned(),
+        }
     }
 
     /// The queue that every message is sent to, where the operator has chosen one.

@@ -1,6 +1,7 @@
 //! Files of messages, one JSON object per line: what `export`, `pull` and `purge` write, and what `import` and `replay --from` read.
 
 use std::{
+    cell::OnceCell,
     collections::HashSet,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
@@ -25,21 +26,42 @@ pub struct FileExists(pub PathBuf);
 
 /// A file that messages are appended to; each is on the disk and read back before it counts as sent.
 pub struct Archive {
-    lines: Lines,
+    path: PathBuf,
+    /// None until it is opened: that of a run is opened when the queue's lock is held.
+    lines: OnceCell<Lines>,
 }
 
 impl Archive {
+    /// A file that is not open yet.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), lines: OnceCell::new() }
+    }
+
     /// Makes a new private file.
     ///
     /// # Errors
     ///
     /// It exists, or cannot be made.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
+        let archive = Self::at(path);
+        archive.make()?;
+        Ok(archive)
+    }
+
+    /// Makes the file, which is private.
+    ///
+    /// # Errors
+    ///
+    /// It exists, or cannot be made.
+    pub fn make(&self) -> anyhow::Result<()> {
+        let path = self.path();
         let lines = Lines::create(path, Check::ReadBack).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => FileExists(path.to_owned()).into(),
             _ => anyhow::Error::from(error).context(format!("cannot create the file {}", path.display())),
         })?;
-        Ok(Self { lines })
+        // A file is opened once.
+        let _ = self.lines.set(lines);
+        Ok(())
     }
 
     /// Opens the file of an earlier run, and gives back which messages it really holds. A torn last line is cut off.
@@ -47,17 +69,19 @@ impl Archive {
     /// # Errors
     ///
     /// It does not exist, cannot be written, or holds a line that is not a message.
-    pub fn reopen(path: &Path) -> anyhow::Result<(Self, HashSet<MessageKey>)> {
+    pub fn reopen(&self) -> anyhow::Result<HashSet<MessageKey>> {
+        let path = self.path();
         let opened = Lines::open(path, Check::ReadBack);
         let lines = opened.with_context(|| format!("cannot open the archive {}", path.display()))?;
         let held =
             Reader::open(path)?.map(|message| message.map(|message| message.key())).collect::<anyhow::Result<_>>()?;
-        Ok((Self { lines }, held))
+        let _ = self.lines.set(lines);
+        Ok(held)
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.lines.path()
+        &self.path
     }
 
     /// Writes the line that names the queue.
@@ -66,8 +90,13 @@ impl Archive {
     ///
     /// It cannot be written.
     pub async fn begin(&self, snapshot: &Snapshot) -> anyhow::Result<()> {
-        let written = self.lines.append(serde_json::to_string(snapshot)? + "\n").await;
+        let written = self.write(serde_json::to_string(snapshot)? + "\n").await;
         written.map_err(|why| anyhow::anyhow!("cannot write {}: {why}", self.path().display()))
+    }
+
+    async fn write(&self, text: String) -> Result<(), String> {
+        let lines = self.lines.get().ok_or("it is not open")?;
+        lines.append(text).await
     }
 
     /// Appends messages, syncs them to the disk and reads them back.
@@ -88,7 +117,7 @@ impl Archive {
             text += &serde_json::to_string(message).map_err(|error| failed(error.to_string()))?;
             text.push('\n');
         }
-        self.lines.append(text).await.map_err(failed)?;
+        self.write(text).await.map_err(failed)?;
         Ok(messages.iter().map(|message| Entry::Sent(message.id.clone())).collect())
     }
 }
@@ -172,7 +201,8 @@ mod tests {
         assert!(Archive::create(&path).is_err(), "an existing file is never overwritten");
         drop(archive);
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "{\"id\":\"c\"").unwrap();
-        let (archive, held) = Archive::reopen(&path).unwrap();
+        let archive = Archive::at(&path);
+        let held = archive.reopen().unwrap();
         assert_eq!(held, HashSet::from([MessageKey::of("a"), MessageKey::of("b")]));
         archive.append(&[&message("c")]).await.unwrap();
         let all: Vec<_> = Reader::open(&path).unwrap().map(Result::unwrap).collect();

@@ -119,7 +119,10 @@ impl Bus {
     async fn targets(&self, rule: &str) -> Result<Vec<String>, CallError> {
         let ask = self.events.list_targets_by_rule().event_bus_name(&self.name).rule(rule).send().await;
         let answer = ask.map_err(|error| call_error("ListTargetsByRule", rule, &error))?;
-        Ok(answer.targets().iter().map(|target| target.arn().to_owned()).collect())
+        let mut targets: Vec<_> = answer.targets().iter().map(|target| target.arn().to_owned()).collect();
+        // EventBridge promises no order, and the same targets are the same rule.
+        targets.sort();
+        Ok(targets)
     }
 
     /// Puts one batch, once, and says what became of each event, in order: HTTP 200 does not mean that an entry was taken.

@@ -98,6 +98,17 @@ fn a_source_that_is_gone_keeps_its_messages_here() {
 }
 
 #[test]
+fn a_dead_letter_queue_that_is_its_own_only_source_is_not_shown_as_the_destination() {
+    let scene = Scene::empty();
+    scene.model.with(SOURCE, |queue| queue.dead_letters = None);
+    scene.model.with(DLQ, |queue| queue.dead_letters = Some(DLQ.to_owned()));
+    scene.model.put(DLQ, dead_letter(0, &body(0), &[]));
+    let (code, dry) = scene.json(&["replay", DLQ]);
+    assert_eq!((code, &dry["would_refuse"]), (4, &json!({ "no_source": 1 })));
+    assert_eq!(dry["destination"], "each message's own source queue");
+}
+
+#[test]
 fn a_dead_letter_queue_that_is_its_own_source_gets_nothing_back() {
     let scene = Scene::empty();
     scene.model.put(DLQ, dead_letter(0, &body(0), &[]).redriven_from(&sqs_model::arn(DLQ)));

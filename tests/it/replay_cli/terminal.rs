@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pipeline_tests::sqs_model::{Fault, operation};
+use pipeline_tests::sqs_model::{self, Fault, Rule, operation};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{DLQ, PATIENCE, SOURCE, Scene, dead_letter};
@@ -151,6 +151,29 @@ fn an_import_that_another_one_has_done_during_the_question_is_refused() {
     waits.terminal.types("yes");
     waits.terminal.shows("pass `--again`");
     assert_eq!((waits.end().0, scene.model.count(SOURCE)), (Some(1), 150));
+}
+
+#[test]
+fn rules_that_have_changed_during_the_question_end_a_run_and_another_order_of_targets_does_not() {
+    let targets = ["a", "b"].map(sqs_model::arn);
+    for (change, code) in [
+        ((|rules| rules[0].targets.reverse()) as fn(&mut Vec<Rule>), 0),
+        (|rules| rules[0].enabled = false, 1),
+        (|rules| drop(rules[0].targets.pop()), 1),
+    ] {
+        let scene = Scene::empty();
+        let event = serde_json::json!({ "source": "shop", "detail-type": "Order", "detail": {} }).to_string();
+        (0..150).for_each(|at| drop(scene.model.put(DLQ, dead_letter(at, &event, &[]))));
+        let rule = Rule::new("orders", serde_json::json!({ "source": ["shop"] }));
+        scene.model.here().add_rule("main", rule.to(&targets[0]).to(&targets[1]));
+        let run = OnATerminal::start(&scene, &["replay", DLQ, "--to-bus", "main", "--execute"]);
+        run.terminal.shows("Type `yes` to continue: ");
+        scene.model.here().change_rules("main", change);
+        run.terminal.types("yes");
+        let terminal = run.terminal.clone();
+        assert_eq!(run.end().0, Some(code), "{}", terminal.text());
+        assert_eq!(scene.model.events().len(), if code == 0 { 150 } else { 0 });
+    }
 }
 
 #[test]

@@ -70,6 +70,11 @@ impl At {
         self.model.change(|state| state.buses.create(self.place.clone(), bus).push(rule));
     }
 
+    /// Changes the rules of a bus.
+    pub fn change_rules(&self, bus: &str, change: impl FnOnce(&mut Vec<Rule>)) {
+        self.model.change(|state| change(state.buses.create(self.place.clone(), bus)));
+    }
+
     /// Makes a Lambda function.
     pub fn create_function(&self, name: &str) {
         self.function(name, |_| ());
