@@ -43,7 +43,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Whatever went wrong; [`hints::hint`] says what to do about it.
+/// Whatever went wrong; [`hints::explain`] says what to do about it.
 pub async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
     let global = &cli.global;
     if !matches!(cli.command, Command::Completions { .. } | Command::Man) && !global.quiet {
