@@ -30,7 +30,7 @@ export interface AlarmsProps extends AlarmNaming {
 }
 
 /**
- * A message waits at most 3 minutes between two tries (`consumer/src/backpressure.rs`), so one that is older has failed several times: the database is down, or the consumer is.
+ * A message waits at most 3 minutes between two of its first twenty tries (`consumer/src/backpressure.rs`), so one that is older has failed several times: the database is down, or the consumer is.
  */
 const OLDEST_MESSAGE_SECONDS = Duration.minutes(15).toSeconds();
 
