@@ -84,6 +84,15 @@ function watches(metrics: Metrics): Watch[] {
       section: 'undelivered-events',
     },
     {
+      id: 'TableUnfit',
+      metric: metrics.tableUnfit,
+      above: 0,
+      // One statement may meet a table in the middle of a migration; the next minute's retries show whether it stays so.
+      periods: [2, 5],
+      what: 'The table or the server rejects rows for a reason that is not in the message. No user is lost, and none gets a row until it is fixed.',
+      section: 'the-table-rejects-every-row',
+    },
+    {
       id: 'OldestMessage',
       metric: metrics.oldestMessage,
       above: OLDEST_MESSAGE_SECONDS,

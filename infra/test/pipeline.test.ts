@@ -335,6 +335,17 @@ describe('being seen', () => {
     for (const name of named) assert.ok(sources.some((source) => source.includes(`"${name}"`)), name);
   });
 
+  test('an alarm tells within minutes when the table or the server rejects every row, which is not the message', () => {
+    const found = alarms.filter(([, { MetricName }]) => MetricName === 'TableUnfit');
+    assert.equal(found.length, 1);
+    const [, alarm] = found[0]!;
+    assert.deepEqual([alarm['Namespace'], alarm['Statistic'], alarm['Period']], ['rollcall', 'Sum', 60]);
+    assert.deepEqual(alarm['Dimensions'].map(({ Name, Value }: any) => [Name, text(Value)]), [['FunctionName', `<${consumer.id}>`]]);
+    assert.deepEqual([alarm['DatapointsToAlarm'], alarm['EvaluationPeriods'], alarm['Threshold']], [2, 5, 0]);
+    assert.equal(alarm['ComparisonOperator'], 'GreaterThanThreshold');
+    assert.match(alarm['AlarmDescription'], /docs\/runbook\.md#the-table-rejects-every-row\.$/);
+  });
+
   test('an alarm tells when people sign up and the trigger is never called, if the client is named', () => {
     const [id, alarm] = alarms.find(([name]) => name.startsWith('PoolSilence'))!;
     assert.equal(template.Resources[id]!.Condition, 'UserPoolClientIsGiven');
