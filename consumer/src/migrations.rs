@@ -20,15 +20,16 @@ pub enum Migrated {
 ///
 /// Steps of a later version are no error: a deployment that is rolled back runs an older `migrate` after a newer one, and steps only add.
 pub fn migrator() -> Migrator {
-    let mut migrator = Migrator::with_migrations(vec![Migration::new(
-        1,
-        "users".into(),
-        MigrationType::Simple,
-        include_str!("../migrations/0001_users.sql").into_sql_str(),
-        false,
-    )]);
+    let mut migrator = Migrator::with_migrations(vec![
+        step(1, "users", include_str!("../migrations/0001_users.sql")),
+        step(2, "ensure_user", include_str!("../migrations/0002_ensure_user.sql")),
+    ]);
     migrator.set_ignore_missing(true);
     migrator
+}
+
+fn step(version: i64, name: &'static str, sql: &'static str) -> Migration {
+    Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
 }
 
 /// Brings the database to the schema that the consumer writes to. A table `users` that rollcall has not made is looked at and left alone.

@@ -247,7 +247,7 @@ async fn a_database_that_comes_back_within_the_invocation_costs_nobody_a_second_
 #[tokio::test]
 async fn when_the_table_is_missing_every_message_is_given_back_after_a_bounded_number_of_statements() {
     let bench = Bench::new().await;
-    bench.sql("drop table users").await;
+    bench.sql("drop table users cascade").await;
     assert_eq!(bench.failed(batch(people(1_000))).await.len(), 1_000);
     assert!(bench.buried().is_empty(), "a missing table is nobody's poison");
 }

@@ -17,6 +17,7 @@ mod connections;
 mod deployment;
 mod existing_table;
 mod failures;
+mod first_request;
 mod kill_points;
 mod killed;
 mod local_stack;

@@ -23,6 +23,9 @@ use crate::{
     existing_table::{database_with, run},
 };
 
+/// What a deployment says about the steps.
+const APPLIED: &str = "0001 users: applied\n0002 ensure_user: applied";
+
 async fn may(url: &str, statement: &str) -> bool {
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.is_ok()
@@ -75,8 +78,8 @@ async fn fail(variables: &[(&str, &str)], seconds: u64) -> String {
 async fn a_deployment_makes_the_table_once_and_a_deletion_leaves_it() {
     let url = database_with("").await;
     let variables = [("DATABASE_URL", url.as_str())];
-    assert_eq!(succeed("Create", &variables).await, "0001 users: applied");
-    assert_eq!(succeed("Update", &variables).await, "0001 users: applied");
+    assert_eq!(succeed("Create", &variables).await, APPLIED);
+    assert_eq!(succeed("Update", &variables).await, APPLIED);
     run(&url, &format!("insert into users (cognito_sub) values ('{}')", Uuid::new_v4())).await;
     assert!(succeed("Delete", &variables).await.contains("stay as they are"));
     assert_eq!(Bench::with(&url, obliging).rows().await, 1);
@@ -129,7 +132,7 @@ async fn a_database_that_is_still_starting_is_waited_for() {
     let (reason, ()) = tokio::join!(succeed("Create", &variables), async {
         tokio::task::block_in_place(|| postgres.start_again().unwrap());
     });
-    assert_eq!(reason, "0001 users: applied");
+    assert_eq!(reason, APPLIED);
 }
 
 #[tokio::test]
@@ -138,7 +141,7 @@ async fn the_consumers_own_role_is_made_and_may_do_what_the_consumer_does_and_no
     let role = format!("app_{}", Uuid::new_v4().simple());
     let variables = [("DATABASE_URL", url.as_str()), ("DATABASE_GRANT_TO", &role)];
     let reason = succeed("Create", &variables).await;
-    assert_eq!(reason, format!("0001 users: applied\nthe role `{role}` was made, and may insert users"));
+    assert_eq!(reason, format!("{APPLIED}\nthe role `{role}` was made, and may insert users"));
     assert!(succeed("Update", &variables).await.ends_with("was there, and may insert users"));
 
     let as_role = url.replace("rollcall@", &format!("{role}@"));
@@ -196,7 +199,7 @@ async fn an_older_version_that_a_rollback_runs_accepts_the_steps_of_a_newer_one(
          values ({later}, 'later', true, '', 0)"
     );
     run(&url, &step).await;
-    assert_eq!(succeed("Update", &variables).await, "0001 users: applied");
+    assert_eq!(succeed("Update", &variables).await, APPLIED);
 }
 
 #[tokio::test]
