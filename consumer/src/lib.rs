@@ -8,6 +8,7 @@ pub mod classify;
 pub mod database;
 pub mod grants;
 pub mod iam_token;
+pub mod insert_statement;
 mod login;
 pub mod migrations;
 pub mod poison;
@@ -20,6 +21,7 @@ pub mod schema_resource;
 pub mod stop;
 pub mod store;
 mod summary;
+pub mod table;
 pub mod table_check;
 
 use std::time::Duration;
@@ -33,6 +35,7 @@ use crate::{
     backpressure::{Held, hold_back},
     batch::{Accounting, MissingMessageId},
     database::Database,
+    insert_statement::InsertStatement,
     poison::{Cause, Poison, bury},
     queues::Queues,
     records::{Reading, read},
@@ -50,6 +53,8 @@ const CHUNK: usize = 1_000;
 pub struct Consumer {
     /// The database.
     pub database: Database,
+    /// The statement that makes rows.
+    pub insert: InsertStatement,
     /// The queues' service.
     pub sqs: aws_sdk_sqs::Client,
     /// The queue that batches come from, and the one for poison.
@@ -79,7 +84,7 @@ pub async fn handle(
         let users: Vec<&UserData> = reading.arrivals.values().map(|arrival| &arrival.event.data).collect();
         // The statement is on its way while the next chunk is read.
         let (outcome, next_reading) =
-            tokio::join!(store::insert(&consumer.database, &users, deadline - MARGIN), async {
+            tokio::join!(store::insert(&consumer.database, &consumer.insert, &users, deadline - MARGIN), async {
                 next.map(|records| read(records, UserConfirmed::from_envelope)).transpose()
             });
         let next_reading = next_reading?;

@@ -6,7 +6,10 @@ use std::{
 };
 
 use aws_types::SdkConfig;
-use consumer::{Consumer, database::Database, handle, poll::poll, queues::Queues, stop::Stop};
+use consumer::{
+    Consumer, database::Database, handle, insert_statement::InsertStatement, poll::poll, queues::Queues, stop::Stop,
+    table::Table,
+};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rollcall_aws_runtime::{
     cli_sdk::{self, CliOptions},
@@ -68,6 +71,7 @@ async fn worker(environment: &Environment) -> Result<(), Error> {
 fn consumer(environment: &Environment, aws: &SdkConfig) -> Result<Consumer, VariableError> {
     Ok(Consumer {
         database: Database::read(environment, aws)?,
+        insert: InsertStatement::into(&Table::read(environment)?),
         sqs: aws_sdk_sqs::Client::new(aws),
         queues: Queues::read(environment)?,
         metrics: Metrics::of_function(environment),

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
-use rollcall_events::{CognitoSub, EmailAddress, PersonName, UserData};
+use rollcall_events::{CognitoSub, UserData};
 use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -11,20 +11,8 @@ use uuid::Uuid;
 use crate::{
     classify::{Reason, Verdict, classify, describe},
     database::{Database, Pooler},
+    insert_statement::InsertStatement,
 };
-
-/// One statement for a batch of any size: arrays as parameters, so that its text, and with it its plan, never changes.
-///
-/// `on conflict do nothing` waits for another transaction that is inserting the same `sub`, so after the commit each `sub` has a committed row, ours or theirs.
-/// Source: "INSERT", section "ON CONFLICT Clause", in the PostgreSQL documentation.
-///
-/// In a table of one's own the key may be a text: an assignment turns a `uuid` into any kind of text, and the cast turns it back.
-const INSERT: &str = "\
-insert into users (cognito_sub, email, first_name, last_name, is_active) \
-select cognito_sub, email, first_name, last_name, true \
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as arrived (cognito_sub, email, first_name, last_name) \
-on conflict (cognito_sub) do nothing \
-returning cognito_sub::uuid";
 
 /// How statements are tried again while the database is not well.
 /// An attempt may take as long as the server gives a statement, and a little for the way.
@@ -65,13 +53,18 @@ enum Failure {
 ///
 /// A part that the table refuses is halved until the refused rows stand alone: k of them among n cost about 2·k·log2 n statements, and every other row is committed on the way.
 /// `users` must be sorted by `sub` without repeats: two batches that insert the same users in different orders deadlock, and one statement cannot insert a key twice.
-pub async fn insert(database: &Database, users: &[&UserData], deadline: Instant) -> Outcome {
+pub async fn insert(
+    database: &Database,
+    statement: &InsertStatement,
+    users: &[&UserData],
+    deadline: Instant,
+) -> Outcome {
     debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
     let mut outcome = Outcome::default();
     let mut futile = 0;
     let mut parts = vec![users];
     while let Some(part) = parts.pop() {
-        match insert_part(database, part, deadline, &mut outcome.statements).await {
+        match insert_part(database, statement, part, deadline, &mut outcome.statements).await {
             Ok(inserted) => outcome.commit(part, &inserted),
             Err(Failure::Unavailable(trouble)) => {
                 outcome.give_back(part, trouble);
@@ -115,6 +108,7 @@ fn subs<'a>(part: &'a [&UserData]) -> impl Iterator<Item = CognitoSub> + 'a {
 /// One statement, tried again while the database is not well. Gives back the keys that had no row before.
 async fn insert_part(
     database: &Database,
+    statement: &InsertStatement,
     part: &[&UserData],
     deadline: Instant,
     statements: &mut u32,
@@ -125,7 +119,7 @@ async fn insert_part(
     let attempts = retry::until(deadline, &PACE, || {
         *statements += 1;
         async {
-            execute(database, part).await.map_err(|error| match classify(&error) {
+            execute(database, statement, part).await.map_err(|error| match classify(&error) {
                 Verdict::Transient => Refusal::Transient(Failure::Unavailable(describe(&error))),
                 Verdict::Permanent(reason) => Refusal::Permanent(Failure::Permanent(reason)),
                 Verdict::Unknown => Refusal::Permanent(Failure::Unknown(describe(&error))),
@@ -140,11 +134,15 @@ async fn insert_part(
     })
 }
 
-async fn execute(database: &Database, part: &[&UserData]) -> Result<HashSet<Uuid>, sqlx::Error> {
+async fn execute(
+    database: &Database,
+    statement: &InsertStatement,
+    part: &[&UserData],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
     let mut connection = database.acquire().await?;
     let rows = match database.pooler {
-        Pooler::None => fetch(&mut connection, part, Prepared::Once).await,
-        Pooler::Transaction => fetch_in_transaction(&mut connection, part).await,
+        Pooler::None => fetch(&mut connection, statement, part, Prepared::Once).await,
+        Pooler::Transaction => fetch_in_transaction(&mut connection, statement, part).await,
     };
     match rows {
         Ok(rows) => rows.iter().map(|row| row.try_get(0)).collect(),
@@ -158,9 +156,13 @@ async fn execute(database: &Database, part: &[&UserData]) -> Result<HashSet<Uuid
     }
 }
 
-async fn fetch_in_transaction(connection: &mut PgConnection, part: &[&UserData]) -> Result<Vec<PgRow>, sqlx::Error> {
+async fn fetch_in_transaction(
+    connection: &mut PgConnection,
+    statement: &InsertStatement,
+    part: &[&UserData],
+) -> Result<Vec<PgRow>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    let rows = fetch(&mut transaction, part, Prepared::EachTime).await?;
+    let rows = fetch(&mut transaction, statement, part, Prepared::EachTime).await?;
     transaction.commit().await?;
     Ok(rows)
 }
@@ -176,13 +178,9 @@ enum Prepared {
 
 async fn fetch(
     connection: &mut PgConnection,
+    statement: &InsertStatement,
     part: &[&UserData],
     prepared: Prepared,
 ) -> Result<Vec<PgRow>, sqlx::Error> {
-    let keys: Vec<Uuid> = part.iter().map(|user| user.cognito_sub.as_uuid()).collect();
-    let emails: Vec<_> = part.iter().map(|user| user.email.as_ref().map(EmailAddress::as_str)).collect();
-    let first_names: Vec<_> = part.iter().map(|user| user.first_name.as_ref().map(PersonName::as_str)).collect();
-    let last_names: Vec<_> = part.iter().map(|user| user.last_name.as_ref().map(PersonName::as_str)).collect();
-    let insert = sqlx::query(INSERT).bind(keys).bind(emails).bind(first_names).bind(last_names);
-    insert.persistent(prepared == Prepared::Once).fetch_all(connection).await
+    statement.with(part).persistent(prepared == Prepared::Once).fetch_all(connection).await
 }

@@ -146,7 +146,13 @@ async fn isolating_k_refused_rows_among_n_takes_k_log_n_statements() {
             })
             .collect();
         let users: Vec<_> = users.iter().collect();
-        let outcome = consumer::store::insert(&bench.consumer.database, &users, Instant::now() + INVOCATION).await;
+        let outcome = consumer::store::insert(
+            &bench.consumer.database,
+            &bench.consumer.insert,
+            &users,
+            Instant::now() + INVOCATION,
+        )
+        .await;
         assert_eq!((outcome.refused.len(), outcome.inserted.len()), (bad, n - bad));
         assert!(outcome.statements <= most, "{bad} in {n}: {} statements", outcome.statements);
         println!("{bad} refused among {n}: {} statements", outcome.statements);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
-use consumer::{Consumer, database::Database, handle, migrations::migrator, queues::Queues};
+use consumer::{
+    Consumer, database::Database, handle, insert_statement::InsertStatement, migrations::migrator, queues::Queues,
+    table::Table,
+};
 pub(crate) use pipeline_tests::messages::about as user;
 use pipeline_tests::{
     Stack,
@@ -80,6 +83,7 @@ impl Bench {
     pub(crate) fn new_with(url: &str, database: Database, http: ScriptedHttp) -> Self {
         let consumer = Consumer {
             database,
+            insert: InsertStatement::into(&Table::default()),
             sqs: aws_sdk_sqs::Client::new(&http.sdk_config()),
             queues: Queues { queue_url: "https://queue".to_owned(), dlq_url: "https://dlq".to_owned() },
             metrics: Metrics::written_by(&Environment::from_iter([("UNUSED", "")]), |_| ()),

@@ -21,6 +21,7 @@ mod first_request;
 mod kill_points;
 mod killed;
 mod local_stack;
+mod mapped_table;
 mod outage;
 mod packages;
 mod polling;

@@ -1,0 +1,116 @@
+//! The one INSERT: its text, made once from the table's description, and its parameters.
+
+use std::sync::Arc;
+
+use rollcall_events::UserData;
+use sqlx::{AssertSqlSafe, Postgres, postgres::PgArguments, query::Query};
+use uuid::Uuid;
+
+use crate::table::{Attribute, Holds, Kind, Table};
+
+/// One statement for a batch of any size: arrays as parameters, so that its text, and with it its plan, never changes.
+///
+/// `on conflict do nothing` waits for another transaction that is inserting the same `sub`, so after the commit each `sub` has a committed row, ours or theirs.
+/// Source: "INSERT", section "ON CONFLICT Clause", in the PostgreSQL documentation.
+#[derive(Clone, Debug)]
+pub struct InsertStatement {
+    text: Arc<str>,
+    /// What the parameters hold, in order.
+    attributes: Vec<Attribute>,
+}
+
+impl InsertStatement {
+    /// The statement for this table.
+    pub fn into(table: &Table) -> Self {
+        let attributes: Vec<_> = table
+            .columns
+            .iter()
+            .filter_map(|column| match &column.holds {
+                Holds::Attribute(attribute) => Some(attribute.clone()),
+                Holds::Constant(_) => None,
+            })
+            .collect();
+        Self { text: text(table, &attributes).into(), attributes }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The statement with the users' values as its parameters.
+    pub(crate) fn with(&self, users: &[&UserData]) -> Query<'static, Postgres, PgArguments> {
+        // Names are quoted and constants are literals that `table` has parsed; values are parameters.
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.text)));
+        self.attributes.iter().fold(query, |query, attribute| match attribute.kind() {
+            Kind::Uuid => query.bind(users.iter().map(|user| user.cognito_sub.as_uuid()).collect::<Vec<Uuid>>()),
+            Kind::Boolean => query.bind(users.iter().map(|user| user.email_verified).collect::<Vec<bool>>()),
+            Kind::Text => query.bind(users.iter().map(|user| attribute.text(user)).collect::<Vec<Option<&str>>>()),
+        })
+    }
+}
+
+/// The key may be a text in your existing table: an assignment turns a `uuid` into any kind of text, and the cast turns it back.
+fn text(table: &Table, attributes: &[Attribute]) -> String {
+    let columns: Vec<_> = table.columns.iter().map(|column| column.name.quoted()).collect();
+    let values: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| match &column.holds {
+            Holds::Attribute(attribute) => format!("\"{attribute}\""),
+            Holds::Constant(literal) => literal.clone(),
+        })
+        .collect();
+    let arrays: Vec<_> = attributes
+        .iter()
+        .enumerate()
+        .map(|(at, attribute)| format!("${}::{}[]", at + 1, attribute.kind().sql()))
+        .collect();
+    let arrived: Vec<_> = attributes.iter().map(|attribute| format!("\"{attribute}\"")).collect();
+    let key = table.column_of(&Attribute::CognitoSub).map(|column| column.name.quoted()).unwrap_or_default();
+    format!(
+        "insert into {} ({}) select {} from unnest({}) as arrived ({}) on conflict ({key}) do nothing returning {key}::uuid",
+        table.quoted(),
+        columns.join(", "),
+        values.join(", "),
+        arrays.join(", "),
+        arrived.join(", "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(variables: &[(&str, &str)]) -> String {
+        let table = Table::read(&variables.iter().copied().collect()).unwrap();
+        InsertStatement::into(&table).text().to_owned()
+    }
+
+    #[test]
+    fn the_default_writes_the_five_columns_of_the_migration() {
+        assert_eq!(
+            statement(&[]),
+            "insert into \"users\" (\"cognito_sub\", \"email\", \"first_name\", \"last_name\", \"is_active\") \
+             select \"cognito_sub\", \"email\", \"first_name\", \"last_name\", true \
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) \
+             as arrived (\"cognito_sub\", \"email\", \"first_name\", \"last_name\") \
+             on conflict (\"cognito_sub\") do nothing returning \"cognito_sub\"::uuid"
+        );
+    }
+
+    #[test]
+    fn names_are_quoted_and_the_parameters_follow_the_order_of_the_columns() {
+        let variables = [
+            ("USERS_TABLE", r#"app."Us""ers""#),
+            ("USERS_COLUMNS", "email_verified=verified,cognito_sub=auth_id,source='O''Neil',email=mail"),
+        ];
+        assert_eq!(
+            statement(&variables),
+            "insert into \"app\".\"Us\"\"ers\" (\"verified\", \"auth_id\", \"source\", \"mail\") \
+             select \"email_verified\", \"cognito_sub\", 'O''Neil', \"email\" \
+             from unnest($1::boolean[], $2::uuid[], $3::text[]) as arrived (\"email_verified\", \"cognito_sub\", \"email\") \
+             on conflict (\"auth_id\") do nothing returning \"auth_id\"::uuid"
+        );
+    }
+}

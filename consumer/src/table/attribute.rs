@@ -1,0 +1,104 @@
+//! The attributes that travel in an event.
+
+use std::fmt;
+
+use rollcall_events::{EmailAddress, PersonName, PhoneNumber, UserData};
+
+/// An attribute that travels in an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// The key of the row.
+    CognitoSub,
+    /// What Cognito calls the user.
+    Username,
+    /// The pool that the user belongs to.
+    UserPoolId,
+    /// The e-mail address.
+    Email,
+    /// Whether Cognito has verified the address.
+    EmailVerified,
+    /// The phone number.
+    PhoneNumber,
+    /// The given name.
+    FirstName,
+    /// The family name.
+    LastName,
+}
+
+/// The type that an attribute has in the statement's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Uuid,
+    Text,
+    Boolean,
+}
+
+impl Attribute {
+    /// Every attribute that has a name of its own in the contract.
+    const ALL: [Self; 8] = [
+        Self::CognitoSub,
+        Self::Username,
+        Self::UserPoolId,
+        Self::Email,
+        Self::EmailVerified,
+        Self::PhoneNumber,
+        Self::FirstName,
+        Self::LastName,
+    ];
+
+    /// The attribute that the contract calls by this name.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.name() == name)
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::CognitoSub => "cognito_sub",
+            Self::Username => "username",
+            Self::UserPoolId => "user_pool_id",
+            Self::Email => "email",
+            Self::EmailVerified => "email_verified",
+            Self::PhoneNumber => "phone_number",
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::CognitoSub => Kind::Uuid,
+            Self::EmailVerified => Kind::Boolean,
+            _ => Kind::Text,
+        }
+    }
+
+    /// The value of an attribute that is a text; none when the user has none, or when it is no text.
+    pub(crate) fn text<'a>(&self, user: &'a UserData) -> Option<&'a str> {
+        match self {
+            Self::CognitoSub | Self::EmailVerified => None,
+            Self::Username => Some(user.username.as_str()),
+            Self::UserPoolId => Some(user.user_pool_id.as_str()),
+            Self::Email => user.email.as_ref().map(EmailAddress::as_str),
+            Self::PhoneNumber => user.phone_number.as_ref().map(PhoneNumber::as_str),
+            Self::FirstName => user.first_name.as_ref().map(PersonName::as_str),
+            Self::LastName => user.last_name.as_ref().map(PersonName::as_str),
+        }
+    }
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Kind {
+    /// Its name in SQL.
+    pub(crate) fn sql(self) -> &'static str {
+        match self {
+            Self::Uuid => "uuid",
+            Self::Text => "text",
+            Self::Boolean => "boolean",
+        }
+    }
+}
