@@ -39,7 +39,7 @@ impl InsertStatement {
     }
 
     /// The statement with the users' values as its parameters.
-    pub(crate) fn with(&self, users: &[&UserData]) -> Query<'static, Postgres, PgArguments> {
+    pub(crate) fn with(&self, users: &[&UserData<'_>]) -> Query<'static, Postgres, PgArguments> {
         // Names are quoted and constants are literals that `table` has parsed; values are parameters.
         let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.text)));
         self.attributes.iter().fold(query, |query, attribute| match attribute.kind() {

@@ -81,7 +81,7 @@ pub async fn handle(
     let mut reading = read(chunks.next().unwrap_or_default(), UserConfirmed::from_envelope)?;
     loop {
         let next = chunks.next();
-        let users: Vec<&UserData> = reading.arrivals.values().map(|arrival| &arrival.event.data).collect();
+        let users: Vec<&UserData<'_>> = reading.arrivals.values().map(|arrival| &arrival.event.data).collect();
         // The statement is on its way while the next chunk is read.
         let (outcome, next_reading) =
             tokio::join!(store::insert(&consumer.database, &consumer.insert, &users, deadline - MARGIN), async {

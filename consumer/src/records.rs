@@ -12,7 +12,7 @@ use crate::{
 
 /// One user, however many messages of the batch speak of them; the first one counts, as it would if they came one by one.
 pub(crate) struct Arrival<'a> {
-    pub(crate) event: UserConfirmed,
+    pub(crate) event: UserConfirmed<'a>,
     pub(crate) records: Vec<&'a SqsMessage>,
 }
 
@@ -22,10 +22,15 @@ pub(crate) struct Reading<'a> {
     /// In the order of their keys, which the insert relies on.
     pub(crate) arrivals: BTreeMap<CognitoSub, Arrival<'a>>,
     pub(crate) poison: Vec<Poison<'a>>,
+    /// Message ids with the columns' attributes that became null, because no row can hold what the message says.
+    pub(crate) dropped: Vec<(&'a str, &'static str)>,
 }
 
+/// The attributes that a row has a column for. What happens to any other costs nothing and is not counted.
+const STORED: [&str; 3] = ["email", "first_name", "last_name"];
+
 /// The contract, or in a test something that is worse.
-pub(crate) type Parse = fn(&str) -> Result<UserConfirmed, ParseError>;
+pub(crate) type Parse = fn(&str) -> Result<UserConfirmed<'_>, ParseError>;
 
 /// Reads every body by itself, so that a bad one costs nobody else anything, not even by a panic.
 pub(crate) fn read(records: &[SqsMessage], parse: Parse) -> Result<Reading<'_>, MissingMessageId> {
@@ -35,6 +40,8 @@ pub(crate) fn read(records: &[SqsMessage], parse: Parse) -> Result<Reading<'_>, 
         let body = record.body.as_deref().unwrap_or_default();
         match panic::catch_unwind(|| parse(body)) {
             Ok(Ok(event)) => {
+                let stored = |name| STORED.iter().find(|stored| **stored == name).copied();
+                reading.dropped.extend(event.dropped.iter().filter_map(|name| Some((message_id, stored(name)?))));
                 let arrival = reading.arrivals.entry(event.data.cognito_sub);
                 arrival.or_insert_with(|| Arrival { event, records: Vec::new() }).records.push(record);
             }
@@ -88,6 +95,17 @@ mod tests {
         assert_eq!(ada.records.len(), 2);
         assert_eq!(ada.event.data.first_name.as_ref().unwrap().as_str(), "Ada");
         assert!(arrivals.keys().is_sorted(), "the insert relies on it");
+    }
+
+    #[test]
+    fn an_attribute_that_no_row_can_hold_costs_only_itself_and_is_named_if_it_has_a_column() {
+        let event = body(SUB, "A\0da")
+            .replace("\"u\"", "\"\\u0000\"")
+            .replace("\"data\":{", "\"data\":{\"custom_attributes\":7,");
+        let records = [record("1", &event)];
+        let reading = read(&records, UserConfirmed::from_envelope).unwrap();
+        assert_eq!((reading.arrivals.len(), reading.poison.len()), (1, 0));
+        assert_eq!(reading.dropped, [("1", "first_name")], "the table has no column for the others");
     }
 
     #[test]

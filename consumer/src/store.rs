@@ -56,7 +56,7 @@ enum Failure {
 pub async fn insert(
     database: &Database,
     statement: &InsertStatement,
-    users: &[&UserData],
+    users: &[&UserData<'_>],
     deadline: Instant,
 ) -> Outcome {
     debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
@@ -88,20 +88,20 @@ pub async fn insert(
 }
 
 impl Outcome {
-    fn commit(&mut self, part: &[&UserData], inserted: &HashSet<Uuid>) {
+    fn commit(&mut self, part: &[&UserData<'_>], inserted: &HashSet<Uuid>) {
         for sub in subs(part) {
             let list = if inserted.contains(&sub.as_uuid()) { &mut self.inserted } else { &mut self.already_present };
             list.push(sub);
         }
     }
 
-    fn give_back(&mut self, part: &[&UserData], trouble: String) {
+    fn give_back(&mut self, part: &[&UserData<'_>], trouble: String) {
         self.unproven.extend(subs(part));
         self.trouble = Some(trouble);
     }
 }
 
-fn subs<'a>(part: &'a [&UserData]) -> impl Iterator<Item = CognitoSub> + 'a {
+fn subs<'a>(part: &'a [&UserData<'_>]) -> impl Iterator<Item = CognitoSub> + 'a {
     part.iter().map(|user| user.cognito_sub)
 }
 
@@ -109,7 +109,7 @@ fn subs<'a>(part: &'a [&UserData]) -> impl Iterator<Item = CognitoSub> + 'a {
 async fn insert_part(
     database: &Database,
     statement: &InsertStatement,
-    part: &[&UserData],
+    part: &[&UserData<'_>],
     deadline: Instant,
     statements: &mut u32,
 ) -> Result<HashSet<Uuid>, Failure> {
@@ -137,7 +137,7 @@ async fn insert_part(
 async fn execute(
     database: &Database,
     statement: &InsertStatement,
-    part: &[&UserData],
+    part: &[&UserData<'_>],
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
     let mut connection = database.acquire().await?;
     let rows = match database.pooler {
@@ -159,7 +159,7 @@ async fn execute(
 async fn fetch_in_transaction(
     connection: &mut PgConnection,
     statement: &InsertStatement,
-    part: &[&UserData],
+    part: &[&UserData<'_>],
 ) -> Result<Vec<PgRow>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let rows = fetch(&mut transaction, statement, part, Prepared::EachTime).await?;
@@ -179,7 +179,7 @@ enum Prepared {
 async fn fetch(
     connection: &mut PgConnection,
     statement: &InsertStatement,
-    part: &[&UserData],
+    part: &[&UserData<'_>],
     prepared: Prepared,
 ) -> Result<Vec<PgRow>, sqlx::Error> {
     statement.with(part).persistent(prepared == Prepared::Once).fetch_all(connection).await

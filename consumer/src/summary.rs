@@ -1,6 +1,6 @@
 //! What one invocation did, once in the log and once as metrics.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 use jiff::Timestamp;
 use rollcall_aws_runtime::metrics::{Metric, Metrics};
@@ -16,6 +16,7 @@ pub(crate) struct Summary {
     statements: u32,
     trouble: Option<String>,
     sign_up_to_row_ms: Vec<f64>,
+    dropped: BTreeMap<&'static str, usize>,
 }
 
 impl Summary {
@@ -28,6 +29,7 @@ impl Summary {
             statements: 0,
             trouble: None,
             sign_up_to_row_ms: Vec::new(),
+            dropped: BTreeMap::new(),
         }
     }
 
@@ -37,10 +39,19 @@ impl Summary {
         let now = Timestamp::now();
         for arrival in outcome.inserted.iter().filter_map(arrivals) {
             self.duplicates += arrival.records.len() - 1;
-            self.sign_up_to_row_ms.push(now.duration_since(arrival.event.metadata.occurred_at).as_secs_f64() * 1_000.0);
+            let took = arrival.event.metadata.occurred_at().map(|at| now.duration_since(at).as_secs_f64() * 1_000.0);
+            self.sign_up_to_row_ms.extend(took);
         }
         self.duplicates +=
             outcome.already_present.iter().filter_map(arrivals).map(|arrival| arrival.records.len()).sum::<usize>();
+        for (message_id, field) in &reading.dropped {
+            tracing::warn!(
+                message.id = message_id,
+                field,
+                "attribute dropped: the row has null, because no row can hold the value"
+            );
+            *self.dropped.entry(field).or_default() += 1;
+        }
         self.inserted += outcome.inserted.len();
         self.statements += outcome.statements;
         self.trouble = outcome.trouble.clone().or_else(|| self.trouble.take());
@@ -54,6 +65,9 @@ impl Summary {
             // What a reason is about can be anything, and every value of a dimension is paid for.
             let word = cause.reason.split(':').next().unwrap_or_default();
             metrics.emit_by("Reason", word, &[Metric::count("Poison", &1.0)]);
+        }
+        for (field, count) in &self.dropped {
+            metrics.emit_by("Field", field, &[Metric::count("AttributeDropped", &number(*count))]);
         }
         if let Some(trouble) = &self.trouble {
             tracing::error!(trouble, "some of this batch is given back");

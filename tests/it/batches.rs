@@ -137,14 +137,12 @@ async fn isolating_k_refused_rows_among_n_takes_k_log_n_statements() {
         bench.sql("alter table users add constraint no_eve check (first_name <> 'Eve')").await;
         let mut subs: Vec<_> = (0..n).map(|_| Uuid::new_v4()).collect();
         subs.sort();
-        let users: Vec<_> = subs
-            .iter()
-            .enumerate()
-            .map(|(at, sub)| {
-                let name = if (at * bad) % n < bad { "Eve" } else { "Ada" };
-                rollcall_events::UserConfirmed::from_envelope(&user(*sub, &json!({ "first_name": name }))).unwrap().data
-            })
-            .collect();
+        let named = |(at, sub): (usize, &Uuid)| {
+            user(*sub, &json!({ "first_name": if (at * bad) % n < bad { "Eve" } else { "Ada" } }))
+        };
+        let bodies: Vec<_> = subs.iter().enumerate().map(named).collect();
+        let event = |body| rollcall_events::UserConfirmed::from_envelope(body).unwrap();
+        let users: Vec<_> = bodies.iter().map(|body| event(body).data).collect();
         let users: Vec<_> = users.iter().collect();
         let outcome = consumer::store::insert(
             &bench.consumer.database,

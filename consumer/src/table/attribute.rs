@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rollcall_events::{EmailAddress, PersonName, PhoneNumber, UserData};
+use rollcall_events::{Text, UserData};
 
 /// An attribute that travels in an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,16 +73,17 @@ impl Attribute {
     }
 
     /// The value of an attribute that is a text; none when the user has none, or when it is no text.
-    pub(crate) fn text<'a>(&self, user: &'a UserData) -> Option<&'a str> {
-        match self {
-            Self::CognitoSub | Self::EmailVerified => None,
-            Self::Username => Some(user.username.as_str()),
-            Self::UserPoolId => Some(user.user_pool_id.as_str()),
-            Self::Email => user.email.as_ref().map(EmailAddress::as_str),
-            Self::PhoneNumber => user.phone_number.as_ref().map(PhoneNumber::as_str),
-            Self::FirstName => user.first_name.as_ref().map(PersonName::as_str),
-            Self::LastName => user.last_name.as_ref().map(PersonName::as_str),
-        }
+    pub(crate) fn text<'a>(&self, user: &'a UserData<'_>) -> Option<&'a str> {
+        let text = match self {
+            Self::CognitoSub | Self::EmailVerified => return None,
+            Self::Username => &user.username,
+            Self::UserPoolId => &user.user_pool_id,
+            Self::Email => &user.email,
+            Self::PhoneNumber => &user.phone_number,
+            Self::FirstName => &user.first_name,
+            Self::LastName => &user.last_name,
+        };
+        text.as_ref().map(Text::as_str)
     }
 }
 
