@@ -21,6 +21,7 @@ mod next_commands;
 mod permissions;
 mod preflight;
 mod pull;
+mod profiles;
 mod replay;
 mod services;
 mod sources;

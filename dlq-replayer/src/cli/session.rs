@@ -13,6 +13,7 @@ use super::{
     command_line::Global,
     config::{Config, Defaults},
     hints::{Asked, UsageError},
+    profile,
 };
 use crate::{
     report::{
@@ -66,7 +67,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     ///
-    /// The configuration or `AWS_CA_BUNDLE` cannot be used; [`UsageError`] for what is no endpoint or no Region.
+    /// The configuration, the profile or `AWS_CA_BUNDLE` cannot be used; [`UsageError`] for what is no endpoint or no Region.
     pub async fn begin(global: &'a Global, interrupt: Interrupt) -> anyhow::Result<Self> {
         let config = Config::load(&Config::path()?)?;
         let environment = Environment::of_process();
@@ -74,6 +75,9 @@ impl<'a> Session<'a> {
         check_endpoints(&options, &environment)?;
         let profile = options.profile.clone().or(environment.optional("AWS_PROFILE").map(str::to_owned));
         let timeouts =
+        if let Some(profile) = &profile {
+            profile::check(profile).await?;
+        }
             TimeoutConfig::builder().operation_attempt_timeout(ANSWER_WITHIN).connect_timeout(CONNECTED_WITHIN).build();
         let sdk = sdk_config(options, &environment).await?;
         let sdk = sdk.into_builder().timeout_config(timeouts).build();
@@ -215,7 +219,8 @@ fn options(global: &Global, defaults: &Defaults, environment: &Environment) -> C
         _ => default.clone(),
     };
     let of_file = CliOptions {
-        profile: unless(&["AWS_PROFILE"], &defaults.profile),
+        // Credentials in variables are a choice, too, and a later one than the file's.
+        profile: unless(&["AWS_PROFILE", "AWS_ACCESS_KEY_ID"], &defaults.profile),
         region: unless(&["AWS_REGION", "AWS_DEFAULT_REGION"], &defaults.region),
         endpoint_url: unless(&ENDPOINTS, &defaults.endpoint_url),
     };
