@@ -18,6 +18,7 @@ mod lambda;
 mod list;
 mod masking;
 mod next_commands;
+mod other_runs;
 mod permissions;
 mod preflight;
 mod pull;
