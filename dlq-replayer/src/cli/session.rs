@@ -122,6 +122,20 @@ impl<'a> Session<'a> {
     }
 
     /// How messages are taken.
+    /// The run that works on a queue at the moment.
+    pub fn live_run(queue: &Queue) -> Option<String> {
+        // Without a home there are no journals, and a command that only looks needs none.
+        let root = folder::root().ok()?;
+        folder::live_run(&folder::of_queue(&root, &queue.address.arn))
+    }
+
+    /// Says which run works on a queue that is about to be looked at: what it holds cannot be seen.
+    pub fn note_live_run(&self, queue: &Queue) {
+        if let Some(run) = Self::live_run(queue) {
+            self.note(&working(&run));
+        }
+    }
+
     pub fn settings(&self) -> Settings {
         let defaults = &self.config.defaults;
         let calls = self.global.concurrency.map(usize::from).or(defaults.concurrency.map(Into::into));
@@ -199,6 +213,11 @@ impl<'a> Session<'a> {
 }
 
 /// An endpoint that is not a URL would be called, and not answer.
+/// What it means for a command that looks that a run is working.
+pub fn working(run: &str) -> String {
+    format!("the run {run} is working on this queue; messages that it holds are in flight and cannot be shown")
+}
+
 fn check_endpoints(options: &CliOptions, environment: &Environment) -> Result<(), UsageError> {
     let variables = ENDPOINTS.into_iter().filter_map(|name| Some((name, environment.optional(name)?)));
     let chosen = options.endpoint_url.as_deref().map(|url| ("the endpoint", url));
