@@ -16,6 +16,7 @@ use super::{
     profile,
 };
 use crate::{
+    journal::folder,
     report::{
         exit::Exit,
         masking::Reveal,
@@ -74,10 +75,10 @@ impl<'a> Session<'a> {
         let options = options(global, &config.defaults, &environment);
         check_endpoints(&options, &environment)?;
         let profile = options.profile.clone().or(environment.optional("AWS_PROFILE").map(str::to_owned));
-        let timeouts =
         if let Some(profile) = &profile {
             profile::check(profile).await?;
         }
+        let timeouts =
             TimeoutConfig::builder().operation_attempt_timeout(ANSWER_WITHIN).connect_timeout(CONNECTED_WITHIN).build();
         let sdk = sdk_config(options, &environment).await?;
         let sdk = sdk.into_builder().timeout_config(timeouts).build();
@@ -121,7 +122,6 @@ impl<'a> Session<'a> {
         Ok(address::find(&self.clients, self.resolve(argument)?).await?)
     }
 
-    /// How messages are taken.
     /// The run that works on a queue at the moment.
     pub fn live_run(queue: &Queue) -> Option<String> {
         // Without a home there are no journals, and a command that only looks needs none.
@@ -136,6 +136,7 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// How messages are taken.
     pub fn settings(&self) -> Settings {
         let defaults = &self.config.defaults;
         let calls = self.global.concurrency.map(usize::from).or(defaults.concurrency.map(Into::into));
@@ -159,7 +160,7 @@ impl<'a> Session<'a> {
         let of_file = defaults.rate.as_deref().map(rate).transpose();
         let of_file = of_file.map_err(|why| anyhow::anyhow!("the rate in dlq-replayer.toml is not valid: {why}"))?;
         let usual = self.settings();
-        let canary = stop.and_then(|stop| Some(CanarySetting { messages: stop.canary?, settle: stop.settle }));
+        let canary = stop.and_then(|stop| Some(CanarySetting { messages: stop.canary?, timeout: stop.canary_timeout }));
         let max_returned = stop.and_then(|stop| stop.max_bounced).or(defaults.max_bounced);
         Ok(Settings {
             rate: run.rate.or(of_file).unwrap_or(usual.rate),
@@ -212,12 +213,12 @@ impl<'a> Session<'a> {
     }
 }
 
-/// An endpoint that is not a URL would be called, and not answer.
 /// What it means for a command that looks that a run is working.
 pub fn working(run: &str) -> String {
     format!("the run {run} is working on this queue; messages that it holds are in flight and cannot be shown")
 }
 
+/// An endpoint that is not a URL would be called, and not answer.
 fn check_endpoints(options: &CliOptions, environment: &Environment) -> Result<(), UsageError> {
     let variables = ENDPOINTS.into_iter().filter_map(|name| Some((name, environment.optional(name)?)));
     let chosen = options.endpoint_url.as_deref().map(|url| ("the endpoint", url));

@@ -34,7 +34,7 @@ pub async fn watch(session: &Session<'_>, arguments: &arguments::Watch) -> anyho
         let reader = print(&WatchReport::new(depth, before, every), format)?;
         before = Some(depth);
         shown += 1;
-        if reader == Reader::Gone || arguments.looks.is_some_and(|looks| shown >= looks) {
+        if reader == Reader::Gone || arguments.count.is_some_and(|count| shown >= count) {
             return Ok(Exit::Done);
         }
         sleep(every).await;

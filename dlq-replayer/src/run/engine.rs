@@ -158,7 +158,7 @@ impl<'w> Engine<'w> {
         let now = Instant::now();
         Self {
             rate: Rate::new(settings.rate, settings.calls),
-            canary: settings.canary.map(|canary| Canary::new(canary.messages, canary.settle)),
+            canary: settings.canary.map(|canary| Canary::new(canary.messages, canary.timeout)),
             source,
             work,
             settings,
