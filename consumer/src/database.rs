@@ -12,17 +12,13 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
-use crate::{iam_token, login::Login};
+use crate::{iam_token, login::Login, session::SETTINGS};
 
 /// Connections of one process. A Lambda handles one batch at a time with one statement; the second one is for the moment in which the first is being replaced.
 const CONNECTIONS: u32 = 2;
 
 /// Longest wait for a connection. sqlx's default of 30 s is a whole invocation, and a dead database would look like a slow one.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Longest time for one statement, enforced by the server, so that a lost client does not leave it running.
-/// An insert of a thousand rows takes some 10 ms; whatever takes longer than this waits for a lock.
-pub(crate) const STATEMENT_TIMEOUT: &str = "5s";
 
 /// What stands between the consumer and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +28,7 @@ pub(crate) enum Pooler {
     /// One that gives out a server connection for each transaction: RDS Proxy, or `PgBouncer` with `pool_mode=transaction`.
     ///
     /// A statement then travels inside an explicit transaction: preparing and executing are two messages, and between them another client's statement may take the place of ours.
-    /// Start-up options are left out, because such poolers refuse them: give the role its time-out with `alter role … set statement_timeout = '5s'`.
+    /// Start-up options are left out, because such poolers refuse them: the role has them (`alter role … set`).
     Transaction,
 }
 
@@ -130,7 +126,7 @@ impl Database {
         let login = Box::pin(self.login.options(now)).await;
         let options = login.map_err(|error| sqlx::Error::Configuration(error.into()))?.application_name("rollcall");
         Ok(match self.pooler {
-            Pooler::None => options.options([("statement_timeout", STATEMENT_TIMEOUT)]),
+            Pooler::None => options.options(SETTINGS),
             Pooler::Transaction => options.extra_float_digits(None),
         })
     }

@@ -40,8 +40,17 @@ impl InsertStatement {
 
     /// The statement with the users' values as its parameters.
     pub(crate) fn with(&self, users: &[&UserData<'_>]) -> Query<'static, Postgres, PgArguments> {
+        self.bind(Arc::clone(&self.text), users)
+    }
+
+    /// Asks for the plan, which needs everything that the statement needs and inserts nothing.
+    pub(crate) fn explain(&self) -> Query<'static, Postgres, PgArguments> {
+        self.bind(format!("explain {}", self.text).into(), &[])
+    }
+
+    fn bind(&self, text: Arc<str>, users: &[&UserData<'_>]) -> Query<'static, Postgres, PgArguments> {
         // Names are quoted and constants are literals that `table` has parsed; values are parameters.
-        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.text)));
+        let query = sqlx::query(AssertSqlSafe(text));
         self.attributes.iter().fold(query, |query, attribute| match attribute.kind() {
             Kind::Uuid => query.bind(users.iter().map(|user| user.cognito_sub.as_uuid()).collect::<Vec<Uuid>>()),
             Kind::Boolean => query.bind(users.iter().map(|user| user.email_verified).collect::<Vec<bool>>()),

@@ -18,6 +18,7 @@ mod received;
 mod records;
 pub mod schema;
 pub mod schema_resource;
+mod session;
 pub mod stop;
 pub mod store;
 mod summary;

@@ -7,8 +7,8 @@ use std::{
 
 use aws_types::SdkConfig;
 use consumer::{
-    Consumer, database::Database, handle, insert_statement::InsertStatement, poll::poll, queues::Queues, stop::Stop,
-    table::Table,
+    Consumer, database::Database, handle, insert_statement::InsertStatement, poll::poll, queues::Queues,
+    stop::Stop, table::Table,
 };
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rollcall_aws_runtime::{

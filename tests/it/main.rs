@@ -22,6 +22,7 @@ mod kill_points;
 mod killed;
 mod local_stack;
 mod mapped_table;
+mod migrations;
 mod outage;
 mod packages;
 mod polling;

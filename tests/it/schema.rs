@@ -94,7 +94,7 @@ async fn a_table_that_does_not_fit_fails_the_deployment_with_what_is_missing_and
     assert!(reason.contains("there is no column `is_active`"), "{reason}");
     assert!(reason.contains("alter table users add column is_active boolean;"), "{reason}");
     run(&url, "alter table users add column is_active boolean").await;
-    assert!(succeed("Create", &[("DATABASE_URL", &url)]).await.contains("rollcall did not make"));
+    assert!(succeed("Create", &[("DATABASE_URL", &url)]).await.contains("was not made by rollcall"));
 }
 
 #[tokio::test]
@@ -161,8 +161,13 @@ async fn the_consumers_own_role_is_made_and_may_do_what_the_consumer_does_and_no
         assert!(!may(&as_role, forbidden).await, "{forbidden}");
     }
     let mut connection = PgConnection::connect(&as_role).await.unwrap();
-    let limit: (String,) = sqlx::query_as("show statement_timeout").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(limit.0, "5s", "a transaction pooler lets no connection set it");
+    for (setting, expected) in
+        [("statement_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s"), ("client_min_messages", "error")]
+    {
+        let value = sqlx::query_as("select current_setting($1)").bind(setting).fetch_one(&mut connection);
+        let value: (String,) = value.await.unwrap();
+        assert_eq!(value.0, expected, "a transaction pooler lets no connection set it");
+    }
 }
 
 #[tokio::test]
@@ -195,7 +200,7 @@ async fn an_older_version_that_a_rollback_runs_accepts_the_steps_of_a_newer_one(
     succeed("Create", &variables).await;
     let later = migrator().iter().map(|step| step.version).max().unwrap() + 1;
     let step = format!(
-        "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+        "insert into _rollcall_migrations (version, description, success, checksum, execution_time) \
          values ({later}, 'later', true, '', 0)"
     );
     run(&url, &step).await;

@@ -4,6 +4,14 @@ use std::fmt;
 
 use rollcall_events::{Text, UserData};
 
+/// Longest user name, in characters.
+/// Source: "`SignUp`" in the Amazon Cognito API reference.
+const MAX_USERNAME_CHARS: usize = 128;
+
+/// Longest id of a user pool, in characters.
+/// Source: "`UserPoolType`" in the Amazon Cognito API reference.
+const MAX_POOL_ID_CHARS: usize = 55;
+
 /// An attribute that travels in an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attribute {
@@ -70,6 +78,21 @@ impl Attribute {
             Self::EmailVerified => Kind::Boolean,
             _ => Kind::Text,
         }
+    }
+
+    /// The most characters that Cognito stores, when the attribute is a text.
+    pub(crate) fn longest(&self) -> Option<usize> {
+        match self {
+            Self::CognitoSub | Self::EmailVerified => None,
+            Self::Username => Some(MAX_USERNAME_CHARS),
+            Self::UserPoolId => Some(MAX_POOL_ID_CHARS),
+            Self::Email | Self::PhoneNumber | Self::FirstName | Self::LastName => Some(Text::MAX_CHARS),
+        }
+    }
+
+    /// Whether a user may be without it.
+    pub(crate) fn is_optional(&self) -> bool {
+        !matches!(self, Self::CognitoSub | Self::EmailVerified)
     }
 
     /// The value of an attribute that is a text; none when the user has none, or when it is no text.

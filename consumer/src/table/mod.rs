@@ -10,8 +10,8 @@ use std::fmt;
 
 use rollcall_aws_runtime::environment::{Environment, VariableError};
 
-pub(crate) use self::attribute::Kind;
 pub use self::{attribute::Attribute, name::Name};
+pub(crate) use self::{attribute::Kind, name::LONGEST_NAME};
 
 const TABLE_HOLDS: &str =
     "`table` or `schema.table`, in double quotes where the name has more than small letters, digits and underscores";
@@ -70,6 +70,12 @@ impl Table {
     /// Whether this is the table that our migration makes.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether it has the name of the table that our migration makes, whatever its columns are.
+    pub(crate) fn has_default_name(&self) -> bool {
+        let default = Self::default();
+        self.schema == default.schema && self.name == default.name
     }
 
     /// The name as SQL, quoted whatever it is.

@@ -37,6 +37,11 @@ impl Name {
         Self(name.to_owned())
     }
 
+    /// The name as the catalogue has it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The name as SQL, quoted whatever it is.
     pub(crate) fn quoted(&self) -> String {
         format!("\"{}\"", self.0.replace('"', "\"\""))
