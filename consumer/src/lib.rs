@@ -9,6 +9,7 @@ pub mod database;
 pub mod grants;
 pub mod iam_token;
 pub mod insert_statement;
+pub mod libpq;
 mod login;
 pub mod migrations;
 pub mod poison;

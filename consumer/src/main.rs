@@ -7,7 +7,7 @@ use std::{
 
 use aws_types::SdkConfig;
 use consumer::{
-    Consumer, database::Database, handle, insert_statement::InsertStatement, poll::poll, queues::Queues,
+    Consumer, database::Database, handle, insert_statement::InsertStatement, libpq, poll::poll, queues::Queues,
     stop::Stop, table::Table,
 };
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -31,6 +31,10 @@ With --poll, Region and credentials come from where every AWS tool looks for the
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Err(error) = libpq::discard_variables() {
+        let _ = writeln!(io::stderr(), "error: cannot start again without libpq's variables: {error}");
+        return ExitCode::FAILURE;
+    }
     let environment = Environment::of_process();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let in_lambda = environment.optional("AWS_LAMBDA_RUNTIME_API").is_some();

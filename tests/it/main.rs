@@ -20,6 +20,7 @@ mod failures;
 mod first_request;
 mod kill_points;
 mod killed;
+mod libpq;
 mod local_stack;
 mod mapped_table;
 mod migrations;

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use consumer::{
     database::Database,
+    libpq,
     schema::{Schema, SchemaError},
     schema_resource,
     table::Table,
@@ -39,6 +40,10 @@ Exit codes: 0 the consumer can store users, 1 it cannot or the database cannot b
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Err(error) = libpq::discard_variables() {
+        let _ = writeln!(io::stderr(), "error: cannot start again without libpq's variables: {error}");
+        return ExitCode::FAILURE;
+    }
     let environment = Environment::of_process();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let in_lambda = environment.optional("AWS_LAMBDA_RUNTIME_API").is_some();
