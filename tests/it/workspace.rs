@@ -202,6 +202,7 @@ fn the_readme_and_the_architecture_link_to_files_that_exist() {
         "ARCHITECTURE.md",
         "infra/README.md",
         "tests/README.md",
+        "docs/first-request.md",
         "docs/outage.md",
         "docs/runbook.md",
         "docs/benchmarks/replay.md",
