@@ -12,6 +12,7 @@ mod examples;
 mod function;
 mod isolation;
 mod race;
+mod your_table;
 
 /// Calls the function of the migration as an application does.
 const ENSURE: &str = "select cognito_sub, email, first_name, last_name, is_active from ensure_user($1, $2, $3, $4)";

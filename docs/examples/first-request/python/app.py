@@ -20,7 +20,9 @@ ENSURE_USER = "select cognito_sub, email, first_name, last_name, is_active from 
 tokens = IdTokens(os.environ["ISSUER"], os.environ["CLIENT_ID"])
 
 # With autocommit, the call is a transaction of its own: an open one would make the consumer wait for its row.
-pool = ConnectionPool(os.environ["DATABASE_URL"], kwargs={"autocommit": True, "row_factory": dict_row}, open=False)
+pool = ConnectionPool(
+    os.environ["DATABASE_URL"], kwargs={"autocommit": True, "row_factory": dict_row}, timeout=5, open=False
+)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@
 mod id_token;
 mod keys;
 
-use std::{env, sync::Arc};
+use std::{env, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
@@ -16,7 +16,10 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{
+    PgPool, Row,
+    postgres::{PgPoolOptions, PgRow},
+};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -24,6 +27,9 @@ use crate::id_token::{IdTokens, TokenError};
 
 const ENSURE_USER: &str =
     "select cognito_sub, email, first_name, last_name, is_active from ensure_user($1, $2, $3, $4)";
+
+/// Longest wait for a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 struct App {
     tokens: IdTokens,
@@ -52,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
     let variable = |name: &str| env::var(name).with_context(|| format!("{name} is not set"));
     let app = App {
         tokens: IdTokens::new(&variable("ISSUER")?, &variable("CLIENT_ID")?),
-        pool: PgPool::connect_lazy(&variable("DATABASE_URL")?)?,
+        pool: PgPoolOptions::new().acquire_timeout(CONNECT_LIMIT).connect_lazy(&variable("DATABASE_URL")?)?,
     };
     let host = env::var("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned());
     let listener = TcpListener::bind((host, variable("PORT")?.parse()?)).await?;

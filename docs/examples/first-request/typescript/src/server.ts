@@ -16,7 +16,7 @@ function variable(name: string): string {
 }
 
 const verify = idTokens(variable('ISSUER'), variable('CLIENT_ID'));
-const pool = new pg.Pool({ connectionString: variable('DATABASE_URL') });
+const pool = new pg.Pool({ connectionString: variable('DATABASE_URL'), connectionTimeoutMillis: 5_000 });
 // Without a listener, a connection that breaks while it is idle ends the process.
 pool.on('error', (error) => console.error('an idle connection broke', error.message));
 
