@@ -25,6 +25,7 @@ pub mod store;
 mod summary;
 pub mod table;
 pub mod table_check;
+pub mod user_pools;
 
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ use crate::{
     records::{Reading, read},
     store::Outcome,
     summary::Summary,
+    user_pools::UserPools,
 };
 
 /// Kept back from the invocation's deadline for what comes after the inserts: poison to the dead letters, the rest held back.
@@ -57,6 +59,8 @@ pub struct Consumer {
     pub database: Database,
     /// The statement that makes rows.
     pub insert: InsertStatement,
+    /// The pools whose users become rows.
+    pub user_pools: UserPools,
     /// The queues' service.
     pub sqs: aws_sdk_sqs::Client,
     /// The queue that batches come from, and the one for poison.
@@ -80,14 +84,14 @@ pub async fn handle(
     let mut poison = Vec::new();
     let mut held = Vec::new();
     let mut chunks = event.records.chunks(CHUNK);
-    let mut reading = read(chunks.next().unwrap_or_default(), UserConfirmed::from_envelope)?;
+    let mut reading = read(chunks.next().unwrap_or_default(), UserConfirmed::from_envelope, &consumer.user_pools)?;
     loop {
         let next = chunks.next();
         let users: Vec<&UserData<'_>> = reading.arrivals.values().map(|arrival| &arrival.event.data).collect();
         // The statement is on its way while the next chunk is read.
         let (outcome, next_reading) =
             tokio::join!(store::insert(&consumer.database, &consumer.insert, &users, deadline - MARGIN), async {
-                next.map(|records| read(records, UserConfirmed::from_envelope)).transpose()
+                next.map(|records| read(records, UserConfirmed::from_envelope, &consumer.user_pools)).transpose()
             });
         let next_reading = next_reading?;
         poison.append(&mut reading.poison);

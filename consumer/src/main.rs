@@ -8,7 +8,7 @@ use std::{
 use aws_types::SdkConfig;
 use consumer::{
     Consumer, database::Database, handle, insert_statement::InsertStatement, libpq, poll::poll, queues::Queues,
-    stop::Stop, table::Table,
+    stop::Stop, table::Table, user_pools::UserPools,
 };
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rollcall_aws_runtime::{
@@ -76,6 +76,7 @@ fn consumer(environment: &Environment, aws: &SdkConfig) -> Result<Consumer, Vari
     Ok(Consumer {
         database: Database::read(environment, aws)?,
         insert: InsertStatement::into(&Table::read(environment)?),
+        user_pools: UserPools::read(environment)?,
         sqs: aws_sdk_sqs::Client::new(aws),
         queues: Queues::read(environment)?,
         metrics: Metrics::of_function(environment),

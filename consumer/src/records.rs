@@ -8,6 +8,7 @@ use rollcall_events::{CognitoSub, ParseError, UserConfirmed};
 use crate::{
     batch::{MissingMessageId, message_id},
     poison::{Cause, Poison},
+    user_pools::UserPools,
 };
 
 /// One user, however many messages of the batch speak of them; the first one counts, as it would if they came one by one.
@@ -33,12 +34,20 @@ const STORED: [&str; 3] = ["email", "first_name", "last_name"];
 pub(crate) type Parse = fn(&str) -> Result<UserConfirmed<'_>, ParseError>;
 
 /// Reads every body by itself, so that a bad one costs nobody else anything, not even by a panic.
-pub(crate) fn read(records: &[SqsMessage], parse: Parse) -> Result<Reading<'_>, MissingMessageId> {
+pub(crate) fn read<'a>(
+    records: &'a [SqsMessage],
+    parse: Parse,
+    pools: &UserPools,
+) -> Result<Reading<'a>, MissingMessageId> {
     let mut reading = Reading::default();
     for record in records {
         let message_id = message_id(record)?;
         let body = record.body.as_deref().unwrap_or_default();
         match panic::catch_unwind(|| parse(body)) {
+            // Before users are put together: a stranger's event must not take the place of a real one.
+            Ok(Ok(event)) if !pools.accept(event.data.user_pool_id.as_str()) => {
+                reading.poison.push(Poison { message_id, record, cause: UserPools::unknown() });
+            }
             Ok(Ok(event)) => {
                 let stored = |name| STORED.iter().find(|stored| **stored == name).copied();
                 reading.dropped.extend(event.dropped.iter().filter_map(|name| Some((message_id, stored(name)?))));
@@ -89,7 +98,7 @@ mod tests {
         let other = SUB.replace('7', "1");
         let records =
             [record("1", &body(SUB, "Ada")), record("2", &body(&other, "Bob")), record("3", &body(SUB, "Eve"))];
-        let arrivals = read(&records, UserConfirmed::from_envelope).unwrap().arrivals;
+        let arrivals = read(&records, UserConfirmed::from_envelope, &UserPools::default()).unwrap().arrivals;
         assert_eq!(arrivals.len(), 2);
         let ada = &arrivals[&CognitoSub::parse(SUB).unwrap()];
         assert_eq!(ada.records.len(), 2);
@@ -113,7 +122,7 @@ mod tests {
         let mut without_body = record("3", "");
         without_body.body = None;
         let records = [record("1", "not json"), record("2", &body(SUB, "Ada")), without_body];
-        let reading = read(&records, UserConfirmed::from_envelope).unwrap();
+        let reading = read(&records, UserConfirmed::from_envelope, &UserPools::default()).unwrap();
         assert_eq!(reading.arrivals.len(), 1);
         let reasons: Vec<_> =
             reading.poison.iter().map(|poison| (poison.message_id, poison.cause.reason.as_str())).collect();
@@ -127,8 +136,23 @@ mod tests {
             UserConfirmed::from_envelope(body)
         };
         let records = [record("1", &body(SUB, "boom")), record("2", &body(SUB, "Ada"))];
-        let reading = read(&records, parse).unwrap();
+        let reading = read(&records, parse, &UserPools::default()).unwrap();
         assert_eq!(reading.arrivals.len(), 1);
         assert_eq!(reading.poison[0].cause.reason, "panic");
+    }
+
+    #[test]
+    fn an_event_of_a_pool_that_is_not_allowed_is_poison_and_does_not_displace_a_real_one() {
+        let allowed = UserPools::read(&[("ALLOWED_USER_POOLS", "eu-west-1_Real")].into_iter().collect()).unwrap();
+        let of = |pool: &str, name: &str| body(SUB, name).replace("p_1", pool);
+        let records = [record("1", &of("eu-west-1_Fake", "Eve")), record("2", &of("eu-west-1_Real", "Ada"))];
+        let reading = read(&records, UserConfirmed::from_envelope, &allowed).unwrap();
+        let ada = &reading.arrivals[&CognitoSub::parse(SUB).unwrap()];
+        assert_eq!(ada.event.data.first_name.as_ref().unwrap().as_str(), "Ada");
+        assert_eq!(ada.records.len(), 1);
+        let poison: Vec<_> =
+            reading.poison.iter().map(|poison| (poison.message_id, poison.cause.reason.as_str())).collect();
+        assert_eq!(poison, [("1", "unknown_user_pool")]);
+        assert!(!reading.poison[0].cause.detail.contains("Fake"), "a stranger wrote it");
     }
 }

@@ -38,6 +38,7 @@ mod replay_run;
 mod replay_stop_points;
 mod schema;
 mod sign_ups;
+mod user_pools;
 mod wiring;
 mod wiring_faults;
 mod workspace;
