@@ -84,14 +84,16 @@ pub async fn handle(
     let mut poison = Vec::new();
     let mut held = Vec::new();
     let mut chunks = event.records.chunks(CHUNK);
-    let mut reading = read(chunks.next().unwrap_or_default(), UserConfirmed::from_envelope, &consumer.user_pools)?;
+    let mut reading =
+        read(chunks.next().unwrap_or_default(), UserConfirmed::from_envelope, &consumer.user_pools, &consumer.insert)?;
     loop {
         let next = chunks.next();
         let users: Vec<&UserData<'_>> = reading.arrivals.values().map(|arrival| &arrival.event.data).collect();
         // The statement is on its way while the next chunk is read.
         let (outcome, next_reading) =
             tokio::join!(store::insert(&consumer.database, &consumer.insert, &users, deadline - MARGIN), async {
-                next.map(|records| read(records, UserConfirmed::from_envelope, &consumer.user_pools)).transpose()
+                next.map(|records| read(records, UserConfirmed::from_envelope, &consumer.user_pools, &consumer.insert))
+                    .transpose()
             });
         let next_reading = next_reading?;
         poison.append(&mut reading.poison);

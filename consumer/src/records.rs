@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, panic};
 
 use aws_lambda_events::sqs::SqsMessage;
-use rollcall_events::{CognitoSub, ParseError, UserConfirmed};
+use rollcall_events::{CognitoSub, ParseError, Text, UserConfirmed};
 
 use crate::{
     batch::{MissingMessageId, message_id},
+    insert_statement::InsertStatement,
     poison::{Cause, Poison},
     user_pools::UserPools,
 };
@@ -24,11 +25,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) arrivals: BTreeMap<CognitoSub, Arrival<'a>>,
     pub(crate) poison: Vec<Poison<'a>>,
     /// Message ids with the columns' attributes that became null, because no row can hold what the message says.
-    pub(crate) dropped: Vec<(&'a str, &'static str)>,
+    pub(crate) dropped: Vec<(&'a str, &'a str)>,
 }
-
-/// The attributes that a row has a column for. What happens to any other costs nothing and is not counted.
-const STORED: [&str; 3] = ["email", "first_name", "last_name"];
 
 /// The contract, or in a test something that is worse.
 pub(crate) type Parse = fn(&str) -> Result<UserConfirmed<'_>, ParseError>;
@@ -38,6 +36,7 @@ pub(crate) fn read<'a>(
     records: &'a [SqsMessage],
     parse: Parse,
     pools: &UserPools,
+    insert: &'a InsertStatement,
 ) -> Result<Reading<'a>, MissingMessageId> {
     let mut reading = Reading::default();
     for record in records {
@@ -45,12 +44,12 @@ pub(crate) fn read<'a>(
         let body = record.body.as_deref().unwrap_or_default();
         match panic::catch_unwind(|| parse(body)) {
             // Before users are put together: a stranger's event must not take the place of a real one.
-            Ok(Ok(event)) if !pools.accept(event.data.user_pool_id.as_str()) => {
+            Ok(Ok(event)) if !pools.accept(event.data.user_pool_id.as_ref().map(Text::as_str)) => {
                 reading.poison.push(Poison { message_id, record, cause: UserPools::unknown() });
             }
             Ok(Ok(event)) => {
-                let stored = |name| STORED.iter().find(|stored| **stored == name).copied();
-                reading.dropped.extend(event.dropped.iter().filter_map(|name| Some((message_id, stored(name)?))));
+                let stored = event.dropped.iter().filter_map(|name| insert.stored(name));
+                reading.dropped.extend(stored.map(|name| (message_id, name)));
                 let arrival = reading.arrivals.entry(event.data.cognito_sub);
                 arrival.or_insert_with(|| Arrival { event, records: Vec::new() }).records.push(record);
             }
@@ -72,6 +71,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::table::Table;
 
     const SUB: &str = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
 
@@ -98,7 +98,8 @@ mod tests {
         let other = SUB.replace('7', "1");
         let records =
             [record("1", &body(SUB, "Ada")), record("2", &body(&other, "Bob")), record("3", &body(SUB, "Eve"))];
-        let arrivals = read(&records, UserConfirmed::from_envelope, &UserPools::default()).unwrap().arrivals;
+        let insert = InsertStatement::into(&Table::default());
+        let arrivals = read(&records, UserConfirmed::from_envelope, &UserPools::default(), &insert).unwrap().arrivals;
         assert_eq!(arrivals.len(), 2);
         let ada = &arrivals[&CognitoSub::parse(SUB).unwrap()];
         assert_eq!(ada.records.len(), 2);
@@ -112,9 +113,17 @@ mod tests {
             .replace("\"u\"", "\"\\u0000\"")
             .replace("\"data\":{", "\"data\":{\"custom_attributes\":7,");
         let records = [record("1", &event)];
-        let reading = read(&records, UserConfirmed::from_envelope).unwrap();
+        let insert = InsertStatement::into(&Table::default());
+        let reading = read(&records, UserConfirmed::from_envelope, &UserPools::default(), &insert).unwrap();
         assert_eq!((reading.arrivals.len(), reading.poison.len()), (1, 0));
         assert_eq!(reading.dropped, [("1", "first_name")], "the table has no column for the others");
+
+        let columns = [("USERS_COLUMNS", "cognito_sub=id,custom:tenant=tenant")];
+        let insert = InsertStatement::into(&Table::read(&columns.into_iter().collect()).unwrap());
+        let event = body(SUB, "A\0da").replace("\"data\":{", "\"data\":{\"custom_attributes\":{\"custom:tenant\":7},");
+        let records = [record("2", &event)];
+        let reading = read(&records, UserConfirmed::from_envelope, &UserPools::default(), &insert).unwrap();
+        assert_eq!(reading.dropped, [("2", "custom:tenant")], "the mapping decides what has a column");
     }
 
     #[test]
@@ -122,7 +131,8 @@ mod tests {
         let mut without_body = record("3", "");
         without_body.body = None;
         let records = [record("1", "not json"), record("2", &body(SUB, "Ada")), without_body];
-        let reading = read(&records, UserConfirmed::from_envelope, &UserPools::default()).unwrap();
+        let insert = InsertStatement::into(&Table::default());
+        let reading = read(&records, UserConfirmed::from_envelope, &UserPools::default(), &insert).unwrap();
         assert_eq!(reading.arrivals.len(), 1);
         let reasons: Vec<_> =
             reading.poison.iter().map(|poison| (poison.message_id, poison.cause.reason.as_str())).collect();
@@ -136,7 +146,8 @@ mod tests {
             UserConfirmed::from_envelope(body)
         };
         let records = [record("1", &body(SUB, "boom")), record("2", &body(SUB, "Ada"))];
-        let reading = read(&records, parse, &UserPools::default()).unwrap();
+        let insert = InsertStatement::into(&Table::default());
+        let reading = read(&records, parse, &UserPools::default(), &insert).unwrap();
         assert_eq!(reading.arrivals.len(), 1);
         assert_eq!(reading.poison[0].cause.reason, "panic");
     }
@@ -146,7 +157,8 @@ mod tests {
         let allowed = UserPools::read(&[("ALLOWED_USER_POOLS", "eu-west-1_Real")].into_iter().collect()).unwrap();
         let of = |pool: &str, name: &str| body(SUB, name).replace("p_1", pool);
         let records = [record("1", &of("eu-west-1_Fake", "Eve")), record("2", &of("eu-west-1_Real", "Ada"))];
-        let reading = read(&records, UserConfirmed::from_envelope, &allowed).unwrap();
+        let insert = InsertStatement::into(&Table::default());
+        let reading = read(&records, UserConfirmed::from_envelope, &allowed, &insert).unwrap();
         let ada = &reading.arrivals[&CognitoSub::parse(SUB).unwrap()];
         assert_eq!(ada.event.data.first_name.as_ref().unwrap().as_str(), "Ada");
         assert_eq!(ada.records.len(), 1);

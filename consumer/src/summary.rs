@@ -16,7 +16,7 @@ pub(crate) struct Summary {
     statements: u32,
     trouble: Option<String>,
     sign_up_to_row_ms: Vec<f64>,
-    dropped: BTreeMap<&'static str, usize>,
+    dropped: BTreeMap<String, usize>,
 }
 
 impl Summary {
@@ -50,7 +50,7 @@ impl Summary {
                 field,
                 "attribute dropped: the row has null, because no row can hold the value"
             );
-            *self.dropped.entry(field).or_default() += 1;
+            *self.dropped.entry((*field).to_owned()).or_default() += 1;
         }
         self.inserted += outcome.inserted.len();
         self.statements += outcome.statements;

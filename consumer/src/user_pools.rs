@@ -33,8 +33,8 @@ impl UserPools {
     }
 
     /// Whether the users of this pool become rows.
-    pub(crate) fn accept(&self, id: &str) -> bool {
-        self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|one| one == id))
+    pub(crate) fn accept(&self, id: Option<&str>) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|one| Some(one.as_str()) == id))
     }
 
     /// Why a message about a user of another pool is poison. What the event calls its pool is not repeated, because a stranger wrote it.
@@ -67,9 +67,9 @@ mod tests {
     #[test]
     fn only_listed_pools_are_accepted_and_without_a_list_every_pool_is() {
         let two = pools("eu-west-1_Ab12Cd34E, us-east-1_Zz99").unwrap();
-        assert!(two.accept("eu-west-1_Ab12Cd34E") && two.accept("us-east-1_Zz99"));
-        assert!(!two.accept("eu-west-1_ab12cd34e") && !two.accept("us-east-1_Zz9") && !two.accept(""));
-        assert!(pools("").unwrap().accept("anything"));
+        assert!(two.accept(Some("eu-west-1_Ab12Cd34E")) && two.accept(Some("us-east-1_Zz99")));
+        assert!(!two.accept(Some("eu-west-1_ab12cd34e")) && !two.accept(Some("us-east-1_Zz9")) && !two.accept(None));
+        assert!(pools("").unwrap().accept(Some("anything")) && pools("").unwrap().accept(None));
     }
 
     #[test]
