@@ -7,6 +7,7 @@ pub mod batch;
 pub mod classify;
 pub mod database;
 pub mod grants;
+mod health;
 pub mod iam_token;
 pub mod insert_statement;
 pub mod libpq;
@@ -26,6 +27,7 @@ mod summary;
 pub mod table;
 pub mod table_check;
 pub mod user_pools;
+pub mod worker_options;
 
 use std::time::Duration;
 
