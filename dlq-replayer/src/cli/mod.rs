@@ -36,7 +36,7 @@ use command_line::{Cli, Command, Global};
 use session::Session;
 
 use crate::{
-    report::{exit::Exit, output::say},
+    report::{exit::Exit, output::say, progress::Shown},
     run::interrupt::Interrupt,
 };
 
@@ -102,6 +102,13 @@ async fn with_session(
     command: impl AsyncFnOnce(&Session<'_>) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
     let session = Session::begin(global, Interrupt::listen(global.shown())?).await?;
-    let ended = session.interrupt.or_stop(Box::pin(command(&session))).await;
+    let command = session.interrupt.or_stop(Box::pin(command(&session)));
+    let ended = match global.shown() {
+        Shown::Quiet => command.await,
+        Shown::Yes => tokio::select! {
+            ended = command => ended,
+            () = session.tell_of_silence() => None,
+        },
+    };
     ended.unwrap_or(Ok(Exit::Interrupted)).map_err(|error| hints::explained(error, &session.asked))
 }

@@ -1,12 +1,18 @@
 //! What every command has at hand: flags, configuration, clients and signals.
 
-use std::{path::Path, rc::Rc, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    rc::Rc,
+    time::Duration,
+};
 
 use aws_smithy_types::timeout::TimeoutConfig;
 use rollcall_aws_runtime::{
     cli_sdk::{CliOptions, sdk_config},
     environment::Environment,
 };
+use tokio::time::{Instant, sleep};
 
 use super::{
     arguments::{RunOptions, StopOptions, rate},
@@ -20,7 +26,7 @@ use crate::{
     report::{
         exit::Exit,
         masking::Reveal,
-        output::{Format, Report, print},
+        output::{Format, Report, print, say_over_a_bar},
         progress::Shown,
         summary::{not_seen, undecided},
     },
@@ -38,8 +44,14 @@ use crate::{
     },
 };
 
-/// Longest wait for one answer: a long poll of 20 seconds, and time to spare.
+/// Longest wait for one answer: a batch of a mebibyte over a slow line.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longest wait for a call with all its tries: three of 30 seconds would look like a program that hangs.
+const CALL_WITHIN: Duration = Duration::from_secs(40);
+
+/// How long nothing is said about a call that has no answer.
+const SILENT_FOR: Duration = Duration::from_secs(3);
 
 /// Longest wait for a connection.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
@@ -78,8 +90,11 @@ impl<'a> Session<'a> {
         if let Some(profile) = &profile {
             profile::check(profile).await?;
         }
-        let timeouts =
-            TimeoutConfig::builder().operation_attempt_timeout(ANSWER_WITHIN).connect_timeout(CONNECTED_WITHIN).build();
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(CALL_WITHIN)
+            .operation_attempt_timeout(ANSWER_WITHIN)
+            .connect_timeout(CONNECTED_WITHIN)
+            .build();
         let sdk = sdk_config(options, &environment).await?;
         let sdk = sdk.into_builder().timeout_config(timeouts).build();
         let region = sdk.region().map(ToString::to_string);
@@ -90,6 +105,23 @@ impl<'a> Session<'a> {
         let endpoint = sdk.endpoint_url().map(str::to_owned);
         let asked = Asked { region, profile, endpoint };
         Ok(Self { global, config, clients: Rc::new(Clients::new(sdk)), asked, interrupt })
+    }
+
+    /// Tells an operator at a terminal, each time that it happens, that a call has no answer. Never returns.
+    pub async fn tell_of_silence(&self) {
+        let mut told = false;
+        loop {
+            sleep(SILENT_FOR / 6).await;
+            let silent = self.clients.waiting().silent_for(SILENT_FOR, Instant::now());
+            if let Some(operation) = silent.as_ref().filter(|_| !told && io::stderr().is_terminal()) {
+                let Asked { endpoint, region, .. } = &self.asked;
+                let whom =
+                    endpoint.clone().unwrap_or_else(|| format!("AWS in {}", region.as_deref().unwrap_or("no Region")));
+                let most = CALL_WITHIN.as_secs();
+                say_over_a_bar(&format!("waiting for {whom} to answer {operation}, at most {most} s; Ctrl-C stops"));
+            }
+            told = silent.is_some();
+        }
     }
 
     /// The queue that a command works on.
@@ -279,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_file_is_told_from_a_queue_by_how_it_is_written() {
-        for file in ["letters.ndjson", "./letters", "/tmp/letters", "a/b"] {
+        for file in ["messages.ndjson", "./letters", "/tmp/letters", "a/b"] {
             assert!(is_file(file), "{file}");
         }
         for queue in

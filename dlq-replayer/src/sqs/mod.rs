@@ -18,3 +18,4 @@ pub mod queue;
 pub mod queue_argument;
 pub mod reader;
 pub mod snapshot;
+pub mod waiting;

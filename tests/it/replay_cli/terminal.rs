@@ -127,6 +127,20 @@ fn nothing_is_shown_while_it_goes_on_when_it_is_to_be_quiet() {
 }
 
 #[test]
+fn a_server_that_accepts_and_never_answers_is_named_after_three_seconds_and_ctrl_c_ends_the_wait() {
+    let scene = Scene::with_letters(1);
+    scene.model.set_faults(|call, _| match operation(call) {
+        "GetQueueUrl" => Fault::RequestHangs,
+        _ => Fault::None,
+    });
+    let triage = OnATerminal::start(&scene, &["triage", DLQ]);
+    triage.terminal.shows("waiting for http://127.0.0.1:");
+    triage.terminal.shows(" to answer GetQueueUrl, at most 40 s; Ctrl-C stops");
+    triage.interrupt();
+    assert_eq!(triage.end().0, Some(130));
+}
+
+#[test]
 fn the_question_before_many_messages_is_answered_at_the_terminal() {
     for (answer, code, sent) in [("yes", 0, 150), ("no", 1, 0), ("", 1, 0)] {
         let scene = Scene::with_letters(150);
