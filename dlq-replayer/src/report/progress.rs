@@ -1,4 +1,4 @@
-//! How far a run is, on standard error: a moving line on a terminal, a line now and then anywhere else.
+//! How far a run is, on standard error: a moving line on a terminal, and nothing anywhere else.
 
 use std::{
     fmt::Write,
@@ -10,12 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     counts::Counts,
-    output::{age, grouped, say},
+    output::{age, grouped},
     summary::done,
 };
-
-/// Time between two lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Whether progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +42,9 @@ impl Doing {
 /// What is shown while a run or a scan goes on.
 pub struct Progress {
     bar: Option<ProgressBar>,
-    shown: Shown,
     doing: Doing,
     expected: Option<u64>,
     began: Instant,
-    last_line: Instant,
 }
 
 impl Progress {
@@ -63,27 +58,18 @@ impl Progress {
             }
             bar
         });
-        // A terminal that cannot move its cursor gets lines.
+        // A terminal that cannot move its cursor gets nothing.
         let bar = bar.filter(|bar| !bar.is_hidden());
-        Self { bar, shown, doing, expected, began: Instant::now(), last_line: Instant::now() }
+        Self { bar, doing, expected, began: Instant::now() }
     }
 
     /// Shows how far it is; `limit` is the rate that the run is held to, in messages per second.
-    pub fn show(&mut self, counts: &Counts, limit: Option<f64>) {
-        let line_due = self.shown == Shown::Yes && self.last_line.elapsed() >= LINE_EVERY;
-        if self.bar.is_none() && !line_due {
-            return;
-        }
-        let text = self.text(counts, limit);
-        if let Some(bar) = &self.bar {
-            bar.set_length(self.expected.unwrap_or_default().max(counts.scanned));
-            // What was scanned and waits to be sent is not done.
-            bar.set_position(counts.scanned.saturating_sub(self.waiting(counts)));
-            bar.set_message(text);
-        } else {
-            self.last_line = Instant::now();
-            say(&text);
-        }
+    pub fn show(&self, counts: &Counts, limit: Option<f64>) {
+        let Some(bar) = &self.bar else { return };
+        bar.set_length(self.expected.unwrap_or_default().max(counts.scanned));
+        // What was scanned and waits to be sent is not done.
+        bar.set_position(counts.scanned.saturating_sub(self.waiting(counts)));
+        bar.set_message(self.text(counts, limit));
     }
 
     /// Messages that were scanned and wait to be sent.

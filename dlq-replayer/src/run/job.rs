@@ -126,7 +126,7 @@ async fn run_to_its_end(
     clients: Rc<Clients>,
     journals: &Path,
     interrupt: &Interrupt,
-    mut progress: Progress,
+    progress: Progress,
 ) -> anyhow::Result<Ended> {
     let from = job.source.name().to_owned();
     let folder = of_queue(journals, &from);
@@ -286,7 +286,7 @@ pub async fn scan<'w>(
         Some(depth) => (Some(depth.total()), Some(depth)),
         None => source.count().await?,
     };
-    let mut progress = Progress::begin(expected, Doing::Looking, settings.shown);
+    let progress = Progress::begin(expected, Doing::Looking, settings.shown);
     let settings = Settings { expected: depth.map(Depth::total), ..settings };
     let work = Work::Look(Box::new(visit));
     let cost = match &source {
@@ -326,7 +326,7 @@ pub async fn copy(
     settings: Settings,
     clients: Rc<Clients>,
     interrupt: &Interrupt,
-    mut progress: Progress,
+    progress: Progress,
 ) -> Copied {
     let transfer = Transfer::new(plan, Breaker::new(settings.max_returned), None, Leftovers::default());
     let work = Work::Move(Box::new(transfer));
