@@ -1,6 +1,6 @@
 //! What a run has done, for the operator who started it.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     counts::{Counts, Named},
     exit::Exit,
-    output::{Report, Style, grouped, messages, scanned},
+    output::{Report, Style, age, grouped, messages, scanned},
 };
 use crate::{journal::record::FAILED, rules::select::Undecided, sqs::queue_argument::is_fifo};
 
@@ -34,6 +34,8 @@ pub struct RunReport {
     pub counts: Counts,
     /// Messages of the canary that were sent, when there were fewer than it was to have.
     pub canary_sent: Option<u64>,
+    /// What became of the canary, when the run has waited for it.
+    pub canary: Option<CanaryOutcome>,
     /// The first refusals, with what to do.
     pub refusals: Vec<Refused>,
     /// The most that a run takes, where that was said.
@@ -41,6 +43,19 @@ pub struct RunReport {
     pub limit: Option<u64>,
     /// The journal.
     pub journal: String,
+}
+
+/// What became of a canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CanaryOutcome {
+    /// Its messages, all of which were sent.
+    pub sent: u64,
+    /// Those that returned to the dead-letter queue.
+    pub returned: u64,
+    /// Whether every destination could be watched; otherwise only returned messages were counted.
+    pub watched: bool,
+    /// Seconds that the run waited.
+    pub waited_seconds: u64,
 }
 
 /// A message that was refused.
@@ -195,6 +210,25 @@ impl RunReport {
         Ok(())
     }
 
+    /// What the canary has shown, and what followed.
+    fn told(&self, canary: CanaryOutcome) -> String {
+        let CanaryOutcome { sent, returned, watched, waited_seconds } = canary;
+        let (sent, wait) = (messages(sent), age(Duration::from_secs(waited_seconds)));
+        if self.outcome == outcome(Exit::Partly, Some(CanaryEnd::Unsettled)) {
+            return format!(
+                "canary: {sent} sent first, and not all of them were processed within {wait}, so nothing more was sent; check that the destination's consumer is running, or allow more time with `--canary-timeout`"
+            );
+        }
+        let returned = if returned == 0 { "none".to_owned() } else { grouped(returned) };
+        let seen = if watched { "" } else { "; whether they were processed could not be watched" };
+        let then = if self.outcome == outcome(Exit::Breaker, Some(CanaryEnd::Returned)) {
+            "nothing more was sent, because the cause is not fixed"
+        } else {
+            "the run went on"
+        };
+        format!("canary: {sent} sent first, {returned} returned within {wait}{seen}; {then}")
+    }
+
     fn write_notes(&self, out: &mut String, style: Style) -> std::fmt::Result {
         let note = style.warning("note:");
         for (source, count) in &self.counts.from_other_source {
@@ -206,6 +240,9 @@ impl RunReport {
         if let Some(sent) = self.canary_sent {
             let fewer = "fewer than the canary asks for, so the run did not wait to see what became of them";
             writeln!(out, "{note} {} sent, {fewer}", messages(sent))?;
+        }
+        if let Some(text) = self.canary.map(|canary| self.told(canary)) {
+            writeln!(out, "{note} {text}")?;
         }
         if self.outcome == outcome(Exit::Interrupted, None) {
             writeln!(out, "{note} {}", self.goes_on())?;

@@ -8,6 +8,8 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
+use crate::report::summary::CanaryOutcome;
+
 /// Time between two looks.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -37,6 +39,7 @@ pub struct Canary {
     caught_up: bool,
     /// Looks in a row that showed more in it than there should be.
     steady: u32,
+    outcome: Option<CanaryOutcome>,
 }
 
 /// How far it is.
@@ -78,7 +81,13 @@ impl Canary {
             drained: 0,
             caught_up: false,
             steady: 0,
+            outcome: None,
         }
+    }
+
+    /// What became of it, once that is clear or the time is over.
+    pub fn outcome(&self) -> Option<CanaryOutcome> {
+        self.outcome
     }
 
     /// How far it is.
@@ -132,6 +141,8 @@ impl Canary {
         self.phase = Phase::Settling { since, next: now + LOOK_EVERY };
         let over = now.saturating_duration_since(since) >= self.longest();
         let not_yet = if over { Sight::Unsettled } else { Sight::NotYet };
+        let waited_seconds = now.saturating_duration_since(since).as_secs();
+        let outcome = |returned, watched| CanaryOutcome { sent: self.messages, returned, watched, waited_seconds };
         let watched: Vec<_> =
             self.before.iter().filter_map(|(to, before)| Some((depths.get(to), (*before)?))).collect();
         let (Some(more), true) = (more, watched.iter().all(|(depth, _)| depth.is_some())) else {
@@ -150,8 +161,11 @@ impl Canary {
         let settled = (self.drained >= LOOKS || (over && drained && all_watched)) && (more == 0 || returned);
         if settled || (returned && more >= self.messages) || (over && !all_watched) {
             self.phase = Phase::Passed;
-            return Sight::Settled(more.min(self.messages));
+            let returned = more.min(self.messages);
+            self.outcome = Some(outcome(returned, all_watched));
+            return Sight::Settled(returned);
         }
+        self.outcome = over.then(|| outcome(0, all_watched));
         not_yet
     }
 }

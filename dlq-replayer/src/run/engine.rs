@@ -21,7 +21,10 @@ use super::{
     transfer::Transfer,
 };
 use crate::{
-    report::counts::{Counts, Named},
+    report::{
+        counts::{Counts, Named},
+        summary::CanaryOutcome,
+    },
     sqs::{clients::Clients, message::Message, queue::Queue},
 };
 
@@ -260,6 +263,11 @@ impl<'w> Engine<'w> {
         let Phase::Sending(left) = canary.phase() else { return None };
         let sent = canary.messages() - left;
         (self.stop.is_none() && left > 0 && sent > 0).then_some(sent)
+    }
+
+    /// What became of the canary, when the run has waited for it.
+    pub fn canary_outcome(&self) -> Option<CanaryOutcome> {
+        self.canary.as_ref()?.outcome()
     }
 
     /// Whether the whole source was seen.

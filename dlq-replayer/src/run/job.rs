@@ -196,6 +196,7 @@ async fn run_to_its_end(
         not_scanned: not_scanned(&engine),
         refusals: refusals.iter().map(|(id, why)| Refused { id: id.clone(), why: why.to_string() }).collect(),
         canary_sent: engine.canary_sent(),
+        canary: engine.canary_outcome(),
         counts,
         limit,
         journal: journal.path().display().to_string(),

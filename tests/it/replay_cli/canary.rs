@@ -84,6 +84,17 @@ fn a_canary_that_nothing_consumes_in_time_stops_the_run() {
 }
 
 #[test]
+fn the_closing_lines_say_what_the_canary_has_shown_and_a_run_without_one_says_nothing_of_it() {
+    let takes = || Consumer::Takes { after: Duration::from_millis(50) };
+    let said = scene(takes()).run(&["replay", DLQ, "--execute", "--canary", "5"]);
+    let out = &said.out;
+    assert!(out.contains("note: canary: 5 messages sent first, none returned within "), "{out}");
+    assert!(said.code == 0 && out.contains("; the run went on\n"), "{out}");
+    let said = scene(takes()).run(&["replay", DLQ, "--execute"]);
+    assert!(said.code == 0 && !said.out.contains("canary"), "{}", said.text());
+}
+
+#[test]
 fn a_canary_that_is_larger_than_the_queue_is_the_whole_run() {
     let scene = Scene::with_letters(3);
     scene.model.with(SOURCE, |queue| queue.consumer = Consumer::Takes { after: Duration::ZERO });
