@@ -43,12 +43,18 @@ fn a_reason_that_is_not_rollcalls_is_masked_like_any_attribute() {
     let reason = format!("card of {MARKER} was declined \u{1b}[31mRED");
     scene.model.put(DLQ, dead_letter(1, "{}", &[("failure_reason", &reason), ("failure_detail", MARKER)]));
     scene.model.put(DLQ, dead_letter(2, "{}", &[("failure_reason", "card_declined")]));
+    // Another system may have an attribute of the same name as our second one, too.
+    let theirs = [("failure_reason", reason.as_str()), ("source_message_id", "x"), ("failure_detail", MARKER)];
+    scene.model.put(DLQ, dead_letter(3, "{}", &theirs));
+    scene.model.put(DLQ, dead_letter(4, "{}", &[("failure_reason", "4111111111111111"), ("source_message_id", "x")]));
     for command in [&["list", DLQ][..], &["list", DLQ, "--csv"], &["triage", DLQ], &["show", DLQ, &id(1)]] {
         let said = scene.run(command);
         assert!(said.code == 0 && !said.out.contains(MARKER) && !said.out.contains("RED"), "{}", said.text());
+        assert!(!said.out.contains("4111111111111111"), "{}", said.text());
         assert!(said.out.contains("card_declined") || command[0] == "show", "one word is shown: {}", said.out);
     }
-    assert_eq!(scene.json(&["list", DLQ, "--reason", "other"]).1["messages"][0]["id"], id(1));
+    let others = scene.json(&["list", DLQ, "--reason", "other"]).1;
+    assert_eq!((&others["messages"][0]["id"], others["messages"].as_array().unwrap().len()), (&json!(id(1)), 3));
     let said = scene.run(&["show", DLQ, &id(1), "--reveal"]);
     assert!(said.out.contains(&format!("card of {MARKER} was declined [31mRED")), "{}", said.out);
 }
@@ -68,7 +74,7 @@ fn what_a_sender_chose_is_masked_among_the_system_attributes() {
 fn no_control_character_of_a_message_reaches_the_terminal() {
     let scene = Scene::empty();
     let line = json!({ "id": id(1), "body": "a\u{1b}[31m\u{9b}2J\rb", "attributes": { "own": { "type": "String", "string": "\u{9b}2J" } } });
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     fs::write(&file, format!("{line}\n")).unwrap();
     for command in [&["list", &file][..], &["list", &file, "--csv"], &["triage", &file], &["show", &file, &id(1)]] {
         for more in [&["--reveal"][..], &["--reveal", "--json"]] {

@@ -39,6 +39,10 @@ const SCHEDULER: [&str; 9] = [
 /// `AWS.SimpleQueueService.NonExistentQueue`; its developer guide does not list them.
 const INVOCATION: [&str; 3] = ["RequestID", "ErrorCode", "ErrorMessage"];
 
+/// Longest name of a constraint, in bytes.
+/// Source: "Identifiers and Key Words" in the PostgreSQL documentation: 63.
+const LONGEST_NAME: usize = 63;
+
 /// The set of attributes that a message has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -100,9 +104,17 @@ fn has_failure_attributes(message: &Message) -> bool {
 
 /// Whether the reason and the detail are those of rollcall's contract, which keeps them free of personal data.
 ///
-/// A consumer of another project may write anything into an attribute of these names.
+/// A consumer of another project may write anything into an attribute of these names, so that a reason has to look like one of the contract.
 pub fn tells_a_failure(message: &Message) -> bool {
-    ["failure_reason", "source_message_id"].iter().all(|name| message.attributes.contains_key(*name))
+    message.attributes.contains_key("source_message_id") && message.text("failure_reason").is_some_and(is_reason)
+}
+
+/// Whether a text is a reason as the contract has them: one word, and for a constraint of the table its name.
+fn is_reason(text: &str) -> bool {
+    let (word, about) = text.split_once(':').unwrap_or((text, ""));
+    let is_name = |name: &str| name.len() <= LONGEST_NAME && !name.contains('@');
+    super::is_word(word)
+        && (about.is_empty() || super::is_word(about) || (word.ends_with("_violation") && is_name(about)))
 }
 
 #[cfg(test)]

@@ -162,6 +162,9 @@ impl Cause {
     pub fn detail(&self) -> String {
         match self {
             Self::Consumer { detail: Some(detail), .. } => detail.clone(),
+            Self::Consumer { reason, .. } if reason == OTHER => {
+                "the `failure_reason` of its sender is free text, which may be personal data; `show ID --reveal` shows it".to_owned()
+            }
             Self::Consumer { detail: None, .. } => "the consumer gave it up".to_owned(),
             Self::EventBridge { code, exhausted: true, .. } => {
                 format!("EventBridge retried until its limit and could not deliver it ({code})")
@@ -259,15 +262,22 @@ fn delivery_code(message: &Message) -> (String, bool) {
 /// Longest code that is told, in characters; `AWS.SimpleQueueService.NonExistentQueue` has 39.
 const LONGEST_CODE: usize = 64;
 
+/// What stands for a code that may not be told.
+const OTHER: &str = "other";
+
 /// A code as it may be told: a text that is not one plain word may be personal data.
 fn word(code: &str) -> String {
-    if is_word(code) { code.to_owned() } else { "other".to_owned() }
+    if is_word(code) { code.to_owned() } else { OTHER.to_owned() }
 }
 
-/// Whether a text is one word of letters, digits and `_:.-`, as codes are.
+/// Most digits of a code: more may be the number of an order, an account, a card or a telephone, and would make a group of each message.
+const MOST_DIGITS: usize = 6;
+
+/// Whether a text is one word of letters, some digits and `_:.-`, as codes are.
 pub fn is_word(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_:.-".contains(&byte);
-    !text.is_empty() && text.len() <= LONGEST_CODE && text.bytes().all(plain)
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    !text.is_empty() && text.len() <= LONGEST_CODE && digits <= MOST_DIGITS && text.bytes().all(plain)
 }
 
 #[cfg(test)]

@@ -48,9 +48,22 @@ fn a_reason_that_is_not_one_word_is_told_only_beside_the_rest_of_our_attributes(
     for text in [&"x".repeat(65), "", "two words", "red\u{1b}[31m"] {
         assert_eq!(of(&message(&[("failure_reason", text)], &[])).0, "other", "{text}");
     }
-    let ours = [("failure_reason", "a word too many"), ("source_message_id", "x"), ("failure_detail", "a sentence")];
-    let ours = Cause::of(&message(&ours, &[]));
-    assert_eq!((ours.reason().as_str(), ours.detail().as_str()), ("a word too many", "a sentence"));
+    for text in ["4111111111111111", "DE89370400440532013000", "order-7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22"] {
+        assert_eq!(of(&message(&[("failure_reason", text)], &[])).0, "other", "{text} is a number of somebody's");
+    }
+    let told = |reason| {
+        let all = [("failure_reason", reason), ("source_message_id", "x"), ("failure_detail", "a sentence")];
+        let cause = Cause::of(&message(&all, &[]));
+        (cause.reason(), cause.detail())
+    };
+    for ours in ["panic", "unique_violation:users_email_key", "check_violation:Users' \"odd\" check 2026-11-22"] {
+        assert_eq!(told(ours), (ours.to_owned(), "a sentence".to_owned()));
+    }
+    for foreign in [words.as_str(), "declined: card of Ada Lovelace", "unique_violation:ada@example.com"] {
+        let (reason, detail) = told(foreign);
+        assert_eq!(reason, "other", "{foreign}");
+        assert!(detail.contains("free text") && !detail.contains("a sentence"), "{detail}");
+    }
 }
 
 #[test]
