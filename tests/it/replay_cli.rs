@@ -23,6 +23,7 @@ mod permissions;
 mod preflight;
 mod profiles;
 mod pull;
+mod queue_types;
 mod replay;
 mod services;
 mod sources;

@@ -17,7 +17,7 @@ use crate::{
         decide::{Refusal, Route},
         select::Undecided,
     },
-    sqs::{message::REPLAY_COUNT, outgoing::Outgoing, queue_argument::is_fifo},
+    sqs::{arn::Arn, message::REPLAY_COUNT, outgoing::Outgoing, queue_argument::is_fifo},
 };
 
 /// Messages that are shown of each kind.
@@ -53,6 +53,8 @@ pub struct DryRunReport {
     pub would_leave_for_order: u64,
     /// Messages that would be sent to another queue than the one they came from, by the queue they came from.
     pub from_other_source: BTreeMap<String, u64>,
+    /// Messages with a message group that would go to a standard queue, which keeps no order.
+    pub would_lose_order: u64,
     /// Messages of the file of `--from` that are not in the queue.
     pub not_in_queue: Named,
     /// Messages that the queue counts and that were not seen.
@@ -129,6 +131,7 @@ impl DryRunReport {
         self.would_send += other.would_send;
         self.would_quarantine += other.would_quarantine;
         self.would_finish += other.would_finish;
+        self.would_lose_order += other.would_lose_order;
         add(&mut self.would_send_to, other.would_send_to);
         add(&mut self.would_refuse, other.would_refuse);
         self.samples.extend(other.samples);
@@ -168,6 +171,7 @@ impl DryRunReport {
             return;
         }
         self.would_send += 1;
+        self.would_lose_order += u64::from(is_standard(to) && outgoing.message.is_of_fifo_queue());
         *self.would_send_to.entry(to.to_owned()).or_default() += 1;
         for rule in &outgoing.rules {
             *self.rules.entry(rule.clone()).or_default() += 1;
@@ -208,6 +212,9 @@ impl DryRunReport {
         let note = style.warning("note:");
         for (source, count) in &self.from_other_source {
             writeln!(out, "{note} {} came from another queue, {source}", messages(*count))?;
+        }
+        if self.would_lose_order > 0 {
+            writeln!(out, "{note} {}", loses_order(self.would_lose_order))?;
         }
         for (rule, count) in &self.rules {
             writeln!(out, "{note} {} would go to every target of rule {rule} again", messages(*count))?;
@@ -271,6 +278,19 @@ impl DryRunReport {
         }
         Ok(())
     }
+}
+
+/// Whether an ARN is that of a standard queue.
+fn is_standard(arn: &str) -> bool {
+    Arn::of_queue(arn).is_some() && !is_fifo(arn)
+}
+
+/// What it means that messages go from a FIFO queue to a standard one.
+fn loses_order(count: u64) -> String {
+    format!(
+        "{} would go from a FIFO queue to a standard queue, which neither keeps the order of a message group nor removes duplicates",
+        messages(count)
+    )
 }
 
 fn listed(names: &[String]) -> String {

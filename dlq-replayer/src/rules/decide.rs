@@ -125,7 +125,9 @@ pub enum Refusal {
     #[error("its payload is not JSON, and Lambda takes nothing else; repair it with `edit FILE`")]
     NotJson,
     /// A FIFO queue orders messages by group.
-    #[error("it has no message group, and the destination is a FIFO queue")]
+    #[error(
+        "it has no message group, and the destination is a FIFO queue, which needs one; choose a standard queue with `--to`"
+    )]
     NoGroup,
     /// Nothing says where it came from.
     #[error("nothing says which queue it came from; say where it goes with `--to QUEUE`")]

@@ -187,6 +187,11 @@ impl Message {
         self.system.get("ApproximateReceiveCount")?.parse().ok()
     }
 
+    /// Whether a FIFO queue has held it: no other queue gives a message a deduplication id.
+    pub fn is_of_fifo_queue(&self) -> bool {
+        self.system.contains_key("MessageDeduplicationId")
+    }
+
     /// The group of a message of a FIFO queue.
     pub fn group(&self) -> Option<&str> {
         self.system.get("MessageGroupId").map(String::as_str)
