@@ -92,7 +92,7 @@ pub enum Command {
     Show(Show),
     /// Send messages again, each to its own source queue or to another destination; a dry run unless --execute
     #[command(
-        after_help = "Examples:\n  dlq-replayer replay orders-dlq --reason panic\n  dlq-replayer replay orders-dlq --reason invalid_field --edit '.detail.data.city |= ltrimstr(\" \")' --execute\n  dlq-replayer replay orders-dlq --canary 10 --execute\n  dlq-replayer replay orders-dlq --from letters.ndjson --execute"
+        after_help = "Examples:\n  dlq-replayer replay orders-dlq --reason panic\n  dlq-replayer replay orders-dlq --reason invalid_field --edit '.detail.data.city |= ltrimstr(\" \")' --execute\n  dlq-replayer replay orders-dlq --canary 10 --execute\n  dlq-replayer replay orders-dlq --from messages.ndjson --execute"
     )]
     Replay(Replay),
     /// Move messages to another queue, unchanged; a dry run unless --execute
@@ -102,22 +102,22 @@ pub enum Command {
     Move(Move),
     /// Take a private snapshot of a queue into a file, for triage, edit and replay; the messages stay in the queue
     #[command(
-        after_help = "Example:\n  dlq-replayer pull orders-dlq letters.ndjson --reason malformed_envelope\n\nThe file contains personal data; only you may read it, and an existing file is never overwritten."
+        after_help = "Example:\n  dlq-replayer pull orders-dlq messages.ndjson --reason malformed_envelope\n\nThe file contains personal data; only you may read it, and an existing file is never overwritten."
     )]
     Pull(Export),
     /// Edit the bodies in a file of `pull` with $EDITOR
     #[command(
         args = hidden(&[&OF_AWS[..], &["json"]].concat()),
-        after_help = "Example:\n  dlq-replayer edit letters.ndjson --id 7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22\n\nThe difference is kept in FILE.diff. `replay QUEUE --from FILE` sends the edited bodies."
+        after_help = "Example:\n  dlq-replayer edit messages.ndjson --id 7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22\n\nThe difference is kept in FILE.diff. `replay QUEUE --from FILE` sends the edited bodies."
     )]
     Edit(Edit),
     /// Write messages to a file, one JSON object per line; the messages stay in the queue
     #[command(
-        after_help = "Example:\n  dlq-replayer export orders-dlq letters.ndjson --newer-than 1d\n\nThe file contains personal data; only you may read it, and an existing file is never overwritten."
+        after_help = "Example:\n  dlq-replayer export orders-dlq messages.ndjson --newer-than 1d\n\nThe file contains personal data; only you may read it, and an existing file is never overwritten."
     )]
     Export(Export),
     /// Send the messages of a file to a queue; a dry run unless --execute
-    #[command(after_help = "Example:\n  dlq-replayer import orders-dlq letters.ndjson --execute")]
+    #[command(after_help = "Example:\n  dlq-replayer import orders-dlq messages.ndjson --execute")]
     Import(Import),
     /// Archive messages in a file, verify it, and delete them from the queue; a dry run unless --execute
     #[command(after_help = "Example:\n  dlq-replayer purge orders-dlq --archive old.ndjson --older-than 7d --execute")]

@@ -142,7 +142,7 @@ pub fn next(triaged: &Triaged, typed: &Typed, wanted: &Wanted<'_>) -> Option<Str
             let (queue, these) = (quoted(queue), typed.in_queue(wanted)?);
             match verdict {
                 Verdict::DoNotReplay => format!("move {queue}{these} --to <quarantine>{global}"),
-                _ if needs_fix && needs_editor => format!("pull {queue} letters.ndjson{these}{global}"),
+                _ if needs_fix && needs_editor => format!("pull {queue} messages.ndjson{these}{global}"),
                 _ if needs_fix => format!("replay {queue}{these}{} --edit '<jq>'{contract}{global}", to.flag()?),
                 _ => format!("replay {queue}{these}{}{contract}{global}", to.flag()?),
             }
@@ -252,23 +252,23 @@ mod tests {
     #[test]
     fn a_file_is_never_named_as_a_queue() {
         let arn = "arn:aws:sqs:eu-west-1:111122223333:orders-dlq";
-        let pulled = Triaged::Snapshot { file: "letters.ndjson".into(), queue: arn.into() };
+        let pulled = Triaged::Snapshot { file: "messages.ndjson".into(), queue: arn.into() };
         assert_eq!(
             told(&pulled, Verdict::ReplayAsIs),
-            format!("dlq-replayer replay {arn} --from letters.ndjson --reason r")
+            format!("dlq-replayer replay {arn} --from messages.ndjson --reason r")
         );
-        assert_eq!(told(&pulled, Verdict::NeedsAFix), "dlq-replayer edit letters.ndjson --reason r");
+        assert_eq!(told(&pulled, Verdict::NeedsAFix), "dlq-replayer edit messages.ndjson --reason r");
         let named = ["a".to_owned(), "b".to_owned()];
         let named = Wanted { ids: &named, ..wanted(Verdict::DoNotReplay) };
         assert_eq!(
             next(&pulled, &Typed::default(), &named).unwrap(),
             format!("dlq-replayer move {arn} --id a --id b --to <quarantine>")
         );
-        assert_eq!(told(&pulled, Verdict::LookFirst), "dlq-replayer show letters.ndjson m");
+        assert_eq!(told(&pulled, Verdict::LookFirst), "dlq-replayer show messages.ndjson m");
         let file = Triaged::File("old.ndjson".into());
         assert_eq!(told(&file, Verdict::ReplayAsIs), "dlq-replayer import <queue> old.ndjson");
         let queue = Triaged::Queue("q".into());
-        assert_eq!(told(&queue, Verdict::NeedsAFix), "dlq-replayer pull q letters.ndjson --reason r");
+        assert_eq!(told(&queue, Verdict::NeedsAFix), "dlq-replayer pull q messages.ndjson --reason r");
         assert_eq!(told(&queue, Verdict::LookFirst), "dlq-replayer show q m");
     }
 

@@ -11,7 +11,7 @@ fn scene() -> (Scene, String) {
     let scene = Scene::empty();
     scene.model.put(DLQ, dead_letter(1, "order one, not JSON", &[]));
     scene.model.put(DLQ, dead_letter(2, r#"{"order":2,"note":"x"}"#, &[]));
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &file]).code, 0);
     (scene, file)
 }
@@ -37,7 +37,7 @@ fn text(file: &str) -> String {
 /// The files beside the snapshot, which must not include a document that was left behind.
 fn others(scene: &Scene) -> Vec<String> {
     let names = fs::read_dir(&scene.folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    super::sorted(names.filter(|name| name != "letters.ndjson" && name != "editor"))
+    super::sorted(names.filter(|name| name != "messages.ndjson" && name != "editor"))
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_body_that_is_not_json_is_repaired_and_a_diff_is_kept() {
     assert_eq!((&lines[1]["body"], &lines[2]["body"]), (&r#"{"order":1}"#.into(), &r#"{"order":2,"note":"x"}"#.into()));
     let diff = text(&format!("{file}.diff"));
     assert!(diff.contains(&id(1)) && diff.contains("- order one, not JSON") && !diff.contains(&id(2)), "{diff}");
-    assert_eq!(others(&scene), ["editor.mode", "letters.ndjson.diff"]);
+    assert_eq!(others(&scene), ["editor.mode", "messages.ndjson.diff"]);
 }
 
 #[test]
@@ -106,12 +106,12 @@ fn an_editor_that_fails_before_it_saves_leaves_nothing() {
 
 #[test]
 fn work_that_cannot_be_saved_is_kept_and_named() {
-    let replaced = "sed -i s/order/ORDER/ \"${0%/*}/letters.ndjson\"";
+    let replaced = "sed -i s/order/ORDER/ \"${0%/*}/messages.ndjson\"";
     for (script, why) in [
         ("printf '\\351 long work' >> \"$document\"", "cannot read"),
         ("echo changed >> \"$document\"; kill -9 $$", "ended with"),
         (&format!("sed -i s/order/work/ \"$document\"; {replaced}"), "changed by something else"),
-        ("sed -i s/order/work/ \"$document\"; rm \"${0%/*}/letters.ndjson\"", "letters.ndjson"),
+        ("sed -i s/order/work/ \"$document\"; rm \"${0%/*}/messages.ndjson\"", "messages.ndjson"),
     ] {
         let (scene, file) = scene();
         let said = edit(&scene, &format!("{DOCUMENT}; {script}"), &[&file]);

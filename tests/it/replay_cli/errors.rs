@@ -186,7 +186,7 @@ fn the_last_line_of_an_error_is_not_a_riddle() {
         &["import", DLQ, "nowhere.ndjson"],
         &["edit", "nowhere.ndjson"],
         &["triage", "./nowhere.ndjson"],
-        &["export", DLQ, "/nowhere/letters.ndjson"],
+        &["export", DLQ, "/nowhere/messages.ndjson"],
         &["history", "20261123T230856Z-goce"],
         &["move", DLQ, "--to", "nowhere"],
         &["replay", DLQ, "--to", "nowhere"],

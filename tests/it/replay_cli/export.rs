@@ -76,7 +76,7 @@ fn an_export_is_lossless_and_a_purge_deletes_only_what_it_has_written() {
 #[test]
 fn an_existing_file_is_never_overwritten() {
     let scene = scene();
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     std::fs::write(&file, "mine").unwrap();
     for command in
         [&["export", DLQ, &file][..], &["pull", DLQ, &file], &["purge", DLQ, "--archive", &file, "--execute"]]
@@ -113,7 +113,7 @@ fn a_purge_whose_deletes_fail_keeps_its_messages_in_both_places() {
 #[test]
 fn a_file_whose_line_is_not_a_message_is_named_by_line_and_not_shown() {
     let scene = Scene::empty();
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     std::fs::write(&file, "{\"id\":\"a\",\"body\":\"b\"}\n{\"id\":\"marker\"}\n").unwrap();
     let said = scene.run(&["import", "quarantine", &file, "--execute"]);
     assert_eq!(said.code, 1, "{}", said.text());
@@ -124,7 +124,7 @@ fn a_file_whose_line_is_not_a_message_is_named_by_line_and_not_shown() {
 fn an_export_in_the_middle_of_which_a_call_fails_says_how_many_were_written() {
     let scene = Scene::with_letters(30);
     scene.fault("ReceiveMessage", DLQ, |at| if at < 1 { Fault::None } else { Fault::Refused(403, "AccessDenied") });
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     let said = scene.run(&["export", DLQ, &file, "--concurrency", "1"]);
     assert_eq!(said.code, 1, "{}", said.text());
     assert!(said.err.contains("is incomplete: it holds 10 messages"), "{}", said.err);
@@ -135,7 +135,7 @@ fn an_export_in_the_middle_of_which_a_call_fails_says_how_many_were_written() {
 #[test]
 fn a_file_without_messages_does_not_block_the_next_try() {
     let scene = Scene::with_letters(3);
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     for command in
         [&["export", DLQ, &file][..], &["pull", DLQ, &file], &["purge", DLQ, "--archive", &file, "--execute"]]
     {
@@ -166,7 +166,7 @@ fn standard_output_is_not_a_file() {
 #[test]
 fn a_file_that_exists_is_told_before_any_call() {
     let scene = Scene::with_letters(1);
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     std::fs::write(&file, "mine").unwrap();
     for command in [&["export", DLQ, &file][..], &["pull", DLQ, &file], &["purge", DLQ, "--archive", &file]] {
         let said = scene.run(command);

@@ -9,7 +9,7 @@ use super::{DLQ, SOURCE, Scene, body, id};
 /// Ten dead letters, four of which are in a file with repaired bodies.
 fn scene() -> (Scene, String) {
     let scene = Scene::with_letters(10);
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &file, "--where", r#".body < "body 004""#]).code, 0);
     let repaired = fs::read_to_string(&file).unwrap().replace("\"body\":\"body", "\"body\":\"repaired");
     fs::write(&file, repaired).unwrap();
@@ -108,8 +108,8 @@ fn the_whole_workflow_of_a_body_that_is_not_json() {
     scene.model.put(DLQ, super::given_up(2, &super::event("Ada", 1), "panic", "x"));
     let (_, triage) = scene.json(&["triage", DLQ, "--reason", "malformed_envelope"]);
     let next = triage["groups"][0]["next"].as_str().unwrap();
-    assert_eq!(next, "dlq-replayer pull orders-dlq letters.ndjson --reason malformed_envelope");
-    let file = scene.file("letters.ndjson");
+    assert_eq!(next, "dlq-replayer pull orders-dlq messages.ndjson --reason malformed_envelope");
+    let file = scene.file("messages.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &file, "--reason", "malformed_envelope"]).code, 0);
     let mut lines: Vec<Value> =
         fs::read_to_string(&file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -5,7 +5,7 @@ use super::{DLQ, SOURCE, Scene, id, json_schema::validate};
 #[test]
 fn json_of_every_command_matches_its_schema() {
     let scene = Scene::new();
-    let (letters, archive) = (scene.file("letters.ndjson"), scene.file("archive.ndjson"));
+    let (letters, archive) = (scene.file("messages.ndjson"), scene.file("archive.ndjson"));
     for (schema, command) in [
         ("triage", vec!["triage", DLQ]),
         ("triage", vec!["triage", DLQ, "--group-by", ".id"]),

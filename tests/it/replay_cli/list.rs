@@ -126,7 +126,7 @@ fn ids_narrow_a_list_down() {
 fn a_filter_that_cannot_decide_says_about_how_many_messages() {
     let scene = Scene::with_letters(3);
     let note = "note: the expression fails on 3 messages, which therefore do not match";
-    let (letters, failing) = (scene.file("letters.ndjson"), ["--where", "error(\"x\")"]);
+    let (letters, failing) = (scene.file("messages.ndjson"), ["--where", "error(\"x\")"]);
     for command in [
         &["list", DLQ][..],
         &["triage", DLQ],

@@ -33,7 +33,7 @@ fn ids(command: &Value) -> Vec<String> {
 #[test]
 fn a_filter_over_the_bodies_of_a_file_is_not_asked_of_those_in_the_queue() {
     let scene = with_reason("panic", 3);
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &file]).code, 0);
     let fixed = fs::read_to_string(&file).unwrap().replace(r#"\"n\":1"#, r#"\"n\":1,\"fixed\":true"#);
     fs::write(&file, fixed).unwrap();
@@ -51,13 +51,13 @@ fn a_filter_over_the_bodies_of_a_file_is_not_asked_of_those_in_the_queue() {
 #[test]
 fn what_is_moved_is_what_was_pulled() {
     let scene = with_reason("unsupported_version", 4);
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &file, "-n", "2", "--concurrency", "1"]).code, 0);
     let command = &next(&scene, &[&file])[0].1;
     assert_eq!(ids(command), [id(0), id(1)], "{command}");
     assert!(command.as_str().unwrap().starts_with("dlq-replayer move arn:"), "{command}");
     let many = with_reason("unsupported_version", 40);
-    let file = many.file("letters.ndjson");
+    let file = many.file("messages.ndjson");
     assert_eq!(many.run(&["pull", DLQ, &file]).code, 0);
     assert!(next(&many, &[&file])[0].1.is_null(), "too many to name");
 }

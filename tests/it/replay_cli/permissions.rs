@@ -34,7 +34,7 @@ fn calls(commands: &[&[&str]]) -> BTreeSet<Called> {
     let mut all = BTreeSet::new();
     for command in commands {
         let scene = scene();
-        let file = scene.file("letters.ndjson");
+        let file = scene.file("messages.ndjson");
         if command.contains(&"FILE") && command[0] != "pull" && command[0] != "export" && command[0] != "purge" {
             assert_eq!(scene.run(&["export", DLQ, &file, "--id", &id(0)]).code, 0);
         }

@@ -9,7 +9,7 @@ use super::{DLQ, Scene, id, mode, until};
 #[test]
 fn a_snapshot_is_private_and_lossless_and_the_messages_stay() {
     let scene = Scene::new();
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     insta::assert_snapshot!("pull", scene.said(&["pull", DLQ, &file]));
     assert_eq!((scene.model.count(DLQ), mode(&file)), (6, 0o600));
     scene.assert_released();
@@ -27,7 +27,7 @@ fn a_snapshot_is_private_and_lossless_and_the_messages_stay() {
 #[test]
 fn a_file_is_looked_at_like_a_queue_and_without_a_call_to_aws() {
     let scene = Scene::new();
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &file, "--concurrency", "1"]).code, 0);
     let (_, mut of_queue) = scene.json(&["triage", DLQ, "--concurrency", "1"]);
     scene.model.set_faults(|call, _| panic!("a file needs no {}", call.operation));
@@ -57,7 +57,7 @@ fn a_file_is_looked_at_like_a_queue_and_without_a_call_to_aws() {
 #[test]
 fn a_pull_can_be_narrowed_down() {
     let scene = Scene::new();
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     assert_eq!(scene.run(&["pull", DLQ, &file, "--reason", "invalid_field"]).code, 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 4);
     let none = scene.file("none.ndjson");
@@ -67,7 +67,7 @@ fn a_pull_can_be_narrowed_down() {
 #[test]
 fn a_pull_that_was_killed_leaves_a_file_that_says_so() {
     let scene = Scene::with_letters(40);
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     let receives = std::sync::atomic::AtomicUsize::new(0);
     scene.model.set_faults(move |call, _| match pipeline_tests::sqs_model::operation(call) {
         "ReceiveMessage" if receives.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0 => Fault::RequestHangs,

@@ -104,7 +104,7 @@ fn command_of(text: &str) -> Vec<&str> {
 #[test]
 fn a_full_disk_says_what_goes_on_with_what_is_left() {
     let scene = Scene::with_letters(500);
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     let said = without_room(&scene, &["pull", DLQ, &file]);
     assert_eq!(said.code, 1, "{}", said.text());
     assert!(line_of(&said, "error: ").starts_with(&format!("cannot write `{file}`: ")), "{}", said.err);
@@ -189,7 +189,7 @@ fn a_limited_run_that_was_interrupted_says_how_many_more_the_same_command_takes(
 #[test]
 fn ctrl_c_ends_at_once_what_has_nothing_to_finish() {
     let scene = Scene::with_letters(3);
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     for command in [
         &["preflight", DLQ][..],
         &["triage", DLQ],
@@ -212,7 +212,7 @@ fn ctrl_c_ends_at_once_what_has_nothing_to_finish() {
 #[test]
 fn a_second_ctrl_c_says_what_it_means_for_this_command() {
     let scene = Scene::with_letters(30);
-    let (file, archive) = (scene.file("letters.ndjson"), scene.file("archive.ndjson"));
+    let (file, archive) = (scene.file("messages.ndjson"), scene.file("archive.ndjson"));
     let hidden = "messages that were received stay hidden until their visibility timeout ends";
     std::fs::write(scene.file("old.ndjson"), "{\"id\":\"a\",\"body\":\"b\"}\n").unwrap();
     for (command, hangs, means) in [

@@ -95,7 +95,7 @@ fn a_torn_last_line_is_told_after_what_was_found() {
 #[test]
 fn a_line_that_a_killed_pull_has_torn_is_told_with_what_it_means() {
     let scene = Scene::empty();
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     let begin =
         r#"{"snapshot_of":"arn:aws:sqs:eu-west-1:123456789012:orders-dlq","at":"2026-11-22T21:00:00Z","has_end":true}"#;
     fs::write(&file, format!("{begin}\n{}{{\"id\":\"torn", lines(2))).unwrap();

@@ -208,7 +208,7 @@ fn a_question_that_would_go_into_a_file_is_not_asked() {
 fn edit_in_two_steps() -> (Scene, String, OnATerminal) {
     let scene = Scene::empty();
     scene.model.put(DLQ, dead_letter(1, r#"{"order":2}"#, &[]));
-    let (file, editor) = (scene.file("letters.ndjson"), scene.folder.join("editor"));
+    let (file, editor) = (scene.file("messages.ndjson"), scene.folder.join("editor"));
     assert_eq!(scene.run(&["pull", DLQ, &file]).code, 0);
     let script = "#!/bin/sh\nif [ -e \"$0.again\" ]; then sed -i 's/\"order\": /&3/' \"$1\"\nelse sed -i 's/\"order\": 2/\"order\": /' \"$1\"; touch \"$0.again\"; fi\n";
     fs::write(&editor, script).unwrap();
@@ -239,5 +239,5 @@ fn an_edit_that_is_given_up_keeps_the_work_and_the_file() {
     assert_eq!(edit.end().0, Some(1));
     assert!(fs::read_to_string(&file).unwrap().contains(r#"{\"order\":2}"#));
     let mut files = fs::read_dir(&scene.folder).unwrap().map(|file| file.unwrap().file_name());
-    assert!(files.any(|name| name.to_string_lossy().contains("letters.ndjson.edit-")));
+    assert!(files.any(|name| name.to_string_lossy().contains("messages.ndjson.edit-")));
 }

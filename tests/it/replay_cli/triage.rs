@@ -96,7 +96,7 @@ fn the_next_command_repeats_what_was_typed() {
 #[test]
 fn no_import_of_a_whole_file_is_proposed_for_a_part_of_it() {
     let scene = Scene::empty();
-    let file = scene.file("letters.ndjson");
+    let file = scene.file("messages.ndjson");
     let line = |at: usize| {
         let attributes = json!({ "failure_reason": { "type": "String", "string": "panic" }, "source_message_id": { "type": "String", "string": "x" } });
         json!({ "id": id(at), "body": format!("{{\"n\":{at}}}"), "attributes": attributes }).to_string() + "\n"

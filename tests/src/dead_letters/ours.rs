@@ -49,7 +49,7 @@ impl Story<'_> {
 
     /// Bodies that are not JSON: pulled into a file, edited, and replayed from it.
     async fn repair(&mut self, dlq: &str, users: &Users) -> anyhow::Result<()> {
-        let file = "letters.ndjson";
+        let file = "messages.ndjson";
         let pull = ["pull", dlq, file, "--reason", "malformed_envelope"];
         self.scene("jq cannot change what is not JSON. Pull these messages into a file.", &pull, 0)?;
         let seen = self.scene("The same commands work on the file.", &["triage", file], 0)?;
