@@ -18,6 +18,7 @@ mod deployment;
 mod existing_table;
 mod failures;
 mod first_request;
+mod from_check_to_rows;
 mod kill_points;
 mod killed;
 mod libpq;
