@@ -19,7 +19,7 @@ use tokio::{
 const COOLDOWN: Duration = Duration::from_secs(5);
 
 /// Keys are fetched again after this time, so that one that the pool no longer publishes is forgotten.
-const MAX_AGE: Duration = Duration::from_secs(3_600);
+const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// Longest wait for the keys.
 const FETCH_LIMIT: Duration = Duration::from_secs(5);
