@@ -1,5 +1,6 @@
-import { ArnFormat, CfnCondition, CfnParameter, Fn, type Stack } from 'aws-cdk-lib';
+import { ArnFormat, CfnParameter, type Stack } from 'aws-cdk-lib';
 import type { Choice, Database } from './input.ts';
+import { unlessGiven } from './parameters.ts';
 import type { Permission } from './rust-function.ts';
 
 /** What a function needs to reach the database: the variables of `docs/configuration.md`, and rights. */
@@ -165,18 +166,6 @@ function grantTo(stack: Stack): string {
     allowedPattern: '([a-z][a-z0-9_]{0,62})?',
     constraintDescription: 'Give a role in small letters, digits and underscores, or nothing.',
   }).valueAsString;
-}
-
-/** The value of a parameter that may be empty, and another one when it is. */
-function unlessGiven(
-  otherwise: string,
-  stack: Stack,
-  id: string,
-  about: { description: string; noEcho?: boolean; allowedPattern?: string; constraintDescription?: string },
-): string {
-  const given = new CfnParameter(stack, id, { type: 'String', default: '', ...about }).valueAsString;
-  const isGiven = new CfnCondition(stack, `${id}IsGiven`, { expression: Fn.conditionNot(Fn.conditionEquals(given, '')) });
-  return Fn.conditionIf(isGiven.logicalId, given, otherwise).toString();
 }
 
 function name(stack: Stack, id: string, description: string, need: Need): string {

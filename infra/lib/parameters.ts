@@ -109,3 +109,15 @@ function numberParameter(stack: Stack, id: string, about: { range: Range; descri
     constraintDescription: `Give a whole number from ${range.min} to ${range.max}.`,
   }).valueAsNumber;
 }
+
+/** The value of a parameter that may be empty, and another one when it is. */
+export function unlessGiven(
+  otherwise: string,
+  stack: Stack,
+  id: string,
+  about: { description: string; noEcho?: boolean; allowedPattern?: string; constraintDescription?: string },
+): string {
+  const given = new CfnParameter(stack, id, { type: 'String', default: '', ...about }).valueAsString;
+  const isGiven = new CfnCondition(stack, `${id}IsGiven`, { expression: Fn.conditionNot(Fn.conditionEquals(given, '')) });
+  return Fn.conditionIf(isGiven.logicalId, given, otherwise).toString();
+}

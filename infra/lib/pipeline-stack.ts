@@ -3,6 +3,7 @@ import { CfnArchive, EventBus, type IEventBus } from 'aws-cdk-lib/aws-events';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { EventSourceMapping, type Function } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
+import { allowedUserPools, forwardedAttributes, usersTable } from './accepted-events.ts';
 import { Alarms } from './alarms.ts';
 import { PipelineDashboard } from './dashboard.ts';
 import { type DatabaseAccess, type DatabaseAccesses, databaseAccess } from './database-access.ts';
@@ -40,12 +41,15 @@ export class PipelineStack extends Stack {
   readonly triggers: Triggers;
   private readonly context: SynthContext;
   private readonly parameters: Parameters;
+  /** The variables of the table, for all that knows it. */
+  private readonly table: Record<string, string>;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     super(scope, id, props);
     this.context = props.context;
     const givenPool = this.context.pool === 'given' ? userPoolId(this) : undefined;
     this.parameters = declareParameters(this);
+    this.table = usersTable(this);
 
     const key = encryptionKey(this, this.context.key);
     const bus = new EventBus(this, 'Bus', { eventBusName: this.named('events') });
@@ -65,7 +69,7 @@ export class PipelineStack extends Stack {
     });
     const producer = this.producer(bus, users, key);
     const database = props.data ?? this.databaseOfYours();
-    const consumer = this.consumer(users, database, key);
+    const consumer = this.consumer(users, database, allowedUserPools(this, givenPool), key);
     if (database.migrate) this.migrateBefore(consumer, database.migrate, database.subnets, key);
     this.read(users, consumer);
     this.triggers = {
@@ -111,7 +115,7 @@ export class PipelineStack extends Stack {
       code: 'producer',
       timeout: PRODUCER.timeout,
       memoryMiB: PRODUCER.memoryMiB,
-      environment: { EVENT_BUS_NAME: bus.eventBusName, FALLBACK_QUEUE_URL: queue.queueUrl },
+      environment: { EVENT_BUS_NAME: bus.eventBusName, FALLBACK_QUEUE_URL: queue.queueUrl, ...forwardedAttributes(this) },
       may: [
         { actions: ['events:PutEvents'], on: bus.eventBusArn },
         { actions: ['sqs:SendMessage'], on: queue.queueArn },
@@ -128,7 +132,12 @@ export class PipelineStack extends Stack {
   }
 
   /** Inserts each batch of users with one statement. */
-  private consumer({ queue, deadLetters }: QueueWithDeadLetters, database: ReachableDatabase, key: IKey | undefined): Function {
+  private consumer(
+    { queue, deadLetters }: QueueWithDeadLetters,
+    database: ReachableDatabase,
+    accepted: Record<string, string>,
+    key: IKey | undefined,
+  ): Function {
     return new RustFunction(this, 'Consumer', {
       name: this.named('consumer'),
       description: 'Turns confirmed users into rows.',
@@ -138,6 +147,8 @@ export class PipelineStack extends Stack {
       memoryMiB: CONSUMER.memoryMiB,
       environment: {
         ...database.consumer.environment,
+        ...this.table,
+        ...accepted,
         QUEUE_URL: queue.queueUrl,
         DLQ_URL: deadLetters.queueUrl,
       },
@@ -160,7 +171,7 @@ export class PipelineStack extends Stack {
     const schema = new Schema(this, 'Schema', {
       name: this.named('migrate'),
       packages: this.context.packages,
-      database,
+      database: { ...database, environment: { ...database.environment, ...this.table } },
       subnets,
       key,
     });

@@ -99,11 +99,37 @@ describe('the way of an event', () => {
     const { EVENT_BUS_NAME, FALLBACK_QUEUE_URL, ...others } = producer.properties['Environment'].Variables;
     assert.equal(text(EVENT_BUS_NAME), `<${bus.id}>`);
     assert.equal(text(FALLBACK_QUEUE_URL), `<${users.id}>`);
-    assert.deepEqual(others, {});
-    const { QUEUE_URL, DLQ_URL, ...database } = consumer.properties['Environment'].Variables;
+    assert.deepEqual(others, { FORWARD_ATTRIBUTES: { Ref: 'ForwardAttributes' } });
+    const { QUEUE_URL, DLQ_URL, DATABASE_URL } = consumer.properties['Environment'].Variables;
     assert.equal(text(QUEUE_URL), `<${users.id}>`);
     assert.equal(text(DLQ_URL), `<${usersDlq.id}>`);
-    assert.deepEqual(database, { DATABASE_URL: { Ref: 'DatabaseUrl' } });
+    assert.equal(text(DATABASE_URL), '<DatabaseUrl>');
+  });
+
+  test('the consumer and the migration are told of the same table, which is the default one unless the deployment says otherwise', () => {
+    const migrate = named('AWS::Lambda::Function', 'FunctionName', 'migrate');
+    for (const lambda of [consumer, migrate]) {
+      const { USERS_TABLE, USERS_COLUMNS } = lambda.properties['Environment'].Variables;
+      assert.deepEqual([text(USERS_TABLE), text(USERS_COLUMNS)], ['<UsersTable>', '<UsersColumns>'], lambda.id);
+    }
+    // A variable that is empty counts as not set.
+    for (const id of ['UsersTable', 'UsersColumns', 'ForwardAttributes', 'AllowedUserPools']) assert.equal(template.Parameters[id]!['Default'], '', id);
+  });
+
+  test('the consumer accepts events of the pool that the stack is about, and of others only when they are named', () => {
+    assert.deepEqual(consumer.properties['Environment'].Variables['ALLOWED_USER_POOLS'], {
+      'Fn::If': ['AllowedUserPoolsIsGiven', { Ref: 'AllowedUserPools' }, { Ref: 'UserPoolId' }],
+    });
+  });
+
+  test('what the functions would refuse when they start, a deployment refuses before', () => {
+    const pattern = (id: string) => new RegExp(`^(?:${template.Parameters[id]!['AllowedPattern']})$`);
+    for (const good of ['', 'accounts', 'app.accounts', '"My.Schema"."Users"']) assert.match(good, pattern('UsersTable'));
+    for (const bad of [' ', 'Accounts', 'a.b.c', 'users; drop table users']) assert.doesNotMatch(bad, pattern('UsersTable'));
+    for (const good of ['', 'eu-west-1_Ab12Cd34E', 'eu-west-1_a,us-east-1_b']) assert.match(good, pattern('AllowedUserPools'));
+    for (const bad of ['*', 'eu-west-1', 'eu-west-1_a,', 'eu-west-1_a, us-east-1_b']) assert.doesNotMatch(bad, pattern('AllowedUserPools'));
+    for (const good of ['', 'custom:tenant', 'custom:tenant,custom:plan']) assert.match(good, pattern('ForwardAttributes'));
+    for (const bad of ['tenant', 'email', 'custom:', 'custom:a,']) assert.doesNotMatch(bad, pattern('ForwardAttributes'));
   });
 });
 
@@ -123,7 +149,7 @@ describe('the table', () => {
     assert.ok(ServiceTimeout > migrate.properties['Timeout'], 'a function that does not start fails in minutes');
     assert.match(Migrations, /^[0-9a-f]{64}$/);
     assert.equal(text(Run), '<MigrationRun>');
-    assert.equal(text(Database), '<DatabaseRole>', 'never the URL, which may be a secret');
+    assert.equal(text(Database), '<DatabaseRole> <UsersTable> <UsersColumns>', 'another table is validated, too; never the URL, which may be a secret');
     assert.deepEqual(others, {});
   });
 

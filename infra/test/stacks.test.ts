@@ -40,6 +40,12 @@ describe('a pool of this app, attached', () => {
     assert.match(text(triggers['PoolDefinition']), /^[0-9a-f]{64} <PoolDefinition>$/, 'or when a person says so');
   });
 
+  test('the consumer, which cannot know a pool that is made beside it, accepts every pool unless the deployment names them', () => {
+    const [, consumer] = resourcesOf(templates['RollcallPipeline']!, 'AWS::Lambda::Function').find(([id]) => id.startsWith('Consumer'))!;
+    assert.deepEqual(consumer['Environment'].Variables['ALLOWED_USER_POOLS'], { Ref: 'AllowedUserPools' });
+    assert.equal(templates['RollcallPipeline']!.Parameters['AllowedUserPools']!['Default'], '');
+  });
+
   test("the wiring runs again exactly when the pool's part of its template changes", () => {
     const definition = (change: (auth: AuthStack) => void): string => {
       const app = new App({ analyticsReporting: false, outdir: temporaryFolder() });

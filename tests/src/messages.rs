@@ -4,9 +4,12 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+/// The pool of users who exist only in messages; the local stack accepts it beside the pool that it starts.
+pub const USER_POOL: &str = "us-east-1_Ab12Cd34E";
+
 /// The body of a message about a user, with more of their data: an object whose members are those of the contract's `data`.
 pub fn about(sub: Uuid, more: &Value) -> String {
-    let mut data = json!({ "cognito_sub": sub, "username": "u", "user_pool_id": "us-east-1_Ab12Cd34E" });
+    let mut data = json!({ "cognito_sub": sub, "username": "u", "user_pool_id": USER_POOL });
     if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
         data.extend(more.clone());
     }

@@ -11,6 +11,7 @@ use crate::cognito::{self, CONFIRMATION_CODE, Cognito};
 use crate::deployment::Deployer;
 use crate::localstack::{self, LocalStack};
 use crate::loopback::free_port;
+use crate::messages::USER_POOL;
 use crate::pipeline::{self, Binaries, Outputs, SynthContext};
 use crate::postgres::{self, Postgres};
 use crate::progress::{Progress, step};
@@ -176,6 +177,7 @@ impl Stack {
         let parameters = [
             ("NamePrefix", parts.prefix.to_owned()),
             ("UserPoolId", cognito.pool().to_owned()),
+            ("AllowedUserPools", format!("{},{USER_POOL}", cognito.pool())),
             ("DatabaseUrl", database_url.clone()),
             ("VisibilityTimeoutSeconds", options.visibility_timeout_seconds.to_string()),
             ("MaxReceiveCount", options.max_receive_count.to_string()),

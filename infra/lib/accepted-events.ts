@@ -1,0 +1,50 @@
+import { CfnParameter, type Stack } from 'aws-cdk-lib';
+import { unlessGiven } from './parameters.ts';
+
+const POOL_ID = '[\\w-]+_[0-9a-zA-Z]+';
+const PLAIN_NAME = '[a-z_][a-z0-9_]*';
+const NAME = `(${PLAIN_NAME}|"[^"]+")`;
+
+function optional(stack: Stack, id: string, about: { description: string; allowedPattern?: string; constraintDescription?: string }): string {
+  // A variable that is empty counts as not set.
+  return new CfnParameter(stack, id, { type: 'String', default: '', ...about }).valueAsString;
+}
+
+/** Your existing table, for the consumer that writes to it and the migration that validates it. */
+export function usersTable(stack: Stack): Record<string, string> {
+  return {
+    USERS_TABLE: optional(stack, 'UsersTable', {
+      description: 'The table that receives rows, such as app.accounts; users if empty.',
+      allowedPattern: `(${NAME}(\\.${NAME})?)?`,
+      constraintDescription: 'Give `table` or `schema.table`, with other names than small letters, digits and underscores in double quotes.',
+    }),
+    USERS_COLUMNS: optional(stack, 'UsersColumns', {
+      description: "Which attribute or constant goes into which column, such as cognito_sub=auth_id,email=email,source='cognito'; the five columns of users if empty.",
+    }),
+  };
+}
+
+/** The custom attributes that travel with the event, for columns to take them. */
+export function forwardedAttributes(stack: Stack): Record<string, string> {
+  return {
+    FORWARD_ATTRIBUTES: optional(stack, 'ForwardAttributes', {
+      description: 'Custom attributes that the producer publishes as well, such as custom:tenant,custom:plan; none if empty.',
+      allowedPattern: '(custom:[^,\\s]+(,custom:[^,\\s]+)*)?',
+      constraintDescription: 'Give names that begin with custom: and are separated by commas, without blanks.',
+    }),
+  };
+}
+
+/**
+ * Whose events become rows. Without it, whoever may put events on the bus could make rows.
+ * The example pool is made beside the pipeline or after it, so its id is not known here.
+ */
+export function allowedUserPools(stack: Stack, given: string | undefined): Record<string, string> {
+  const about = {
+    description: `The pools whose events become rows, separated by commas; ${given === undefined ? 'every pool' : 'UserPoolId alone'} if empty.`,
+    allowedPattern: `(${POOL_ID}(,${POOL_ID})*)?`,
+    constraintDescription: 'Give the ids of user pools, such as eu-central-1_AbCdEfGhI, separated by commas, without blanks.',
+  };
+  const id = 'AllowedUserPools';
+  return { ALLOWED_USER_POOLS: given === undefined ? optional(stack, id, about) : unlessGiven(given, stack, id, about) };
+}
