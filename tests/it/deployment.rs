@@ -22,17 +22,21 @@ fn target() -> &'static Target {
     Target::shared().unwrap()
 }
 
-/// The app with the context `pre-sign-up`, which is off by default.
-fn without_pre_sign_up() -> &'static Assembly {
+/// The triggers that are off by default.
+const OPTIONAL: [&str; 2] = ["pre-sign-up", "post-authentication"];
+
+fn with_one_trigger() -> &'static Assembly {
     static ASSEMBLY: OnceLock<Assembly> = OnceLock::new();
-    let synthesize = || timed("synth with pre-sign-up=no", || target().synthesize(&[("pre-sign-up", "no")]).unwrap());
+    let context = OPTIONAL.map(|key| (key, "no"));
+    let synthesize = || timed("synth with one trigger", || target().synthesize(&context).unwrap());
     target(); // it starts before the clock does
     ASSEMBLY.get_or_init(synthesize)
 }
 
-fn with_pre_sign_up() -> &'static Assembly {
+fn with_every_trigger() -> &'static Assembly {
     static ASSEMBLY: OnceLock<Assembly> = OnceLock::new();
-    let synthesize = || timed("synth with pre-sign-up=yes", || target().synthesize(&[("pre-sign-up", "yes")]).unwrap());
+    let context = OPTIONAL.map(|key| (key, "yes"));
+    let synthesize = || timed("synth with every trigger", || target().synthesize(&context).unwrap());
     target();
     ASSEMBLY.get_or_init(synthesize)
 }
@@ -134,7 +138,7 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 
 #[test]
 fn the_triggers_come_and_go_with_the_stack_and_every_other_setting_of_the_pool_stays() {
-    let (without, with) = (without_pre_sign_up(), with_pre_sign_up());
+    let (without, with) = (with_one_trigger(), with_every_trigger());
     let site = Site::new("life", pool(&[]));
     let before = site.settings();
 
@@ -144,18 +148,20 @@ fn the_triggers_come_and_go_with_the_stack_and_every_other_setting_of_the_pool_s
     site.has_only_changed(&before, &[("PostConfirmation", producer)]);
     site.may_be_called_by_the_pool("producer");
 
-    timed("update to pre-sign-up=yes", || site.deploy(with, &[]));
-    let both = [("PostConfirmation", producer), ("PreSignUp", &site.function("pre-sign-up"))];
-    site.has_only_changed(&before, &both);
+    timed("update to every trigger", || site.deploy(with, &[]));
+    let pre_sign_up = site.function("pre-sign-up");
+    let every = [("PostConfirmation", producer), ("PreSignUp", &pre_sign_up), ("PostAuthentication", producer)];
+    site.has_only_changed(&before, &every);
     site.may_be_called_by_the_pool("pre-sign-up");
+    site.may_be_called_by_the_pool("producer");
 
     // As CloudFormation does when it updates the pool's own stack.
     site.pool.set_triggers(before["LambdaConfig"].clone()).unwrap();
     site.has_only_changed(&before, &[]);
     timed("update of PoolDefinition", || site.deploy(with, &[("PoolDefinition", "2")]));
-    site.has_only_changed(&before, &both);
+    site.has_only_changed(&before, &every);
 
-    timed("update to pre-sign-up=no", || site.deploy(without, &[("PoolDefinition", "2")]));
+    timed("update to one trigger", || site.deploy(without, &[("PoolDefinition", "2")]));
     site.has_only_changed(&before, &[("PostConfirmation", producer)]);
     assert!(!site.remains().iter().any(|name| name.ends_with("pre-sign-up")), "{:?}", site.remains());
 
@@ -168,7 +174,7 @@ fn the_triggers_come_and_go_with_the_stack_and_every_other_setting_of_the_pool_s
 
 #[test]
 fn a_pool_that_calls_somebody_else_fails_the_creation_with_their_name_and_nothing_is_left_of_it() {
-    let (assembly, site) = (without_pre_sign_up(), Site::new("theirs", pool(&[("PostConfirmation", THEIRS)])));
+    let (assembly, site) = (with_one_trigger(), Site::new("theirs", pool(&[("PostConfirmation", THEIRS)])));
     let before = site.settings();
 
     let said = site.fail(assembly, &[]);
@@ -189,7 +195,7 @@ fn a_pool_that_calls_somebody_else_fails_the_creation_with_their_name_and_nothin
 
 #[tokio::test]
 async fn a_table_that_does_not_fit_fails_the_creation_before_anything_reads_the_queue() {
-    let (assembly, site) = (without_pre_sign_up(), Site::new("unfit", pool(&[])));
+    let (assembly, site) = (with_one_trigger(), Site::new("unfit", pool(&[])));
     let before = site.settings();
     run(
         &site.database,
@@ -214,7 +220,7 @@ async fn a_table_that_does_not_fit_fails_the_creation_before_anything_reads_the_
 
 #[test]
 fn a_pool_that_does_not_exist_fails_the_creation_with_its_name_and_the_stack_can_be_deleted() {
-    let assembly = without_pre_sign_up();
+    let assembly = with_one_trigger();
     let site = Site::new("nowhere", Pool::with_id(target().moto, "us-east-1_Gone"));
 
     let said = site.fail(assembly, &[]);
@@ -229,7 +235,7 @@ fn a_pool_that_does_not_exist_fails_the_creation_with_its_name_and_the_stack_can
 
 #[test]
 fn an_update_that_fails_is_taken_back_and_the_stack_goes_on_as_before() {
-    let (without, with) = (without_pre_sign_up(), with_pre_sign_up());
+    let (without, with) = (with_one_trigger(), with_every_trigger());
     let site = Site::new("mended", pool(&[("PreSignUp", THEIRS)]));
     let before = site.settings();
     let Outputs { producer_function_arn: producer, queue_url: queue, .. } = site.deploy(without, &[]);
@@ -250,6 +256,8 @@ fn an_update_that_fails_is_taken_back_and_the_stack_goes_on_as_before() {
     let outputs = site.deploy(with, &[("ForceTriggers", "true"), ("VisibilityTimeoutSeconds", "999")]);
     assert_eq!(outputs.producer_function_arn, producer);
     assert_eq!(target().visibility_timeout(&queue).unwrap(), "999");
-    let both = [("PostConfirmation", producer.as_str()), ("PreSignUp", &site.function("pre-sign-up"))];
-    site.has_only_changed(&before, &both);
+    let pre_sign_up = site.function("pre-sign-up");
+    let producer = producer.as_str();
+    let every = [("PostConfirmation", producer), ("PreSignUp", &pre_sign_up), ("PostAuthentication", producer)];
+    site.has_only_changed(&before, &every);
 }
