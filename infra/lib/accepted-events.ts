@@ -2,8 +2,8 @@ import { CfnParameter, type Stack } from 'aws-cdk-lib';
 import { unlessGiven } from './parameters.ts';
 
 const POOL_ID = '[\\w-]+_[0-9a-zA-Z]+';
-const PLAIN_NAME = '[a-z_][a-z0-9_]*';
-const NAME = `(${PLAIN_NAME}|"[^"]+")`;
+/** As `consumer/src/table/mapping.rs` reads it. */
+const NAME = '([a-z0-9_]+|"([^"]|"")+")';
 
 function optional(stack: Stack, id: string, about: { description: string; allowedPattern?: string; constraintDescription?: string }): string {
   // A variable that is empty counts as not set.

@@ -124,7 +124,7 @@ describe('the way of an event', () => {
 
   test('what the functions would refuse when they start, a deployment refuses before', () => {
     const pattern = (id: string) => new RegExp(`^(?:${template.Parameters[id]!['AllowedPattern']})$`);
-    for (const good of ['', 'accounts', 'app.accounts', '"My.Schema"."Users"']) assert.match(good, pattern('UsersTable'));
+    for (const good of ['', 'accounts', 'app.accounts', '"My.Schema"."Users"', '"a""b"']) assert.match(good, pattern('UsersTable'));
     for (const bad of [' ', 'Accounts', 'a.b.c', 'users; drop table users']) assert.doesNotMatch(bad, pattern('UsersTable'));
     for (const good of ['', 'eu-west-1_Ab12Cd34E', 'eu-west-1_a,us-east-1_b']) assert.match(good, pattern('AllowedUserPools'));
     for (const bad of ['*', 'eu-west-1', 'eu-west-1_a,', 'eu-west-1_a, us-east-1_b']) assert.doesNotMatch(bad, pattern('AllowedUserPools'));
