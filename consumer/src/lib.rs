@@ -115,6 +115,9 @@ fn settle<'a>(
             Cause { reason: reason.to_string(), detail: format!("the table refuses it with SQLSTATE {}", reason.code) };
         poison.extend(records(sub).map(|record| Poison { message_id: id(record), record, cause: cause.clone() }));
     }
+    for record in outcome.skipped.iter().flat_map(records) {
+        poison.push(Poison { message_id: id(record), record, cause: Cause::not_stored() });
+    }
     held.extend(outcome.unproven.iter().flat_map(records).filter_map(Held::of));
 }
 

@@ -36,6 +36,16 @@ pub struct Cause {
     pub detail: String,
 }
 
+impl Cause {
+    /// For a row that the table skips without an error.
+    pub(crate) fn not_stored() -> Self {
+        Self {
+            reason: "row_not_stored".to_owned(),
+            detail: "the insert succeeded, but there is no row: a trigger or a policy of the table skips it".to_owned(),
+        }
+    }
+}
+
 /// A poison message.
 #[derive(Debug)]
 pub struct Poison<'a> {

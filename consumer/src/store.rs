@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
 use rollcall_events::{CognitoSub, EmailAddress, PersonName, UserData};
-use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgRow};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -15,8 +15,9 @@ use crate::{
 
 /// One statement for a batch of any size: arrays as parameters, so that its text, and with it its plan, never changes.
 ///
-/// `on conflict do nothing` waits for another transaction that is inserting the same `sub`, so after the commit each `sub` has a committed row, ours or theirs.
-/// Source: "INSERT", section "ON CONFLICT Clause", in the PostgreSQL documentation.
+/// `on conflict do nothing` waits for another transaction that is inserting the same `sub`.
+/// What `returning` leaves out is not proven to be there, because a trigger of the table may have skipped it: see [`PRESENT`].
+/// Source: "INSERT", section "ON CONFLICT Clause", and "Overview of Trigger Behavior" in the PostgreSQL documentation.
 ///
 /// In a table of one's own the key may be a text: an assignment turns a `uuid` into any kind of text, and the cast turns it back.
 const INSERT: &str = "\
@@ -25,6 +26,11 @@ select cognito_sub, email, first_name, last_name, true \
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as arrived (cognito_sub, email, first_name, last_name) \
 on conflict (cognito_sub) do nothing \
 returning cognito_sub::uuid";
+
+/// Which of these keys have a row, without the closing quotation mark and bracket.
+///
+/// The keys are an untyped literal, which takes on the type of the column, so that the index of a text column is used, too.
+const PRESENT: &str = "select cognito_sub::uuid from users where cognito_sub = any ('";
 
 /// How statements are tried again while the database is not well.
 /// An attempt may take as long as the server gives a statement, and a little for the way.
@@ -43,8 +49,10 @@ const FUTILE_STATEMENTS: u32 = 32;
 pub struct Outcome {
     /// Their row is committed, by this statement.
     pub inserted: Vec<CognitoSub>,
-    /// Their row was committed before.
+    /// Their row was there, as a lookup after the insert has shown.
     pub already_present: Vec<CognitoSub>,
+    /// The insert succeeded, and there is no row: a trigger of the table skips it.
+    pub skipped: Vec<CognitoSub>,
     /// The table refuses them for good.
     pub refused: Vec<(CognitoSub, Reason)>,
     /// Nothing is proven: to be tried again later.
@@ -72,7 +80,7 @@ pub async fn insert(database: &Database, users: &[&UserData], deadline: Instant)
     let mut parts = vec![users];
     while let Some(part) = parts.pop() {
         match insert_part(database, part, deadline, &mut outcome.statements).await {
-            Ok(inserted) => outcome.commit(part, &inserted),
+            Ok(stored) => outcome.commit(part, &stored),
             Err(Failure::Unavailable(trouble)) => {
                 outcome.give_back(part, trouble);
                 parts.drain(..).for_each(|part| outcome.unproven.extend(subs(part)));
@@ -95,9 +103,14 @@ pub async fn insert(database: &Database, users: &[&UserData], deadline: Instant)
 }
 
 impl Outcome {
-    fn commit(&mut self, part: &[&UserData], inserted: &HashSet<Uuid>) {
+    fn commit(&mut self, part: &[&UserData], stored: &Stored) {
         for sub in subs(part) {
-            let list = if inserted.contains(&sub.as_uuid()) { &mut self.inserted } else { &mut self.already_present };
+            let key = sub.as_uuid();
+            let list = match (stored.inserted.contains(&key), stored.present.contains(&key)) {
+                (true, _) => &mut self.inserted,
+                (false, true) => &mut self.already_present,
+                (false, false) => &mut self.skipped,
+            };
             list.push(sub);
         }
     }
@@ -108,19 +121,26 @@ impl Outcome {
     }
 }
 
+/// The keys that are proven to have a row.
+#[derive(Default)]
+struct Stored {
+    inserted: HashSet<Uuid>,
+    present: HashSet<Uuid>,
+}
+
 fn subs<'a>(part: &'a [&UserData]) -> impl Iterator<Item = CognitoSub> + 'a {
     part.iter().map(|user| user.cognito_sub)
 }
 
-/// One statement, tried again while the database is not well. Gives back the keys that had no row before.
+/// One statement, tried again while the database is not well.
 async fn insert_part(
     database: &Database,
     part: &[&UserData],
     deadline: Instant,
     statements: &mut u32,
-) -> Result<HashSet<Uuid>, Failure> {
+) -> Result<Stored, Failure> {
     if part.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(Stored::default());
     }
     let attempts = retry::until(deadline, &PACE, || {
         *statements += 1;
@@ -140,14 +160,10 @@ async fn insert_part(
     })
 }
 
-async fn execute(database: &Database, part: &[&UserData]) -> Result<HashSet<Uuid>, sqlx::Error> {
+async fn execute(database: &Database, part: &[&UserData]) -> Result<Stored, sqlx::Error> {
     let mut connection = database.acquire().await?;
-    let rows = match database.pooler {
-        Pooler::None => fetch(&mut connection, part, Prepared::Once).await,
-        Pooler::Transaction => fetch_in_transaction(&mut connection, part).await,
-    };
-    match rows {
-        Ok(rows) => rows.iter().map(|row| row.try_get(0)).collect(),
+    match store(&mut connection, database.pooler, part).await {
+        Ok(stored) => Ok(stored),
         Err(error) => {
             // After a fail-over an open connection leads to what is a replica now; only a new one finds the primary.
             if classify(&error) == Verdict::Transient {
@@ -156,6 +172,36 @@ async fn execute(database: &Database, part: &[&UserData]) -> Result<HashSet<Uuid
             Err(error)
         }
     }
+}
+
+async fn store(connection: &mut PgConnection, pooler: Pooler, part: &[&UserData]) -> Result<Stored, sqlx::Error> {
+    let rows = match pooler {
+        Pooler::None => fetch(connection, part, Prepared::Once).await?,
+        Pooler::Transaction => fetch_in_transaction(connection, part).await?,
+    };
+    let inserted = keys(&rows)?;
+    let omitted = part.iter().map(|user| user.cognito_sub.as_uuid()).filter(|key| !inserted.contains(key));
+    let present = present(connection, omitted).await?;
+    Ok(Stored { inserted, present })
+}
+
+/// Looks keys up in a statement of its own, which sees what another transaction has committed while the insert waited for it.
+///
+/// One simple query is one message, so a transaction pooler cannot part it; a UUID needs no escaping.
+async fn present(
+    connection: &mut PgConnection,
+    keys_wanted: impl Iterator<Item = Uuid>,
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let list = keys_wanted.map(|key| key.to_string()).collect::<Vec<_>>().join(",");
+    if list.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let statement = AssertSqlSafe(format!("{PRESENT}{{{list}}}')"));
+    keys(&sqlx::raw_sql(statement).fetch_all(connection).await?)
+}
+
+fn keys(rows: &[PgRow]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 async fn fetch_in_transaction(connection: &mut PgConnection, part: &[&UserData]) -> Result<Vec<PgRow>, sqlx::Error> {

@@ -23,14 +23,14 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::bench_consumer::{Bench, batch, database, database_as, obliging, people, pool_to};
+use crate::bench_consumer::{Bench, batch, database, database_as, obliging, people, pool_to, server};
 
 /// A name for a role, a secret or anything else that no other test has.
 fn fresh(kind: &str) -> String {
     format!("{kind}_{}", Uuid::new_v4().simple())
 }
 
-fn name_of(url: &str) -> &str {
+pub(crate) fn name_of(url: &str) -> &str {
     url.rsplit('/').next().unwrap().split('?').next().unwrap()
 }
 
@@ -60,7 +60,7 @@ async fn behind_pgbouncer_in_transaction_mode_the_documented_setting_gives_every
     const BATCHES: usize = 20;
     const PEOPLE: usize = 10;
     let url = database().await;
-    let pooler = PgBouncer::start(&Stack::shared().unwrap().postgres).unwrap();
+    let pooler = PgBouncer::start(server()).unwrap();
     let through = pooler.url(name_of(&url));
     // More consumers than server connections: each statement may meet another one.
     let consumers = (0..CONSUMERS).map(|_| async {
@@ -79,7 +79,7 @@ async fn behind_pgbouncer_in_transaction_mode_the_documented_setting_gives_every
 #[tokio::test]
 async fn behind_pgbouncer_without_the_setting_every_message_is_given_back_and_none_is_lost() {
     let url = database().await;
-    let pooler = PgBouncer::start(&Stack::shared().unwrap().postgres).unwrap();
+    let pooler = PgBouncer::start(server()).unwrap();
     let through = pooler.url(name_of(&url));
     let bench = Bench::logged_in(&url, &[("DATABASE_URL", &through)], obliging);
     assert_eq!(bench.failed_within(batch(people(3)), Duration::from_secs(6)).await, ["m0", "m1", "m2"]);
@@ -91,11 +91,11 @@ async fn behind_pgbouncer_without_the_setting_every_message_is_given_back_and_no
 
 /// The shared server by the name in its certificate, or by its address, which is not in it.
 fn address(url: &str, host: &str) -> String {
-    format!("postgres://rollcall@{host}:{}/{}", Stack::shared().unwrap().postgres.port(), name_of(url))
+    format!("postgres://rollcall@{host}:{}/{}", server().port(), name_of(url))
 }
 
 fn ca() -> &'static str {
-    Stack::shared().unwrap().postgres.ca().to_str().unwrap()
+    server().ca().to_str().unwrap()
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ impl WithSecret {
         let (clients, url) = (Clients::of(stack).unwrap(), database().await);
         let role = role(&pool_to(&url), "with_password", password).await;
         let value = json!({
-            "engine": "postgres", "host": "127.0.0.1", "port": stack.postgres.port(), "dbname": name_of(&url),
+            "engine": "postgres", "host": "127.0.0.1", "port": server().port(), "dbname": name_of(&url),
             "username": role, "password": password,
         });
         let secret = fresh("rollcall/database");
@@ -227,7 +227,7 @@ async fn a_secret_that_cannot_be_read_gives_every_message_back() {
 
 #[tokio::test]
 async fn an_iam_token_logs_in_over_tls_and_a_new_one_is_signed_before_the_old_one_ends() {
-    let (url, port) = (database().await, Stack::shared().unwrap().postgres.port());
+    let (url, port) = (database().await, server().port());
     let pool = pool_to(&url);
     let role = role(&pool, "with_token", "none yet").await;
     let port_text = port.to_string();

@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use consumer::classify::{Verdict, classify, describe};
-use pipeline_tests::{Postgres, Stack, tcp_proxy::TcpProxy, wait};
+use pipeline_tests::{Postgres, tcp_proxy::TcpProxy, wait};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::bench_consumer::{
-    Bench, INVOCATION, batch, database, lock_users, obliging, people, pool_to, until_somebody_waits_for_a_lock, user,
+    Bench, INVOCATION, batch, database, lock_users, obliging, people, pool_to, server, until_somebody_waits_for_a_lock,
+    user,
 };
 
 #[tokio::test]
 async fn a_connection_that_is_cut_in_mid_statement_is_made_again_within_the_invocation() {
     let url = database().await;
-    let port = Stack::shared().unwrap().postgres.port();
+    let port = server().port();
     let proxy = TcpProxy::start(port).await.unwrap();
     let through = url.replace(&port.to_string(), &proxy.port().to_string());
     let bench = Bench::logged_in(&url, &[("DATABASE_URL", &through)], obliging);

@@ -34,6 +34,7 @@ mod replay_run;
 mod replay_stop_points;
 mod schema;
 mod sign_ups;
+mod table_faults;
 mod wiring;
 mod wiring_faults;
 mod workspace;
