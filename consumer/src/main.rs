@@ -6,7 +6,15 @@ use std::{
 };
 
 use aws_types::SdkConfig;
-use consumer::{Consumer, database::Database, handle, poll::poll, queues::Queues, stop::Stop};
+use consumer::{
+    Consumer,
+    batch::{Batch, MissingMessageId, Payload},
+    database::Database,
+    handle_batch,
+    poll::poll,
+    queues::Queues,
+    stop::Stop,
+};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rollcall_aws_runtime::{
     cli_sdk::{self, CliOptions},
@@ -52,8 +60,12 @@ async fn main() -> ExitCode {
 async fn lambda(environment: &Environment) -> Result<(), Error> {
     logging::init(environment);
     let consumer = consumer(environment, &lambda_sdk::sdk_config(environment)?)?;
-    run(service_fn(|LambdaEvent { payload, context }| {
-        Box::pin(handle(payload, end_of_invocation(context.deadline), &consumer))
+    let consumer = &consumer;
+    run(service_fn(|LambdaEvent { payload, context }: LambdaEvent<Payload>| {
+        Box::pin(async move {
+            let batch = Batch::try_from(payload)?;
+            Ok::<_, MissingMessageId>(handle_batch(&batch, end_of_invocation(context.deadline), consumer).await)
+        })
     }))
     .await
 }

@@ -1,69 +1,98 @@
-//! From records to users: each body is read by itself, and whatever cannot be read is poison with its reason.
+//! From messages to users: each body is read by itself, and whatever cannot be read is poison with its reason.
 
-use std::{collections::BTreeMap, panic};
+use std::{ops::Range, panic};
 
-use aws_lambda_events::sqs::SqsMessage;
-use rollcall_events::{CognitoSub, ParseError, UserConfirmed};
+use rollcall_events::{CognitoSub, ParseError, UserConfirmed, UserData};
+use tokio::task::yield_now;
 
 use crate::{
-    batch::{MissingMessageId, message_id},
+    batch::Message,
     poison::{Cause, Poison},
 };
 
-/// One user, however many messages of the batch speak of them; the first one counts, as it would if they came one by one.
-pub(crate) struct Arrival<'a> {
+/// Bodies that are read at a stretch. Then the statement that is on its way gets a turn: its bytes may not have fitted into the socket at once.
+const STRETCH: usize = 64;
+
+/// A message about a user.
+pub(crate) struct Arrival {
+    /// Its place in the batch.
+    pub(crate) at: usize,
     pub(crate) event: UserConfirmed,
-    pub(crate) records: Vec<&'a SqsMessage>,
 }
 
 /// What the bodies say.
 #[derive(Default)]
-pub(crate) struct Reading<'a> {
-    /// In the order of their keys, which the insert relies on.
-    pub(crate) arrivals: BTreeMap<CognitoSub, Arrival<'a>>,
-    pub(crate) poison: Vec<Poison<'a>>,
+pub(crate) struct Reading {
+    /// Sorted by user, which the insert relies on, and then by place.
+    arrivals: Vec<Arrival>,
+    pub(crate) poison: Vec<Poison>,
+}
+
+impl Reading {
+    /// Each user once, sorted; of several messages the first one counts, as it would if they came one by one.
+    pub(crate) fn users(&self) -> Vec<&UserData> {
+        let users = self.arrivals.chunk_by(|a, b| sub(a) == sub(b));
+        users.filter_map(<[Arrival]>::first).map(|arrival| &arrival.event.data).collect()
+    }
+
+    /// The messages about a user.
+    pub(crate) fn about(&self, user: CognitoSub) -> &[Arrival] {
+        let start = self.arrivals.partition_point(|arrival| sub(arrival) < user);
+        let rest = self.arrivals.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|arrival| sub(arrival) == user);
+        rest.get(..end).unwrap_or_default()
+    }
+}
+
+fn sub(arrival: &Arrival) -> CognitoSub {
+    arrival.event.data.cognito_sub
 }
 
 /// The contract, or in a test something that is worse.
 pub(crate) type Parse = fn(&str) -> Result<UserConfirmed, ParseError>;
 
-/// Reads every body by itself, so that a bad one costs nobody else anything, not even by a panic.
-pub(crate) fn read(records: &[SqsMessage], parse: Parse) -> Result<Reading<'_>, MissingMessageId> {
+/// Reads the bodies at these places, each by itself, so that a bad one costs the others nothing, not even by a panic.
+pub(crate) async fn read(messages: &[Message], places: Range<usize>, parse: Parse) -> Reading {
     let mut reading = Reading::default();
-    for record in records {
-        let message_id = message_id(record)?;
-        let body = record.body.as_deref().unwrap_or_default();
-        match panic::catch_unwind(|| parse(body)) {
-            Ok(Ok(event)) => {
-                let arrival = reading.arrivals.entry(event.data.cognito_sub);
-                arrival.or_insert_with(|| Arrival { event, records: Vec::new() }).records.push(record);
-            }
+    for (read, at) in places.enumerate() {
+        let Some(message) = messages.get(at) else { break };
+        match panic::catch_unwind(|| parse(&message.body)) {
+            Ok(Ok(event)) => reading.arrivals.push(Arrival { at, event }),
             Ok(Err(error)) => {
                 let cause = Cause { reason: error.reason().to_owned(), detail: error.to_string() };
-                reading.poison.push(Poison { message_id, record, cause });
+                reading.poison.push(Poison { at, cause });
             }
             Err(_) => {
                 let detail = "reading the body panicked; this is a flaw in rollcall".to_owned();
-                reading.poison.push(Poison { message_id, record, cause: Cause { reason: "panic".to_owned(), detail } });
+                reading.poison.push(Poison { at, cause: Cause { reason: "panic".to_owned(), detail } });
             }
         }
+        if read % STRETCH == STRETCH - 1 {
+            yield_now().await;
+        }
     }
-    Ok(reading)
+    reading.arrivals.sort_by_cached_key(|arrival| (sub(arrival), arrival.at));
+    reading
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_lambda_events::sqs::SqsMessage;
     use serde_json::json;
 
     use super::*;
+    use crate::batch::batch;
 
     const SUB: &str = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
 
-    fn record(id: &str, body: &str) -> SqsMessage {
-        let mut record = SqsMessage::default();
-        record.message_id = Some(id.to_owned());
-        record.body = Some(body.to_owned());
-        record
+    async fn read_all(bodies: &[Option<&str>], parse: Parse) -> Reading {
+        let records = bodies.iter().enumerate().map(|(at, body)| {
+            let mut record = SqsMessage::default();
+            record.message_id = Some(format!("m{at}"));
+            record.body = body.map(str::to_owned);
+            record
+        });
+        read(batch(records).messages(), 0..bodies.len(), parse).await
     }
 
     fn body(sub: &str, first_name: &str) -> String {
@@ -77,40 +106,37 @@ mod tests {
         .to_string()
     }
 
-    #[test]
-    fn messages_about_one_user_become_one_arrival_and_the_first_one_counts() {
+    #[tokio::test]
+    async fn messages_about_one_user_become_one_user_and_the_first_one_counts() {
         let other = SUB.replace('7', "1");
-        let records =
-            [record("1", &body(SUB, "Ada")), record("2", &body(&other, "Bob")), record("3", &body(SUB, "Eve"))];
-        let arrivals = read(&records, UserConfirmed::from_envelope).unwrap().arrivals;
-        assert_eq!(arrivals.len(), 2);
-        let ada = &arrivals[&CognitoSub::parse(SUB).unwrap()];
-        assert_eq!(ada.records.len(), 2);
-        assert_eq!(ada.event.data.first_name.as_ref().unwrap().as_str(), "Ada");
-        assert!(arrivals.keys().is_sorted(), "the insert relies on it");
+        let bodies = [body(SUB, "Ada"), body(&other, "Bob"), body(SUB, "Eve")];
+        let reading = read_all(&bodies.each_ref().map(|body| Some(body.as_str())), UserConfirmed::from_envelope).await;
+        let users = reading.users();
+        assert!(users.is_sorted_by_key(|user| user.cognito_sub), "the insert relies on it");
+        let names: Vec<_> = users.iter().map(|user| user.first_name.as_ref().unwrap().as_str()).collect();
+        assert_eq!(names, ["Bob", "Ada"]);
+        let places: Vec<_> = reading.about(CognitoSub::parse(SUB).unwrap()).iter().map(|arrival| arrival.at).collect();
+        assert_eq!(places, [0, 2]);
     }
 
-    #[test]
-    fn a_bad_body_is_poison_with_its_reason_and_the_others_are_read() {
-        let mut without_body = record("3", "");
-        without_body.body = None;
-        let records = [record("1", "not json"), record("2", &body(SUB, "Ada")), without_body];
-        let reading = read(&records, UserConfirmed::from_envelope).unwrap();
-        assert_eq!(reading.arrivals.len(), 1);
-        let reasons: Vec<_> =
-            reading.poison.iter().map(|poison| (poison.message_id, poison.cause.reason.as_str())).collect();
-        assert_eq!(reasons, [("1", "malformed_envelope"), ("3", "malformed_envelope")]);
+    #[tokio::test]
+    async fn a_bad_body_is_poison_with_its_reason_and_the_others_are_read() {
+        let good = body(SUB, "Ada");
+        let reading = read_all(&[Some("not json"), Some(&good), None], UserConfirmed::from_envelope).await;
+        assert_eq!(reading.users().len(), 1);
+        let reasons: Vec<_> = reading.poison.iter().map(|poison| (poison.at, poison.cause.reason.as_str())).collect();
+        assert_eq!(reasons, [(0, "malformed_envelope"), (2, "malformed_envelope")]);
     }
 
-    #[test]
-    fn a_panic_while_reading_one_body_is_that_messages_poison() {
+    #[tokio::test]
+    async fn a_panic_while_reading_one_body_is_that_messages_poison() {
         let parse: Parse = |body| {
             assert!(!body.contains("boom"), "a flaw");
             UserConfirmed::from_envelope(body)
         };
-        let records = [record("1", &body(SUB, "boom")), record("2", &body(SUB, "Ada"))];
-        let reading = read(&records, parse).unwrap();
-        assert_eq!(reading.arrivals.len(), 1);
+        let bodies = [body(SUB, "boom"), body(SUB, "Ada")];
+        let reading = read_all(&bodies.each_ref().map(|body| Some(body.as_str())), parse).await;
+        assert_eq!(reading.users().len(), 1);
         assert_eq!(reading.poison[0].cause.reason, "panic");
     }
 }
