@@ -17,9 +17,15 @@ use crate::{
 /// Shortest upper bound of a wait, after the first receive.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// Longest wait. It is also how long the backlog takes to come back once the database does.
-/// With 500 receives it makes 12 hours of outage on average, and never less than 8: `tests/it/outage.rs` plays it.
-pub const LONGEST: Duration = Duration::from_mins(3);
+/// Upper bound of a wait in a short outage, which is also how long the backlog takes to come back once the database does.
+pub const SHORT_CAP: Duration = Duration::from_mins(3);
+
+/// Receives under [`SHORT_CAP`], which last about half an hour. The bound doubles again after them.
+const PATIENT_AFTER: u32 = 20;
+
+/// Upper bound of a wait in a long outage.
+/// With it, the 1,000 receives that SQS allows at most last for five days: `tests/it/outage.rs` plays a long weekend.
+pub const LONG_CAP: Duration = Duration::from_mins(15);
 
 /// A message that comes back later.
 pub(crate) struct Held {
@@ -42,9 +48,15 @@ impl Held {
 ///
 /// `random` is uniform in 0..1.
 pub fn wait(receive_count: u32, random: f64) -> Duration {
-    let doublings = receive_count.saturating_sub(1).min(16);
-    let bound = FIRST.saturating_mul(1 << doublings).min(LONGEST);
+    let bound = match receive_count.saturating_sub(PATIENT_AFTER) {
+        0 => doubled(FIRST, receive_count.saturating_sub(1)).min(SHORT_CAP),
+        late => doubled(SHORT_CAP, late).min(LONG_CAP),
+    };
     bound.mul_f64(random.clamp(0.0, 1.0))
+}
+
+fn doubled(first: Duration, times: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times))
 }
 
 /// Hides each message for its wait, as they arrive. What SQS does not take costs nothing but the queue's own timeout instead.
@@ -88,10 +100,18 @@ mod tests {
         assert_eq!(wait(1, 1.0), Duration::from_secs(5));
         assert_eq!(wait(2, 1.0), Duration::from_secs(10));
         assert_eq!(wait(6, 1.0), Duration::from_secs(160));
-        assert_eq!(wait(7, 1.0), LONGEST);
-        assert_eq!(wait(u32::MAX, 1.0), LONGEST);
+        assert_eq!(wait(7, 1.0), SHORT_CAP);
         assert_eq!(wait(7, 0.0), Duration::ZERO);
-        assert_eq!(wait(7, 0.5), LONGEST / 2);
-        assert_eq!(wait(0, 1.0), Duration::from_secs(5), "a count that was not told is the first");
+        assert_eq!(wait(7, 0.5), SHORT_CAP / 2);
+        assert_eq!(wait(0, 1.0), Duration::from_secs(5), "a missing count is the first");
+    }
+
+    #[test]
+    fn the_cap_grows_after_twenty_receives() {
+        assert_eq!(wait(20, 1.0), SHORT_CAP);
+        assert_eq!(wait(21, 1.0), SHORT_CAP * 2);
+        assert_eq!(wait(22, 1.0), SHORT_CAP * 4);
+        assert_eq!(wait(23, 1.0), LONG_CAP);
+        assert_eq!(wait(u32::MAX, 1.0), LONG_CAP);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use sqlx::{PgConnection, Row};
 
-use crate::{classify::Violated, database::Pooler, insert_statement::WRITTEN, statement::run};
+use crate::{classify::Violated, database::Pooler, insert_statement::InsertStatement, statement::run};
 
 /// The columns of our table, or of a partition of it, that a rule concerns.
 ///
@@ -17,9 +17,9 @@ use crate::{classify::Violated, database::Pooler, insert_statement::WRITTEN, sta
 const CONCERNED: &str = "\
 with place as ( \
   select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace \
-  where case when $2 is null then c.oid = to_regclass('users') \
+  where case when $2 is null then c.oid = to_regclass($6) \
     else n.nspname = $1 and c.relname = $2 \
-      and (c.oid = to_regclass('users') or to_regclass('users') in (select pg_partition_ancestors(c.oid))) end) \
+      and (c.oid = to_regclass($6) or to_regclass($6) in (select pg_partition_ancestors(c.oid))) end) \
 select a.attname::text from pg_attribute a join place on place.oid = a.attrelid \
 where a.attnum > 0 and not a.attisdropped and (a.attname = $3 \
   or exists (select from pg_type t join pg_namespace n on n.oid = t.typnamespace \
@@ -44,6 +44,7 @@ impl Catalogue {
         &self,
         connection: &mut PgConnection,
         pooler: Pooler,
+        statement: &InsertStatement,
         rule: &Violated,
     ) -> Result<bool, sqlx::Error> {
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(rule) {
@@ -51,10 +52,11 @@ impl Catalogue {
         }
         let query = [&rule.schema, &rule.table, &rule.column, &rule.constraint, &rule.data_type]
             .into_iter()
-            .fold(sqlx::query(CONCERNED), |query, name| query.bind(name.clone()));
+            .fold(sqlx::query(CONCERNED), |query, name| query.bind(name.clone()))
+            .bind(statement.table().to_owned());
         let rows = run(connection, pooler, query).await?;
         let columns = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
-        let concerns_us = columns.iter().any(|column| WRITTEN.contains(&column.as_str()));
+        let concerns_us = columns.iter().any(|column| statement.writes(column));
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.clone(), concerns_us);
         Ok(concerns_us)
     }

@@ -12,7 +12,7 @@ use rollcall_aws_runtime::environment::{Environment, VariableError};
 use sqlx::{ConnectOptions, Connection, PgConnection, error::DatabaseError, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use crate::{catalogue::Catalogue, iam_token, login::Login};
+use crate::{catalogue::Catalogue, iam_token, login::Login, session::SETTINGS};
 
 /// Longest wait for a new connection. A dead database must not cost a whole invocation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,13 +23,6 @@ const FRESH: Duration = Duration::from_secs(10);
 /// Longest wait for the answer of a connection that is not fresh any more.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Longest time for one statement, enforced by the server, so that a lost client does not leave it running.
-/// An insert of a thousand rows takes some 10 ms; whatever takes longer than this waits for a lock.
-pub(crate) const STATEMENT_TIMEOUT: &str = "5s";
-
-/// Longest time that a transaction may wait for its client: one that was killed must not hold its locks.
-const IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
-
 /// What stands between the consumer and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pooler {
@@ -38,7 +31,7 @@ pub(crate) enum Pooler {
     /// One that gives out a server connection for each transaction: RDS Proxy, or `PgBouncer` with `pool_mode=transaction`.
     ///
     /// A statement then travels inside an explicit transaction: preparing and executing are two messages, and between them another client's statement may take the place of ours.
-    /// Start-up options are left out, because such poolers refuse them: give the role its timeouts with `alter role … set statement_timeout = '5s'`, and `idle_in_transaction_session_timeout` the same way.
+    /// Start-up options are left out, because such poolers refuse them: the role has them (`alter role … set`).
     Transaction,
 }
 
@@ -196,10 +189,7 @@ impl Database {
         let options = login.map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let options = options.application_name("rollcall").disable_statement_logging();
         Ok(match self.pooler {
-            Pooler::None => options.options([
-                ("statement_timeout", STATEMENT_TIMEOUT),
-                ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
-            ]),
+            Pooler::None => options.options(SETTINGS),
             Pooler::Transaction => options.extra_float_digits(None),
         })
     }

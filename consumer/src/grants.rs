@@ -4,11 +4,10 @@ use std::fmt;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::table_check::COLUMNS;
-
-/// What `on conflict` and `returning` read.
-/// Source: "INSERT" in the PostgreSQL documentation, on the privileges that they ask for.
-const READS: &str = "cognito_sub";
+use crate::{
+    session::SETTINGS,
+    table::{Attribute, LONGEST_NAME, Table},
+};
 
 /// Held until the end of the transaction, so that two deployments do not make the same role at the same moment.
 /// The number is ours alone: sqlx takes its own for migrations from the database's name.
@@ -17,9 +16,6 @@ const LOCK: &str = "select pg_advisory_xact_lock(7246183095528801)";
 /// The role that RDS lets log in with IAM tokens whoever is a member of it.
 /// Source: "Creating a database account using IAM authentication" in the Amazon RDS user guide.
 const RDS_IAM: &str = "rds_iam";
-
-/// Longest identifier of Postgres, in bytes; what is longer is cut, and would name another role.
-const LONGEST_NAME: usize = 63;
 
 /// A database role in small letters, digits and underscores, so that it needs no quoting anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,19 +50,15 @@ impl fmt::Display for Role {
     }
 }
 
-/// Makes the role unless there is one, and lets it insert into the table `users` of the search path.
+/// Makes the role unless there is one, and lets it insert into the table.
 ///
-/// A role that it makes has no password: on RDS it logs in with IAM tokens, elsewhere somebody gives it a password.
-/// Its statements end after the consumer's own time-out, which a transaction pooler would not let a connection set.
+/// A role that it makes has no password: on RDS it logs in with IAM tokens, elsewhere give it a password.
+/// It also has our session's settings, which a transaction pooler would not let a connection set.
 ///
 /// # Errors
 ///
-/// Whatever the database says: the login may not make roles, or does not own the table.
-pub async fn grant(
-    connection: &mut PgConnection,
-    role: &Role,
-    statement_timeout: &str,
-) -> Result<Granted, sqlx::Error> {
+/// The database's error: the login may not make roles, or does not own the table.
+pub async fn grant(connection: &mut PgConnection, role: &Role, table: &Table) -> Result<Granted, sqlx::Error> {
     // In one transaction: a role without its rights would stay behind otherwise.
     let mut transaction = connection.begin().await?;
     sqlx::raw_sql(LOCK).execute(&mut *transaction).await?;
@@ -74,16 +66,37 @@ pub async fn grant(
     let mut statements = Vec::new();
     if granted == Granted::Made {
         statements.push(format!("create role {role} login"));
-        statements.push(format!("alter role {role} set statement_timeout = '{statement_timeout}'"));
+        statements.extend(SETTINGS.map(|(name, value)| format!("alter role {role} set {name} = '{value}'")));
         if exists(&mut transaction, RDS_IAM).await? {
             statements.push(format!("grant {RDS_IAM} to {role}"));
         }
     }
-    let inserts = COLUMNS.map(|(column, _)| column).join(", ");
-    statements.push(format!("grant insert ({inserts}), select ({READS}) on users to {role}"));
+    statements.extend(schema_grant(&mut transaction, role, table).await?);
+    statements.push(table_grant(role, table));
     sqlx::raw_sql(AssertSqlSafe(statements.join("; "))).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(granted)
+}
+
+/// To insert each column, and to read the key for `on conflict` and `returning`.
+/// Source: "INSERT" in the PostgreSQL documentation, on the privileges that they ask for.
+fn table_grant(role: &Role, table: &Table) -> String {
+    let inserts: Vec<_> = table.columns.iter().map(|column| column.name.quoted()).collect();
+    let key = table.column_of(&Attribute::CognitoSub).map(|column| column.name.quoted()).unwrap_or_default();
+    format!("grant insert ({}), select ({key}) on {} to {role}", inserts.join(", "), table.quoted())
+}
+
+/// To use the table's schema, unless every role may, as with `public`. Asked first, because the schema may not be ours to grant.
+async fn schema_grant(
+    connection: &mut PgConnection,
+    role: &Role,
+    table: &Table,
+) -> Result<Option<String>, sqlx::Error> {
+    const PUBLIC_MAY: &str = "select exists (select from pg_namespace n, aclexplode(n.nspacl) as acl \
+      where n.nspname = $1 and acl.grantee = 0 and acl.privilege_type = 'USAGE')";
+    let Some(schema) = &table.schema else { return Ok(None) };
+    let public_may: (bool,) = sqlx::query_as(PUBLIC_MAY).bind(schema.as_str()).fetch_one(connection).await?;
+    Ok((!public_may.0).then(|| format!("grant usage on schema {} to {role}", schema.quoted())))
 }
 
 async fn exists(connection: &mut PgConnection, role: &str) -> Result<bool, sqlx::Error> {

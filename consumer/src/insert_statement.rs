@@ -1,61 +1,172 @@
-//! The text of the one INSERT, what is bound to it, and how its rows are found again.
+//! The one INSERT: its text, made once from the table's description, and its parameters.
 
-use rollcall_events::{EmailAddress, PersonName, UserData};
-use sqlx::{
-    AssertSqlSafe, Postgres,
-    postgres::{PgArguments, PgRow},
-    query::Query,
-};
+use std::sync::Arc;
+
+use rollcall_events::UserData;
+use sqlx::{AssertSqlSafe, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
-/// The columns whose values come from the event. A rule of the table that concerns one of them is about the data.
-pub(crate) const WRITTEN: [&str; 4] = ["cognito_sub", "email", "first_name", "last_name"];
+use crate::table::{Attribute, Holds, Kind, Table};
 
 /// One statement for a batch of any size: arrays as parameters, so that its text, and with it its plan, never changes.
 ///
 /// `on conflict do nothing` waits for another transaction that is inserting the same `sub`.
-/// What `returning` leaves out is not proven to be there, because a trigger of the table may have skipped it: see [`present`].
+/// What `returning` leaves out is not proven to be there, because a trigger of the table may have skipped it: see [`InsertStatement::present`].
 /// Source: "INSERT", section "ON CONFLICT Clause", and "Overview of Trigger Behavior" in the PostgreSQL documentation.
-///
-/// In your existing table the key may be a text: an assignment turns a `uuid` into any kind of text, and the cast turns it back.
-const INSERT: &str = "\
-insert into users (cognito_sub, email, first_name, last_name, is_active) \
-select cognito_sub, email, first_name, last_name, true \
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as arrived (cognito_sub, email, first_name, last_name) \
-on conflict (cognito_sub) do nothing \
-returning cognito_sub::uuid";
-
-/// Which of these keys have a row, without the closing bracket and quotation mark.
-///
-/// The keys are an untyped literal, which takes on the type of the column, so that the index of a text column is used, too.
-const PRESENT: &str = "select cognito_sub::uuid from users where cognito_sub = any ('{";
-
-/// The insert of these users; it returns the keys of the rows that it made.
-pub(crate) fn insert(users: &[&UserData]) -> Query<'static, Postgres, PgArguments> {
-    let keys: Vec<Uuid> = users.iter().map(|user| user.cognito_sub.as_uuid()).collect();
-    let emails: Vec<_> = users.iter().map(|user| user.email.as_ref().map(EmailAddress::as_str)).collect();
-    let first_names: Vec<_> = users.iter().map(|user| user.first_name.as_ref().map(PersonName::as_str)).collect();
-    let last_names: Vec<_> = users.iter().map(|user| user.last_name.as_ref().map(PersonName::as_str)).collect();
-    sqlx::query(INSERT).bind(keys).bind(emails).bind(first_names).bind(last_names)
+#[derive(Clone, Debug)]
+pub struct InsertStatement {
+    text: Arc<str>,
+    /// What the parameters hold, in order.
+    attributes: Vec<Attribute>,
+    /// The columns that hold them.
+    written: Vec<String>,
+    table: String,
+    key: String,
 }
 
-/// The query for the rows of these keys: without parameters, so it is one message, which a transaction pooler cannot part.
-/// A UUID needs no escaping.
-pub(crate) fn present(keys: &[Uuid]) -> AssertSqlSafe<String> {
-    let mut text = String::with_capacity(PRESENT.len() + keys.len() * 37 + 3);
-    text.push_str(PRESENT);
-    for (at, key) in keys.iter().enumerate() {
-        text.push_str(if at == 0 { "" } else { "," });
-        text.push_str(key.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+impl InsertStatement {
+    /// The statement for this table.
+    pub fn into(table: &Table) -> Self {
+        let attributes: Vec<_> = table
+            .columns
+            .iter()
+            .filter_map(|column| match &column.holds {
+                Holds::Attribute(attribute) => Some(attribute.clone()),
+                Holds::Constant(_) => None,
+            })
+            .collect();
+        let written = attributes.iter().filter_map(|attribute| table.column_of(attribute));
+        Self {
+            text: text(table, &attributes).into(),
+            written: written.map(|column| column.name.as_str().to_owned()).collect(),
+            attributes,
+            table: table.quoted(),
+            key: key(table),
+        }
     }
-    text.push_str("}')");
-    AssertSqlSafe(text)
+
+    /// Whether an attribute, by its name in the contract, has a column.
+    pub(crate) fn stores(&self, attribute: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|stored| stored.to_string() == attribute)
+    }
+
+    /// Whether the value of this column comes from the event. A rule of the table that concerns it is about the data.
+    pub(crate) fn writes(&self, column: &str) -> bool {
+        self.written.iter().any(|written| written == column)
+    }
+
+    /// The table, as SQL.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The query for the rows of these keys: without parameters, so it is one message, which a transaction pooler cannot part.
+    ///
+    /// The keys are an untyped literal, which takes on the type of the column, so that the index of a text column is used, too.
+    /// A UUID needs no escaping.
+    pub(crate) fn present(&self, keys: &[Uuid]) -> AssertSqlSafe<String> {
+        let Self { table, key, .. } = self;
+        let mut text = format!("select {key}::uuid from {table} where {key} = any ('{{");
+        for (at, key) in keys.iter().enumerate() {
+            text.push_str(if at == 0 { "" } else { "," });
+            text.push_str(key.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        }
+        text.push_str("}')");
+        AssertSqlSafe(text)
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The statement with the users' values as its parameters.
+    pub(crate) fn with(&self, users: &[&UserData<'_>]) -> Query<'static, Postgres, PgArguments> {
+        self.bind(Arc::clone(&self.text), users)
+    }
+
+    /// Asks for the plan, which needs everything that the statement needs and inserts nothing.
+    pub(crate) fn explain(&self) -> Query<'static, Postgres, PgArguments> {
+        self.bind(format!("explain {}", self.text).into(), &[])
+    }
+
+    fn bind(&self, text: Arc<str>, users: &[&UserData<'_>]) -> Query<'static, Postgres, PgArguments> {
+        // Names are quoted and constants are literals that `table` has parsed; values are parameters.
+        let query = sqlx::query(AssertSqlSafe(text));
+        self.attributes.iter().fold(query, |query, attribute| match attribute.kind() {
+            Kind::Uuid => query.bind(users.iter().map(|user| user.cognito_sub.as_uuid()).collect::<Vec<Uuid>>()),
+            Kind::Boolean => query.bind(users.iter().map(|user| user.email_verified).collect::<Vec<bool>>()),
+            Kind::Text => query.bind(users.iter().map(|user| attribute.text(user)).collect::<Vec<Option<&str>>>()),
+        })
+    }
 }
 
-/// The keys in the first column, sorted.
-pub(crate) fn keys(rows: &[PgRow]) -> Result<Vec<Uuid>, sqlx::Error> {
-    use sqlx::Row;
-    let mut keys = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Uuid>, _>>()?;
-    keys.sort_unstable();
-    Ok(keys)
+/// The key may be a text in your existing table: an assignment turns a `uuid` into any kind of text, and the cast turns it back.
+fn text(table: &Table, attributes: &[Attribute]) -> String {
+    let columns: Vec<_> = table.columns.iter().map(|column| column.name.quoted()).collect();
+    let values: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| match &column.holds {
+            Holds::Attribute(attribute) => format!("\"{attribute}\""),
+            Holds::Constant(literal) => literal.clone(),
+        })
+        .collect();
+    let arrays: Vec<_> = attributes
+        .iter()
+        .enumerate()
+        .map(|(at, attribute)| format!("${}::{}[]", at + 1, attribute.kind().sql()))
+        .collect();
+    let arrived: Vec<_> = attributes.iter().map(|attribute| format!("\"{attribute}\"")).collect();
+    let key = key(table);
+    format!(
+        "insert into {} ({}) select {} from unnest({}) as arrived ({}) on conflict ({key}) do nothing returning {key}::uuid",
+        table.quoted(),
+        columns.join(", "),
+        values.join(", "),
+        arrays.join(", "),
+        arrived.join(", "),
+    )
+}
+
+/// The key column, as SQL.
+fn key(table: &Table) -> String {
+    table.column_of(&Attribute::CognitoSub).map(|column| column.name.quoted()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(variables: &[(&str, &str)]) -> String {
+        let table = Table::read(&variables.iter().copied().collect()).unwrap();
+        InsertStatement::into(&table).text().to_owned()
+    }
+
+    #[test]
+    fn the_default_writes_the_five_columns_of_the_migration() {
+        assert_eq!(
+            statement(&[]),
+            "insert into \"users\" (\"cognito_sub\", \"email\", \"first_name\", \"last_name\", \"is_active\") \
+             select \"cognito_sub\", \"email\", \"first_name\", \"last_name\", true \
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) \
+             as arrived (\"cognito_sub\", \"email\", \"first_name\", \"last_name\") \
+             on conflict (\"cognito_sub\") do nothing returning \"cognito_sub\"::uuid"
+        );
+    }
+
+    #[test]
+    fn names_are_quoted_and_the_parameters_follow_the_order_of_the_columns() {
+        let variables = [
+            ("USERS_TABLE", r#"app."Us""ers""#),
+            ("USERS_COLUMNS", "email_verified=verified,cognito_sub=auth_id,source='O''Neil',email=mail"),
+        ];
+        assert_eq!(
+            statement(&variables),
+            "insert into \"app\".\"Us\"\"ers\" (\"verified\", \"auth_id\", \"source\", \"mail\") \
+             select \"email_verified\", \"cognito_sub\", 'O''Neil', \"email\" \
+             from unnest($1::boolean[], $2::uuid[], $3::text[]) as arrived (\"email_verified\", \"cognito_sub\", \"email\") \
+             on conflict (\"auth_id\") do nothing returning \"auth_id\"::uuid"
+        );
+    }
 }

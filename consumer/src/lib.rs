@@ -11,7 +11,8 @@ pub mod classify;
 pub mod database;
 pub mod grants;
 pub mod iam_token;
-mod insert_statement;
+pub mod insert_statement;
+pub mod libpq;
 mod login;
 pub mod migrations;
 mod poison;
@@ -21,10 +22,12 @@ mod received;
 mod records;
 pub mod schema;
 pub mod schema_resource;
+mod session;
 mod statement;
 pub mod stop;
 pub mod store;
 mod summary;
+pub mod table;
 pub mod table_check;
 
 use std::{ops::Range, time::Duration};
@@ -42,6 +45,7 @@ use crate::{
     backpressure::{Held, hold_back},
     batch::{Batch, MissingMessageId},
     database::Database,
+    insert_statement::InsertStatement,
     poison::{Cause, Poison, bury},
     queues::Queues,
     records::{Reading, read},
@@ -65,6 +69,8 @@ pub const CHUNK: usize = 500;
 pub struct Consumer {
     /// The database.
     pub database: Database,
+    /// The statement that makes rows.
+    pub insert: InsertStatement,
     /// The queues' service.
     pub sqs: aws_sdk_sqs::Client,
     /// The queue that batches come from, and the one for poison.
@@ -127,14 +133,16 @@ impl<'a> Rows<'a> {
             self.bury(std::mem::take(&mut reading.poison));
             let next = chunks.next();
             let users = reading.users();
-            let (outcome, next) = tokio::join!(store::insert(&self.consumer.database, &users, deadline), async {
-                match next {
-                    Some(places) => Some(self.read(places).await),
-                    None => None,
-                }
-            });
+            let (outcome, next) =
+                tokio::join!(store::insert(&self.consumer.database, &self.consumer.insert, &users, deadline), async {
+                    match next {
+                        Some(places) => Some(self.read(places).await),
+                        None => None,
+                    }
+                });
             self.settle(&outcome, &reading);
             summary.count(&outcome, &reading);
+            summary.dropped(&reading, self.batch.messages(), &self.consumer.insert);
             match next {
                 Some(next) => reading = next,
                 None => return (self.accounting, summary),
@@ -142,12 +150,12 @@ impl<'a> Rows<'a> {
         }
     }
 
-    async fn read(&self, places: Range<usize>) -> Reading {
+    async fn read(&self, places: Range<usize>) -> Reading<'a> {
         read(self.batch.messages(), places, UserConfirmed::from_envelope).await
     }
 
     /// Puts each message of a chunk where the outcome for its user says.
-    fn settle(&mut self, outcome: &Outcome, reading: &Reading) {
+    fn settle(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
         let places = |sub: &_| reading.about(*sub).iter().map(|arrival| arrival.at);
         for at in outcome.inserted.iter().chain(&outcome.already_present).flat_map(places) {
             self.accounting.acknowledge(at);

@@ -1,6 +1,6 @@
 //! How the environment says to log in to the database: with a URL, with a secret of Secrets Manager, or with RDS IAM tokens.
 
-use std::{str::FromStr, time::SystemTime};
+use std::{borrow::Cow, str::FromStr, time::SystemTime};
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
@@ -17,6 +17,7 @@ const PORT: u16 = 5432;
 const LOGIN_HOLDS: &str = "a connection URL such as postgres://user:password@host:5432/database, unless DATABASE_SECRET_ARN or DATABASE_AUTH=iam is set";
 const AUTH_HOLDS: &str = "`iam`, to log in with RDS IAM tokens, or nothing";
 const PORT_HOLDS: &str = "a port number";
+const CA_HOLDS: &str = "a PEM file with CA certificates to trust besides the public ones";
 const SSLMODE_HOLDS: &str = "`verify-full`, `verify-ca`, `require` or `disable`";
 
 /// A way to log in.
@@ -35,7 +36,8 @@ pub(crate) struct Place {
     port: Option<u16>,
     name: Option<String>,
     ssl_mode: PgSslMode,
-    ca: Option<String>,
+    /// PEM.
+    ca: Option<Vec<u8>>,
 }
 
 /// Why there is nothing to log in with. None of the texts shows what was read.
@@ -146,23 +148,23 @@ impl Place {
             port: port.transpose().map_err(|_| unreadable("DATABASE_PORT", PORT_HOLDS, "it is no number"))?,
             name: text("DATABASE_NAME"),
             ssl_mode,
-            ca: text("DATABASE_CA"),
+            ca: read_ca(environment)?,
         })
     }
 
-    /// All that is known of the place; `PGPASSFILE` and libpq's variables have no say.
+    /// All that is known of the place. libpq's variables would fill in the rest: see [`crate::libpq`].
     fn options(&self) -> PgConnectOptions {
         let options = PgConnectOptions::new_without_pgpass().ssl_mode(self.ssl_mode).port(self.port.unwrap_or(PORT));
         let options = self.host.iter().fold(options, |options, host| options.host(host));
         let options = self.name.iter().fold(options, |options, name| options.database(name));
-        self.ca.iter().fold(options, PgConnectOptions::ssl_root_cert)
+        trust(options, self.ca.clone())
     }
 }
 
 /// TLS is `verify-full` unless the URL's `sslmode` says otherwise: without it whoever answers at the host's address would be believed.
 /// (`prefer`, which is libpq's default and no protection, is taken as not said.)
 fn of_url(url: &str, environment: &Environment) -> Result<PgConnectOptions, VariableError> {
-    let mut options = PgConnectOptions::from_str(url).map_err(|error| {
+    let mut options = PgConnectOptions::from_str(&with_a_password(url)).map_err(|error| {
         // The parser's own words are used only where they cannot quote the URL.
         let why = match error {
             sqlx::Error::Configuration(_) => "it is not a connection URL, or one of its parameters is not known",
@@ -173,7 +175,33 @@ fn of_url(url: &str, environment: &Environment) -> Result<PgConnectOptions, Vari
     if matches!(options.get_ssl_mode(), PgSslMode::Prefer) {
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
-    Ok(environment.optional("DATABASE_CA").into_iter().fold(options, PgConnectOptions::ssl_root_cert))
+    Ok(trust(options, read_ca(environment)?))
+}
+
+/// The URL with an empty password if it has none: sqlx would look for one in `~/.pgpass`.
+fn with_a_password(url: &str) -> Cow<'_, str> {
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    let authority = before.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+    let login = authority.rsplit_once('@').map_or("", |(login, _)| login);
+    if login.contains(':') || query.split('&').any(|part| part.starts_with("password=")) {
+        return url.into();
+    }
+    format!("{before}?{query}{}password=", if query.is_empty() { "" } else { "&" }).into()
+}
+
+/// The file of `DATABASE_CA`. Read once, at the start: a file that is missing then is missing for every connection.
+fn read_ca(environment: &Environment) -> Result<Option<Vec<u8>>, VariableError> {
+    let Some(path) = environment.optional("DATABASE_CA") else { return Ok(None) };
+    let pem = std::fs::read(path)
+        .map_err(|error| unreadable("DATABASE_CA", CA_HOLDS, &format!("the file `{path}` cannot be read: {error}")))?;
+    if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        return Err(unreadable("DATABASE_CA", CA_HOLDS, &format!("the file `{path}` has no PEM certificate")));
+    }
+    Ok(Some(pem))
+}
+
+fn trust(options: PgConnectOptions, ca: Option<Vec<u8>>) -> PgConnectOptions {
+    ca.into_iter().fold(options, PgConnectOptions::ssl_root_cert_from_pem)
 }
 
 fn of_secret(text: &str, place: &Place) -> Result<PgConnectOptions, LoginError> {
@@ -231,6 +259,31 @@ mod tests {
         for url in ["secret", "postgres://u:secret@host:notaport/db", "postgres://u:secret@h/db?sslmode=secret"] {
             let text = login(&[("DATABASE_URL", url)]).err().unwrap();
             assert!(text.contains("DATABASE_URL") && !text.contains("secret@"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_ca_that_cannot_be_read_stops_the_start_with_the_name_of_its_file() {
+        let error = |ca| login(&[("DATABASE_URL", "postgres://u@h/d"), ("DATABASE_CA", ca)]).err().unwrap();
+        let missing = error("/no/such/ca.pem");
+        assert!(missing.contains("`DATABASE_CA`") && missing.contains("`/no/such/ca.pem` cannot be read"), "{missing}");
+        let no_pem = error(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        assert!(no_pem.contains("Cargo.toml` has no PEM certificate"), "{no_pem}");
+        let iam = [("DATABASE_AUTH", "iam"), ("DATABASE_HOST", "h"), ("DATABASE_USER", "u"), ("DATABASE_CA", "/no")];
+        assert!(login(&iam).err().unwrap().contains("`/no` cannot be read"));
+    }
+
+    #[test]
+    fn a_url_without_a_password_means_no_password_and_not_one_from_a_file() {
+        for (url, expected) in [
+            ("postgres://u@h/d", "postgres://u@h/d?password="),
+            ("postgres://u@h/d?sslmode=require", "postgres://u@h/d?sslmode=require&password="),
+            ("postgres://h:5432/d", "postgres://h:5432/d?password="),
+            ("postgres://u:p@h/d", "postgres://u:p@h/d"),
+            ("postgres://u:@h:1/d?a=b", "postgres://u:@h:1/d?a=b"),
+            ("postgres:///d?user=u&password=p", "postgres:///d?user=u&password=p"),
+        ] {
+            assert_eq!(with_a_password(url), expected);
         }
     }
 

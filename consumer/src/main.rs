@@ -11,9 +11,12 @@ use consumer::{
     batch::{Batch, MissingMessageId, Payload},
     database::Database,
     handle_batch,
+    insert_statement::InsertStatement,
+    libpq,
     poll::poll,
     queues::Queues,
     stop::Stop,
+    table::Table,
 };
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rollcall_aws_runtime::{
@@ -36,6 +39,10 @@ With --poll, Region and credentials come from where every AWS tool looks for the
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Err(error) = libpq::discard_variables() {
+        let _ = writeln!(io::stderr(), "error: cannot start again without libpq's variables: {error}");
+        return ExitCode::FAILURE;
+    }
     let environment = Environment::of_process();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let in_lambda = environment.optional("AWS_LAMBDA_RUNTIME_API").is_some();
@@ -80,6 +87,7 @@ async fn worker(environment: &Environment) -> Result<(), Error> {
 fn consumer(environment: &Environment, aws: &SdkConfig) -> Result<Consumer, VariableError> {
     Ok(Consumer {
         database: Database::read(environment, aws)?,
+        insert: InsertStatement::into(&Table::read(environment)?),
         sqs: aws_sdk_sqs::Client::new(aws),
         queues: Queues::read(environment)?,
         metrics: Metrics::of_function(environment),

@@ -1,6 +1,6 @@
 //! From messages to users: each body is read by itself, and whatever cannot be read is poison with its reason.
 
-use std::{ops::Range, panic};
+use std::{borrow::Cow, ops::Range, panic};
 
 use rollcall_events::{CognitoSub, ParseError, UserConfirmed, UserData};
 use tokio::task::yield_now;
@@ -14,29 +14,31 @@ use crate::{
 const STRETCH: usize = 64;
 
 /// A message about a user.
-pub(crate) struct Arrival {
+pub(crate) struct Arrival<'a> {
     /// Its place in the batch.
     pub(crate) at: usize,
-    pub(crate) event: UserConfirmed,
+    pub(crate) event: UserConfirmed<'a>,
 }
 
 /// What the bodies say.
 #[derive(Default)]
-pub(crate) struct Reading {
+pub(crate) struct Reading<'a> {
     /// Sorted by user, which the insert relies on, and then by place.
-    arrivals: Vec<Arrival>,
+    arrivals: Vec<Arrival<'a>>,
     pub(crate) poison: Vec<Poison>,
+    /// Places with the attributes that became null, because no row can hold what the message says.
+    pub(crate) dropped: Vec<(usize, Cow<'a, str>)>,
 }
 
-impl Reading {
+impl<'a> Reading<'a> {
     /// Each user once, sorted; of several messages the first one counts, as it would if they came one by one.
-    pub(crate) fn users(&self) -> Vec<&UserData> {
+    pub(crate) fn users(&self) -> Vec<&UserData<'a>> {
         let users = self.arrivals.chunk_by(|a, b| sub(a) == sub(b));
-        users.filter_map(<[Arrival]>::first).map(|arrival| &arrival.event.data).collect()
+        users.filter_map(<[Arrival<'_>]>::first).map(|arrival| &arrival.event.data).collect()
     }
 
     /// The messages about a user.
-    pub(crate) fn about(&self, user: CognitoSub) -> &[Arrival] {
+    pub(crate) fn about(&self, user: CognitoSub) -> &[Arrival<'a>] {
         let start = self.arrivals.partition_point(|arrival| sub(arrival) < user);
         let rest = self.arrivals.get(start..).unwrap_or_default();
         let end = rest.partition_point(|arrival| sub(arrival) == user);
@@ -44,20 +46,23 @@ impl Reading {
     }
 }
 
-fn sub(arrival: &Arrival) -> CognitoSub {
+fn sub(arrival: &Arrival<'_>) -> CognitoSub {
     arrival.event.data.cognito_sub
 }
 
 /// The contract, or in a test something that is worse.
-pub(crate) type Parse = fn(&str) -> Result<UserConfirmed, ParseError>;
+pub(crate) type Parse = fn(&str) -> Result<UserConfirmed<'_>, ParseError>;
 
 /// Reads the bodies at these places, each by itself, so that a bad one costs the others nothing, not even by a panic.
-pub(crate) async fn read(messages: &[Message], places: Range<usize>, parse: Parse) -> Reading {
+pub(crate) async fn read(messages: &[Message], places: Range<usize>, parse: Parse) -> Reading<'_> {
     let mut reading = Reading::default();
     for (read, at) in places.enumerate() {
         let Some(message) = messages.get(at) else { break };
         match panic::catch_unwind(|| parse(&message.body)) {
-            Ok(Ok(event)) => reading.arrivals.push(Arrival { at, event }),
+            Ok(Ok(mut event)) => {
+                reading.dropped.extend(event.dropped.drain(..).map(|attribute| (at, attribute)));
+                reading.arrivals.push(Arrival { at, event });
+            }
             Ok(Err(error)) => {
                 let cause = Cause { reason: error.reason().to_owned(), detail: error.to_string() };
                 reading.poison.push(Poison { at, cause });
@@ -81,18 +86,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::batch::batch;
+    use crate::batch::{Batch, batch};
 
     const SUB: &str = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
 
-    async fn read_all(bodies: &[Option<&str>], parse: Parse) -> Reading {
+    fn delivered(bodies: &[Option<&str>]) -> Batch {
         let records = bodies.iter().enumerate().map(|(at, body)| {
             let mut record = SqsMessage::default();
             record.message_id = Some(format!("m{at}"));
             record.body = body.map(str::to_owned);
             record
         });
-        read(batch(records).messages(), 0..bodies.len(), parse).await
+        batch(records)
+    }
+
+    async fn read_all(batch: &Batch, parse: Parse) -> Reading<'_> {
+        read(batch.messages(), 0..batch.messages().len(), parse).await
     }
 
     fn body(sub: &str, first_name: &str) -> String {
@@ -110,7 +119,8 @@ mod tests {
     async fn messages_about_one_user_become_one_user_and_the_first_one_counts() {
         let other = SUB.replace('7', "1");
         let bodies = [body(SUB, "Ada"), body(&other, "Bob"), body(SUB, "Eve")];
-        let reading = read_all(&bodies.each_ref().map(|body| Some(body.as_str())), UserConfirmed::from_envelope).await;
+        let batch = delivered(&bodies.each_ref().map(|body| Some(body.as_str())));
+        let reading = read_all(&batch, UserConfirmed::from_envelope).await;
         let users = reading.users();
         assert!(users.is_sorted_by_key(|user| user.cognito_sub), "the insert relies on it");
         let names: Vec<_> = users.iter().map(|user| user.first_name.as_ref().unwrap().as_str()).collect();
@@ -120,9 +130,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_attribute_that_no_row_can_hold_costs_only_itself_and_is_named() {
+        let event = body(SUB, "A\0da")
+            .replace("\"u\"", "\"\\u0000\"")
+            .replace("\"data\":{", "\"data\":{\"custom_attributes\":7,");
+        let batch = delivered(&[Some(&event)]);
+        let reading = read_all(&batch, UserConfirmed::from_envelope).await;
+        assert_eq!((reading.users().len(), reading.poison.len()), (1, 0));
+        let mut dropped: Vec<_> = reading.dropped.iter().map(|(at, name)| (*at, name.as_ref())).collect();
+        dropped.sort_unstable();
+        assert_eq!(dropped, [(0, "custom_attributes"), (0, "first_name"), (0, "username")]);
+    }
+
+    #[tokio::test]
     async fn a_bad_body_is_poison_with_its_reason_and_the_others_are_read() {
         let good = body(SUB, "Ada");
-        let reading = read_all(&[Some("not json"), Some(&good), None], UserConfirmed::from_envelope).await;
+        let batch = delivered(&[Some("not json"), Some(&good), None]);
+        let reading = read_all(&batch, UserConfirmed::from_envelope).await;
         assert_eq!(reading.users().len(), 1);
         let reasons: Vec<_> = reading.poison.iter().map(|poison| (poison.at, poison.cause.reason.as_str())).collect();
         assert_eq!(reasons, [(0, "malformed_envelope"), (2, "malformed_envelope")]);
@@ -135,7 +159,8 @@ mod tests {
             UserConfirmed::from_envelope(body)
         };
         let bodies = [body(SUB, "boom"), body(SUB, "Ada")];
-        let reading = read_all(&bodies.each_ref().map(|body| Some(body.as_str())), parse).await;
+        let batch = delivered(&bodies.each_ref().map(|body| Some(body.as_str())));
+        let reading = read_all(&batch, parse).await;
         assert_eq!(reading.users().len(), 1);
         assert_eq!(reading.poison[0].cause.reason, "panic");
     }

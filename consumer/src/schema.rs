@@ -1,4 +1,4 @@
-//! Bringing the database to what the consumer needs: the table, or proof that somebody else's fits, and the rights of the consumer's own role.
+//! Bringing the database to what the consumer needs: the table, or proof that yours fits, and the rights of the consumer's own role.
 
 use std::{
     fmt,
@@ -12,10 +12,11 @@ use tokio::time::timeout;
 
 use crate::{
     classify::{Verdict, classify},
-    database::{Database, STATEMENT_TIMEOUT},
+    database::Database,
     grants::{Granted, Role, grant},
-    migrations::{Migrated, fits, migrate},
-    table_check::Finding,
+    migrations::{Migrated, migrate},
+    table::Table,
+    table_check::{Finding, conclusion, fits},
 };
 
 /// Longest wait for a connection. A host that is not there for us, because of a security group or a route, does not answer at all.
@@ -27,6 +28,8 @@ const POOLER_HOLDS: &str = "nothing when migrations run: they hold a lock that b
 pub struct Schema {
     /// The database.
     pub database: Database,
+    /// The table that receives rows.
+    pub table: Table,
     /// The consumer's own role, when it has one that is to be given its rights (`DATABASE_GRANT_TO`).
     pub grant_to: Option<Role>,
 }
@@ -34,7 +37,9 @@ pub struct Schema {
 /// What the database has become.
 #[derive(Debug)]
 pub struct Brought {
-    /// The table.
+    /// The table that receives rows.
+    pub table: Table,
+    /// What was found and done.
     pub migrated: Migrated,
     /// The consumer's role.
     pub granted: Option<(Role, Granted)>,
@@ -55,9 +60,19 @@ pub enum SchemaError {
     /// A step failed.
     #[error("the migration failed")]
     Migrate(#[source] MigrateError),
-    /// The table is somebody else's and lacks something.
-    #[error("there is a table `users` that rollcall did not make, and the consumer cannot work with it until what is missing is there\n{}", lines(.0))]
-    Unfit(Vec<Finding>),
+    /// Your existing table lacks something.
+    #[error("{}\n{}", conclusion(.findings, .table), lines(.findings))]
+    Unfit {
+        /// Which.
+        table: Box<Table>,
+        /// What it lacks.
+        findings: Vec<Finding>,
+    },
+    /// There is no table, and it is not ours to make.
+    #[error(
+        "there is no table `{0}`, and `migrate` creates only its own table `users`; create the table, or correct USERS_TABLE"
+    )]
+    Absent(Box<Table>),
     /// The role could not be given its rights.
     #[error("the role `{role}` cannot be given what the consumer needs")]
     Grant {
@@ -70,7 +85,7 @@ pub enum SchemaError {
 }
 
 impl Schema {
-    /// Reads the `DATABASE_*` variables: see `docs/configuration.md`.
+    /// Reads the `DATABASE_*` and `USERS_*` variables: see `docs/configuration.md`.
     ///
     /// # Errors
     ///
@@ -84,24 +99,28 @@ impl Schema {
         let role = environment.optional("DATABASE_GRANT_TO").map(|name| {
             Role::parse(name).ok_or_else(|| unreadable("DATABASE_GRANT_TO", Role::HOLDS, "it is something else"))
         });
-        Ok(Self { database, grant_to: role.transpose()? })
+        Ok(Self { database, table: Table::read(environment)?, grant_to: role.transpose()? })
     }
 
-    /// Makes the table, or checks somebody else's, and gives the consumer's role its rights. Safe to run twice, and at the same time as another one.
+    /// Makes the table, or validates yours, and gives the consumer's role its rights. Safe to run twice, and at the same time as another one.
     ///
     /// # Errors
     ///
-    /// [`SchemaError`]. A table that somebody else made is as it was.
+    /// [`SchemaError`]. Your existing table is as it was.
     pub async fn bring(&self) -> Result<Brought, SchemaError> {
         let connected = timeout(CONNECT_LIMIT, self.database.connect(SystemTime::now())).await;
         let mut connection = connected.map_err(|_| SchemaError::NoAnswer)?.map_err(SchemaError::Connect)?;
-        let migrated = match migrate(&mut connection).await.map_err(SchemaError::Migrate)? {
-            Migrated::Theirs(findings) if !fits(&findings) => return Err(SchemaError::Unfit(findings)),
-            migrated => migrated,
+        let table = self.table.clone();
+        let migrated = match migrate(&mut connection, &table).await.map_err(SchemaError::Migrate)? {
+            None => return Err(SchemaError::Absent(Box::new(table))),
+            Some(Migrated::Theirs(findings)) if !fits(&findings) => {
+                return Err(SchemaError::Unfit { table: Box::new(table), findings });
+            }
+            Some(migrated) => migrated,
         };
-        let Some(role) = self.grant_to.clone() else { return Ok(Brought { migrated, granted: None }) };
-        match grant(&mut connection, &role, STATEMENT_TIMEOUT).await {
-            Ok(granted) => Ok(Brought { migrated, granted: Some((role, granted)) }),
+        let Some(role) = self.grant_to.clone() else { return Ok(Brought { table, migrated, granted: None }) };
+        match grant(&mut connection, &role, &table).await {
+            Ok(granted) => Ok(Brought { table, migrated, granted: Some((role, granted)) }),
             Err(source) => Err(SchemaError::Grant { role, source }),
         }
     }
@@ -115,7 +134,7 @@ impl SchemaError {
             Self::Connect(error) => !says_no_for_good(error),
             Self::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
             | Self::Grant { source: error, .. } => classify(error) == Verdict::Transient,
-            Self::Migrate(_) | Self::Unfit(_) => false,
+            Self::Migrate(_) | Self::Unfit { .. } | Self::Absent(_) => false,
         }
     }
 }
@@ -134,11 +153,11 @@ impl fmt::Display for Brought {
                 f.write_str(&applied.join("\n"))?;
             }
             Migrated::Theirs(findings) => {
-                f.write_str("there is a table `users` that rollcall did not make; it is left as it is\n")?;
+                writeln!(f, "the table `{}` was not made by rollcall; it is left as it is", self.table)?;
                 if !findings.is_empty() {
                     writeln!(f, "{}", lines(findings))?;
                 }
-                f.write_str("the consumer can work with the table `users`")?;
+                f.write_str(&conclusion(findings, &self.table))?;
             }
         }
         match &self.granted {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
 use rollcall_events::UserData;
 use sqlx::{
-    Connection, PgConnection, Postgres,
+    Connection, PgConnection, Postgres, Row,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     classify::{Reason, Verdict, classify, describe, ends_connection},
     database::{Database, Pooler},
-    insert_statement,
+    insert_statement::InsertStatement,
 };
 
 /// How statements are retried while the database is not well.
@@ -54,7 +54,8 @@ pub(crate) enum Failure {
 /// [`Failure`], within the deadline.
 pub(crate) async fn insert_part(
     database: &Database,
-    part: &[&UserData],
+    statement: &InsertStatement,
+    part: &[&UserData<'_>],
     deadline: Instant,
     statements: &mut u32,
 ) -> Result<Stored, Failure> {
@@ -63,7 +64,7 @@ pub(crate) async fn insert_part(
     }
     let attempts = retry::until(deadline, &PACE, || {
         *statements += 1;
-        attempt(database, part)
+        attempt(database, statement, part)
     });
     attempts.await.map_err(|gave_up| match gave_up {
         GaveUp::Refused(failure) => failure,
@@ -74,11 +75,15 @@ pub(crate) async fn insert_part(
 }
 
 /// A connection that is dropped in here, with the whole attempt or after an error that ends it, is closed.
-async fn attempt(database: &Database, part: &[&UserData]) -> Result<Stored, Refusal<Failure>> {
+async fn attempt(
+    database: &Database,
+    statement: &InsertStatement,
+    part: &[&UserData<'_>],
+) -> Result<Stored, Refusal<Failure>> {
     let unavailable = |error| Refusal::Transient(Failure::Unavailable(describe(&error)));
     // Whatever its code: it comes before our data is sent.
     let mut connection = database.acquire().await.map_err(unavailable)?;
-    let error = match store(&mut connection, database.pooler, part).await {
+    let error = match store(&mut connection, database.pooler, statement, part).await {
         Ok(stored) => {
             connection.give_back();
             return Ok(stored);
@@ -96,7 +101,7 @@ async fn attempt(database: &Database, part: &[&UserData]) -> Result<Stored, Refu
         Verdict::Raised(reason) => Failure::Raised(reason),
         Verdict::Unfit => Failure::Unfit(describe(&error)),
         Verdict::Violation(reason, rule) => {
-            let concerns_us = database.catalogue.concerns_us(&mut connection, database.pooler, &rule).await;
+            let concerns_us = database.catalogue.concerns_us(&mut connection, database.pooler, statement, &rule).await;
             if concerns_us.map_err(unavailable)? {
                 Failure::Permanent(reason)
             } else {
@@ -110,16 +115,28 @@ async fn attempt(database: &Database, part: &[&UserData]) -> Result<Stored, Refu
     Err(Refusal::Permanent(failure))
 }
 
-async fn store(connection: &mut PgConnection, pooler: Pooler, part: &[&UserData]) -> Result<Stored, sqlx::Error> {
-    let inserted = insert_statement::keys(&run(connection, pooler, insert_statement::insert(part)).await?)?;
-    let keys = part.iter().map(|user| user.cognito_sub.as_uuid());
-    let omitted: Vec<_> = keys.filter(|key| inserted.binary_search(key).is_err()).collect();
+async fn store(
+    connection: &mut PgConnection,
+    pooler: Pooler,
+    statement: &InsertStatement,
+    part: &[&UserData<'_>],
+) -> Result<Stored, sqlx::Error> {
+    let inserted = keys(&run(connection, pooler, statement.with(part)).await?)?;
+    let all = part.iter().map(|user| user.cognito_sub.as_uuid());
+    let omitted: Vec<_> = all.filter(|key| inserted.binary_search(key).is_err()).collect();
     if omitted.is_empty() {
         return Ok(Stored { inserted, present: Vec::new() });
     }
     // A statement of its own sees what another transaction has committed while the insert waited for it.
-    let rows = sqlx::raw_sql(insert_statement::present(&omitted)).fetch_all(connection).await?;
-    Ok(Stored { inserted, present: insert_statement::keys(&rows)? })
+    let rows = sqlx::raw_sql(statement.present(&omitted)).fetch_all(connection).await?;
+    Ok(Stored { inserted, present: keys(&rows)? })
+}
+
+/// The keys in the first column, sorted.
+fn keys(rows: &[PgRow]) -> Result<Vec<Uuid>, sqlx::Error> {
+    let mut keys = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Uuid>, _>>()?;
+    keys.sort_unstable();
+    Ok(keys)
 }
 
 /// Runs a query that has parameters.

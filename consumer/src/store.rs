@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use crate::{
     classify::Reason,
     database::Database,
+    insert_statement::InsertStatement,
     statement::{Failure, Stored, insert_part},
 };
 
@@ -40,11 +41,16 @@ pub struct Outcome {
 ///
 /// A part that the table refuses is halved until the refused rows stand alone: k of them among n cost about 2·k·log2 n statements, and every other row is committed on the way.
 /// `users` must be sorted by `sub` without repeats: two batches that insert the same users in different orders deadlock, and one statement cannot insert a key twice.
-pub async fn insert(database: &Database, users: &[&UserData], deadline: Instant) -> Outcome {
+pub async fn insert(
+    database: &Database,
+    statement: &InsertStatement,
+    users: &[&UserData<'_>],
+    deadline: Instant,
+) -> Outcome {
     debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
     let mut search = Search { parts: vec![users], ..Search::default() };
     while let Some(part) = search.parts.pop() {
-        match insert_part(database, part, deadline, &mut search.outcome.statements).await {
+        match insert_part(database, statement, part, deadline, &mut search.outcome.statements).await {
             Ok(stored) => search.passed(part, &stored),
             Err(failure) => search.failed(part, failure),
         }
@@ -57,21 +63,21 @@ pub async fn insert(database: &Database, users: &[&UserData], deadline: Instant)
 struct Search<'a> {
     outcome: Outcome,
     /// To be inserted, the next one last.
-    parts: Vec<&'a [&'a UserData]>,
+    parts: Vec<&'a [&'a UserData<'a>]>,
     /// Not halved while nothing has succeeded.
-    set_aside: Vec<&'a [&'a UserData]>,
+    set_aside: Vec<&'a [&'a UserData<'a>]>,
     /// A trigger raised an error for each of them alone.
     raised: Vec<(CognitoSub, Reason)>,
     futile: u32,
 }
 
 impl<'a> Search<'a> {
-    fn passed(&mut self, part: &[&UserData], stored: &Stored) {
+    fn passed(&mut self, part: &[&UserData<'_>], stored: &Stored) {
         self.outcome.commit(part, stored);
         self.parts.append(&mut self.set_aside);
     }
 
-    fn failed(&mut self, part: &'a [&'a UserData], failure: Failure) {
+    fn failed(&mut self, part: &'a [&'a UserData<'a>], failure: Failure) {
         let outcome = &mut self.outcome;
         let in_vain = outcome.inserted.is_empty() && outcome.already_present.is_empty();
         match failure {
@@ -124,7 +130,7 @@ fn raised_for_everybody(reason: &Reason) -> String {
 }
 
 impl Outcome {
-    fn commit(&mut self, part: &[&UserData], stored: &Stored) {
+    fn commit(&mut self, part: &[&UserData<'_>], stored: &Stored) {
         for sub in subs(part) {
             let found = |keys: &[uuid::Uuid]| keys.binary_search(&sub.as_uuid()).is_ok();
             let list = if found(&stored.inserted) {
@@ -139,6 +145,6 @@ impl Outcome {
     }
 }
 
-fn subs<'a>(part: &'a [&UserData]) -> impl Iterator<Item = CognitoSub> + 'a {
+fn subs<'a>(part: &'a [&UserData<'_>]) -> impl Iterator<Item = CognitoSub> + 'a {
     part.iter().map(|user| user.cognito_sub)
 }

@@ -1,12 +1,12 @@
 //! What one invocation did, once in the log and once as metrics.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 use jiff::Timestamp;
 use rollcall_aws_runtime::metrics::{Metric, Metrics};
 use rollcall_events::CognitoSub;
 
-use crate::{batch::Message, poison::Poison, records::Reading, store::Outcome};
+use crate::{batch::Message, insert_statement::InsertStatement, poison::Poison, records::Reading, store::Outcome};
 
 /// The figures of one batch, gathered as it goes.
 pub(crate) struct Summary {
@@ -19,6 +19,7 @@ pub(crate) struct Summary {
     fault: Option<String>,
     unfit: usize,
     sign_up_to_row_ms: Vec<f64>,
+    dropped: BTreeMap<String, usize>,
 }
 
 impl Summary {
@@ -33,16 +34,17 @@ impl Summary {
             fault: None,
             unfit: 0,
             sign_up_to_row_ms: Vec::new(),
+            dropped: BTreeMap::new(),
         }
     }
 
     /// Counts a chunk. Users are counted as inserted, messages as duplicates.
-    pub(crate) fn count(&mut self, outcome: &Outcome, reading: &Reading) {
+    pub(crate) fn count(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
         let now = Timestamp::now();
         for sub in &outcome.inserted {
             let arrivals = reading.about(*sub);
             self.duplicates += arrivals.len().saturating_sub(1);
-            let occurred_at = arrivals.first().map(|arrival| arrival.event.metadata.occurred_at);
+            let occurred_at = arrivals.first().and_then(|arrival| arrival.event.metadata.occurred_at());
             self.sign_up_to_row_ms.extend(occurred_at.map(|at| now.duration_since(at).as_secs_f64() * 1_000.0));
         }
         let messages = |subs: &[CognitoSub]| subs.iter().map(|sub| reading.about(*sub).len()).sum::<usize>();
@@ -54,13 +56,29 @@ impl Summary {
         self.fault = outcome.fault.clone().or_else(|| self.fault.take());
     }
 
+    /// Counts and names the attributes of a chunk that the rows have null for; one without a column costs nothing.
+    pub(crate) fn dropped(&mut self, reading: &Reading<'_>, messages: &[Message], insert: &InsertStatement) {
+        for (at, attribute) in &reading.dropped {
+            let Some(field) = insert.stores(attribute).map(ToString::to_string) else { continue };
+            tracing::warn!(
+                message.id = messages.get(*at).map(|message| message.id.as_str()),
+                field,
+                "attribute dropped: the row has null, because no row can hold the value"
+            );
+            *self.dropped.entry(field).or_default() += 1;
+        }
+    }
+
     /// Says it all, once the answer is known.
     pub(crate) fn end(self, buried: usize, retry: usize, metrics: &Metrics) {
+        for (field, count) in &self.dropped {
+            metrics.emit_by("Field", field, &[Metric::count("AttributeDropped", &number(*count))]);
+        }
         if let Some(trouble) = &self.trouble {
             tracing::error!(trouble, "database unavailable; retrying later");
         }
-        if let Some(fault) = &self.fault {
-            tracing::error!(fault, messages = self.unfit, "table does not fit; retrying later");
+        if let Some(trouble) = &self.fault {
+            tracing::error!(trouble, messages = self.unfit, "table does not fit; retrying later");
             metrics.emit(&[Metric::count("TableUnfit", &number(self.unfit))]);
         }
         tracing::info!(

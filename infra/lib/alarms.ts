@@ -30,7 +30,7 @@ export interface AlarmsProps extends AlarmNaming {
 }
 
 /**
- * A message waits at most 3 minutes between two tries (`consumer/src/backpressure.rs`), so one that is older has failed several times: the database is down, or the consumer is.
+ * A message waits at most 3 minutes between two of its first twenty tries (`consumer/src/backpressure.rs`), so one that is older has failed several times: the database is down, or the consumer is.
  */
 const OLDEST_MESSAGE_SECONDS = Duration.minutes(15).toSeconds();
 
@@ -82,6 +82,15 @@ function watches(metrics: Metrics): Watch[] {
       periods: [1, 1],
       what: 'EventBridge could not deliver events to the queue.',
       section: 'undelivered-events',
+    },
+    {
+      id: 'TableUnfit',
+      metric: metrics.tableUnfit,
+      above: 0,
+      // One statement may meet a table in the middle of a migration; the next minute's retries show whether it stays so.
+      periods: [2, 5],
+      what: 'The table or the server rejects rows for a reason that is not in the message. No user is lost, and none gets a row until it is fixed.',
+      section: 'the-table-rejects-every-row',
     },
     {
       id: 'OldestMessage',

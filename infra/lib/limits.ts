@@ -60,10 +60,9 @@ export const VISIBILITY_TIMEOUT_SECONDS: Range = { default: 6 * CONSUMER.timeout
 
 /**
  * Receives before SQS itself moves a message to the dead-letter queue.
- * Hundreds, because only a message that kills the function should ever get there by counting: at 180 s apiece, 500 receives outlast a day of database outage.
- * 1,000 is the most that SQS accepts.
+ * The most that SQS accepts, because only a message that kills the function should ever get there by counting: with the consumer's backoff they last for five days without a database (decision 0021).
  */
-export const MAX_RECEIVE_COUNT: Range = { default: 500, min: 1, max: 1_000 };
+export const MAX_RECEIVE_COUNT: Range = { default: 1_000, min: 1, max: 1_000 };
 
 /** Messages per invocation: one statement inserts them all, so a bigger batch is cheaper per user. */
 export const BATCH_SIZE: Range = { default: 100, min: 1, max: 10_000 };
@@ -81,8 +80,8 @@ export const BATCH_WINDOW_SECONDS: Range = { default: 1, min: 1, max: 300 };
 export const MAXIMUM_CONCURRENCY: Range = { default: 5, min: 2, max: 1_000 };
 
 export const QUEUE_RETENTION = {
-  /** A long weekend without a database. */
-  source: Duration.days(4),
+  /** A long weekend without a database, twice over: longer than the receives last, so that a message is redriven before it expires. */
+  source: Duration.days(7),
   /** The longest that SQS offers. A message keeps its first enqueue time when it moves, so this has to be longer than the source's. */
   deadLetters: Duration.days(14),
 } as const;

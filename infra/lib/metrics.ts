@@ -23,6 +23,7 @@ export class Metrics {
   readonly inserted: IMetric;
   readonly duplicates: IMetric;
   readonly retried: IMetric;
+  readonly tableUnfit: IMetric;
   readonly signUpToRow: IMetric[];
   readonly queueDepth: IMetric;
   readonly inFlight: IMetric;
@@ -43,6 +44,7 @@ export class Metrics {
     this.inserted = own('Inserted', consumer, Stats.SUM);
     this.duplicates = own('Duplicates', consumer, Stats.SUM);
     this.retried = own('Retried', consumer, Stats.SUM);
+    this.tableUnfit = own('TableUnfit', consumer, Stats.SUM);
     this.signUpToRow = [own('SignUpToRowMs', consumer, 'p50'), own('SignUpToRowMs', consumer, 'p99')];
     this.queueDepth = queue.metricApproximateNumberOfMessagesVisible(most);
     this.inFlight = queue.metricApproximateNumberOfMessagesNotVisible(most);

@@ -6,6 +6,8 @@ import { count, seconds, written } from './source-constants.ts';
 
 const { CONSUMER, MIGRATE, PRODUCER, WIRING } = limits;
 
+const BACKOFF = 'consumer/src/backpressure.rs';
+
 test('Cognito, who waits five seconds, has the answer before the function ends, whatever the budget is set to', () => {
   const longest = Number(written('producer/src/config.rs', /BUDGET_MS: \S+RangeInclusive<u64> = \d+\.\.=([\d_]+);/).replace('_', ''));
   assert.ok(longest / 1_000 < PRODUCER.timeout.toSeconds());
@@ -24,20 +26,31 @@ test('a statement ends on the server before its attempt does, so that no lost cl
   assert.ok(statement + seconds('consumer/src/database.rs', 'ACQUIRE_TIMEOUT') <= seconds('consumer/src/store.rs', 'attempt'));
 });
 
-test('a message that is held back is hidden no longer than one whose consumer died', () => {
-  assert.ok(seconds('consumer/src/backpressure.rs', 'LONGEST') <= limits.VISIBILITY_TIMEOUT_SECONDS.default);
+test('in a short outage a message waits no longer for its next try than one whose consumer died', () => {
+  assert.ok(seconds(BACKOFF, 'SHORT_CAP') <= limits.VISIBILITY_TIMEOUT_SECONDS.default);
 });
 
-test('half a day without a database exhausts the receives of a message that is always held back for the average time', () => {
-  // With full jitter a wait is half of the longest on average.
-  const average = seconds('consumer/src/backpressure.rs', 'LONGEST') / 2;
-  const hours = (limits.MAX_RECEIVE_COUNT.default * average) / 3_600;
-  assert.ok(hours >= 12, `${hours} hours`);
+// With full jitter a wait is half of the longest on average; the few receives before the cap has grown are left out.
+const receivesLast = (limits.MAX_RECEIVE_COUNT.default - count(BACKOFF, 'PATIENT_AFTER')) * (seconds(BACKOFF, 'LONG_CAP') / 2);
+
+test('the receives of a message last for a long weekend without a database, with half as much again for bad luck', () => {
+  const hours = receivesLast / 3_600;
+  assert.ok(hours >= 1.5 * 72, `${hours} hours`);
+});
+
+test('a message uses up its receives before it expires, even if each one takes the whole invocation', () => {
+  const withWork = receivesLast + limits.MAX_RECEIVE_COUNT.default * CONSUMER.timeoutSeconds;
+  assert.ok(withWork < limits.QUEUE_RETENTION.source.toSeconds());
+});
+
+test('the local stack gives up a message after as many receives as the deployed one', () => {
+  const receives = Number(written('tests/src/stack.rs', /max_receive_count: ([\d_]+),/).replace('_', ''));
+  assert.equal(receives, limits.MAX_RECEIVE_COUNT.default);
 });
 
 test('the alarm about old messages is silent while a message waits for its next try', () => {
   const oldest = Number(written('infra/lib/alarms.ts', /OLDEST_MESSAGE_SECONDS = Duration\.minutes\((\d+)\)/)) * 60;
-  assert.ok(oldest >= 3 * seconds('consumer/src/backpressure.rs', 'LONGEST'));
+  assert.ok(oldest >= 3 * seconds(BACKOFF, 'SHORT_CAP'));
 });
 
 test('the alarm about a slow trigger goes off before Cognito gives up, and not while the budget is kept', () => {

@@ -159,10 +159,8 @@ describe('times and limits', () => {
     }
   });
 
-  test('a day of database outage does not exhaust the receives of a healthy message', () => {
-    const receives = template.Parameters['MaxReceiveCount']!['Default'];
-    const visibility = template.Parameters['VisibilityTimeoutSeconds']!['Default'];
-    assert.ok(receives * visibility >= 24 * 60 * 60);
+  test('a queue keeps messages for twice a long weekend, so that one without a database costs no user their row', () => {
+    assert.ok(users.properties['MessageRetentionPeriod'] >= 2 * 72 * 60 * 60);
   });
 
   test('logs do not stay for ever', () => {
@@ -335,6 +333,17 @@ describe('being seen', () => {
       'UserConfirmedUnpublished',
     ]);
     for (const name of named) assert.ok(sources.some((source) => source.includes(`"${name}"`)), name);
+  });
+
+  test('an alarm tells within minutes when the table or the server rejects every row, which is not the message', () => {
+    const found = alarms.filter(([, { MetricName }]) => MetricName === 'TableUnfit');
+    assert.equal(found.length, 1);
+    const [, alarm] = found[0]!;
+    assert.deepEqual([alarm['Namespace'], alarm['Statistic'], alarm['Period']], ['rollcall', 'Sum', 60]);
+    assert.deepEqual(alarm['Dimensions'].map(({ Name, Value }: any) => [Name, text(Value)]), [['FunctionName', `<${consumer.id}>`]]);
+    assert.deepEqual([alarm['DatapointsToAlarm'], alarm['EvaluationPeriods'], alarm['Threshold']], [2, 5, 0]);
+    assert.equal(alarm['ComparisonOperator'], 'GreaterThanThreshold');
+    assert.match(alarm['AlarmDescription'], /docs\/runbook\.md#the-table-rejects-every-row\.$/);
   });
 
   test('an alarm tells when people sign up and the trigger is never called, if the client is named', () => {

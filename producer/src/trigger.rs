@@ -1,5 +1,7 @@
 //! What a PostConfirmation event means: whether a user was confirmed, and who.
 
+use std::collections::BTreeMap;
+
 use rollcall_events::{CognitoSub, DetailData};
 use serde_json::value::RawValue;
 
@@ -46,6 +48,7 @@ pub fn meaning_of(event: &RawValue) -> Meaning<'_> {
             phone_number: text(attributes.get("phone_number")),
             first_name: text(attributes.get("given_name")),
             last_name: text(attributes.get("family_name")),
+            custom_attributes: BTreeMap::new(),
         },
     )
 }

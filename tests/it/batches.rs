@@ -137,16 +137,20 @@ async fn isolating_k_refused_rows_among_n_takes_k_log_n_statements() {
         bench.sql("alter table users add constraint no_eve check (first_name <> 'Eve')").await;
         let mut subs: Vec<_> = (0..n).map(|_| Uuid::new_v4()).collect();
         subs.sort();
-        let users: Vec<_> = subs
-            .iter()
-            .enumerate()
-            .map(|(at, sub)| {
-                let name = if (at * bad) % n < bad { "Eve" } else { "Ada" };
-                rollcall_events::UserConfirmed::from_envelope(&user(*sub, &json!({ "first_name": name }))).unwrap().data
-            })
-            .collect();
+        let named = |(at, sub): (usize, &Uuid)| {
+            user(*sub, &json!({ "first_name": if (at * bad) % n < bad { "Eve" } else { "Ada" } }))
+        };
+        let bodies: Vec<_> = subs.iter().enumerate().map(named).collect();
+        let event = |body| rollcall_events::UserConfirmed::from_envelope(body).unwrap();
+        let users: Vec<_> = bodies.iter().map(|body| event(body).data).collect();
         let users: Vec<_> = users.iter().collect();
-        let outcome = consumer::store::insert(&bench.consumer.database, &users, Instant::now() + INVOCATION).await;
+        let outcome = consumer::store::insert(
+            &bench.consumer.database,
+            &bench.consumer.insert,
+            &users,
+            Instant::now() + INVOCATION,
+        )
+        .await;
         assert_eq!((outcome.refused.len(), outcome.inserted.len()), (bad, n - bad));
         assert!(outcome.statements <= most, "{bad} in {n}: {} statements", outcome.statements);
         println!("{bad} refused among {n}: {} statements", outcome.statements);
@@ -247,7 +251,7 @@ async fn a_database_that_comes_back_within_the_invocation_costs_nobody_a_second_
 #[tokio::test]
 async fn when_the_table_is_missing_every_message_is_given_back_after_a_bounded_number_of_statements() {
     let bench = Bench::new().await;
-    bench.sql("drop table users").await;
+    bench.sql("drop table users cascade").await;
     assert_eq!(bench.failed(batch(people(1_000))).await.len(), 1_000);
     assert!(bench.buried().is_empty(), "a missing table is nobody's poison");
 }

@@ -7,7 +7,10 @@ use std::{
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
-use consumer::{Consumer, database::Database, handle, migrations::migrator, queues::Queues};
+use consumer::{
+    Consumer, database::Database, handle, insert_statement::InsertStatement, migrations::migrator, queues::Queues,
+    table::Table,
+};
 pub(crate) use pipeline_tests::messages::about as user;
 use pipeline_tests::{
     Postgres,
@@ -92,6 +95,7 @@ impl Bench {
         let lines = Arc::clone(&metrics);
         let consumer = Consumer {
             database,
+            insert: InsertStatement::into(&Table::default()),
             sqs: aws_sdk_sqs::Client::new(&http.sdk_config()),
             queues: Queues { queue_url: "https://queue".to_owned(), dlq_url: "https://dlq".to_owned() },
             metrics: Metrics::written_by(&Environment::from_iter([("UNUSED", "")]), move |line| {

@@ -1,10 +1,11 @@
-//! A table `users` that somebody else made: what works with it as it is, and what `migrate --check` says of the rest.
+//! An existing table `users`: what works with it as it is, and what `migrate --check` prints about the rest.
 
 use std::process::Command;
 
 use consumer::{
-    migrations::{Migrated, fits, migrate},
-    table_check::{Finding, Weight, check},
+    migrations::{Migrated, migrate},
+    table::Table,
+    table_check::{Finding, Weight, check, fits},
 };
 use pipeline_tests::Stack;
 use serde_json::json;
@@ -26,8 +27,12 @@ pub(crate) async fn run(url: &str, statements: &str) {
     sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await.unwrap();
 }
 
-async fn findings(url: &str) -> Vec<Finding> {
-    check(&mut PgConnection::connect(url).await.unwrap()).await.unwrap().unwrap()
+pub(crate) async fn findings(url: &str) -> Vec<Finding> {
+    findings_of(url, &Table::default()).await
+}
+
+pub(crate) async fn findings_of(url: &str, table: &Table) -> Vec<Finding> {
+    check(&mut PgConnection::connect(url).await.unwrap(), table).await.unwrap().unwrap()
 }
 
 /// A table of an application's own, with its key of this type.
@@ -60,26 +65,26 @@ async fn a_table_with_more_columns_and_a_key_of_any_fitting_type_gets_exactly_on
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_with_the_sql_that_makes_the_table_fit() {
+async fn each_problem_is_printed_with_the_sql_that_makes_the_table_fit() {
     let table = "create table users (id serial primary key, cognito_sub varchar(20), email int, tenant text not null, \
                  last_name text generated always as ('x') stored)";
     let url = database_with(table).await;
     let found = findings(&url).await;
-    let missing: Vec<_> = found.iter().filter(|finding| finding.weight == Weight::Missing).collect();
-    let said: Vec<_> = missing.iter().map(|finding| finding.what.as_str()).collect();
+    let problems: Vec<_> = found.iter().filter(|finding| finding.weight == Weight::Problem).collect();
+    let said: Vec<_> = problems.iter().map(|finding| finding.what.as_str()).collect();
     assert_eq!(
         said,
         [
-            "`cognito_sub` is character varying(20), which cannot hold it",
-            "`email` is integer, which cannot hold it",
+            "`cognito_sub` is character varying(20), which cannot hold the attribute `cognito_sub`",
+            "`email` is integer, which cannot hold the attribute `email`",
             "there is no column `first_name`",
             "`last_name` is generated, so nothing can be inserted into it",
             "there is no column `is_active`",
-            "`tenant` may not be null and has no default, and the consumer does not know it",
-            "nothing makes `cognito_sub` unique by itself, so a repeated event would make a second row",
+            "`tenant` may not be null and has no default, and nothing is mapped to it",
+            "no unique index covers `cognito_sub` alone, so a repeated event would make a second row",
         ]
     );
-    for finding in missing {
+    for finding in problems {
         run(&url, &finding.sql).await;
     }
     assert_eq!(findings(&url).await, []);
@@ -107,7 +112,7 @@ async fn an_index_that_does_not_stop_a_second_row_does_not_count() {
 }
 
 #[tokio::test]
-async fn what_costs_only_some_users_their_row_is_a_note() {
+async fn what_costs_only_some_users_their_row_is_a_warning() {
     let table = "create table users (cognito_sub text primary key, email varchar(255) not null unique, first_name text, \
                  last_name text, is_active boolean)";
     let url = database_with(table).await;
@@ -117,24 +122,24 @@ async fn what_costs_only_some_users_their_row_is_a_note() {
     assert_eq!(
         said,
         [
-            "`cognito_sub` is a text, so rows that are there must hold it as Cognito writes it, in lower case",
-            "`email` holds 255 characters; Cognito allows 2048, and a longer one is refused",
-            "`email` may not be null, and a user may have none",
-            "`email` is unique here and not in Cognito: the second user with an address goes to the dead letters",
+            "`cognito_sub` is a text; existing rows must hold the `sub` as Cognito writes it, in lower case",
+            "`email` holds 255 characters, but Cognito allows 2048; a user with a longer `email` becomes a dead letter",
+            "`email` may not be null; a user without `email` becomes a dead letter",
+            "the index `users_email_key` makes `email` unique, but Cognito does not; the second user with the same value becomes a dead letter",
         ]
     );
 }
 
 #[tokio::test]
-async fn what_a_role_may_not_do_is_missing() {
+async fn what_a_role_may_not_do_is_a_problem() {
     let url = database_with(&table_with_key("uuid")).await;
     let role = format!("app_{}", Uuid::new_v4().simple());
     run(&url, &format!("create role {role} login; alter table users enable row level security")).await;
     let as_role = url.replace("rollcall@", &format!("{role}@"));
-    let missing = findings(&as_role).await.into_iter().filter(|finding| finding.weight == Weight::Missing);
-    let missing: Vec<_> = missing.collect();
-    assert_eq!(missing.len(), 7, "five columns to write, one to read, row security: {missing:?}");
-    for finding in missing {
+    let problems = findings(&as_role).await.into_iter().filter(|finding| finding.weight == Weight::Problem);
+    let problems: Vec<_> = problems.collect();
+    assert_eq!(problems.len(), 7, "five columns to write, one to read, row security: {problems:?}");
+    for finding in problems {
         run(&url, &finding.sql).await;
     }
     assert!(fits(&findings(&as_role).await));
@@ -158,36 +163,43 @@ where c.relnamespace = 'public'::regnamespace";
 async fn migrating_leaves_a_table_that_is_not_ours_as_it_is() {
     let url = database_with("create table users (id int)").await;
     let before = schema(&url).await;
-    let found = migrate(&mut PgConnection::connect(&url).await.unwrap()).await.unwrap();
-    assert!(matches!(found, Migrated::Theirs(findings) if !fits(&findings)));
+    let found = migrate(&mut PgConnection::connect(&url).await.unwrap(), &Table::default()).await.unwrap();
+    assert!(matches!(found, Some(Migrated::Theirs(findings)) if !fits(&findings)));
     assert_eq!(schema(&url).await, before);
 }
 
-/// Runs the real binary and gives back its exit code and what it printed.
 fn migrate_binary(url: &str, arguments: &[&str]) -> (i32, String) {
+    run_migrate(&[("DATABASE_URL", url)], arguments)
+}
+
+/// Runs the real binary and returns its exit code and what it printed to stdout.
+pub(crate) fn run_migrate(variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
     let binary = &Stack::shared().unwrap().binaries["migrate"];
-    let output = Command::new(binary).args(arguments).env_clear().env("DATABASE_URL", url).output().unwrap();
+    let output = Command::new(binary).args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
 #[tokio::test]
-async fn migrate_check_says_precisely_what_is_missing_and_changes_nothing() {
+async fn migrate_check_prints_precisely_what_is_missing_and_changes_nothing() {
     let url = database_with("create table users (cognito_sub uuid primary key, email text, first_name text)").await;
     let before = schema(&url).await;
     let (code, said) = migrate_binary(&url, &["--check"]);
     assert_eq!(code, 1);
     assert_eq!(
         said,
-        "missing: there is no column `last_name`\n    alter table users add column last_name text;\n\
-         missing: there is no column `is_active`\n    alter table users add column is_active boolean;\n\
-         the consumer cannot work with the table `users` until what is missing is there\n"
+        "problem: there is no column `last_name`\n    alter table users add column last_name text;\n\
+         problem: there is no column `is_active`\n    alter table users add column is_active boolean;\n\
+         the consumer cannot store users in the table `users` until each problem is solved\n"
     );
     assert_eq!(schema(&url).await, before);
 
     let empty = database_with("").await;
     let (code, said) = migrate_binary(&empty, &["--check"]);
     assert_eq!((code, said.contains("no table `users`")), (1, true));
-    assert_eq!(migrate_binary(&empty, &[]), (0, "0001 users: applied\n".to_owned()));
-    assert_eq!(migrate_binary(&empty, &["--check"]), (0, "the consumer can work with the table `users`\n".to_owned()));
+    assert_eq!(migrate_binary(&empty, &[]), (0, "0001 users: applied\n0002 ensure_user: applied\n".to_owned()));
+    assert_eq!(
+        migrate_binary(&empty, &["--check"]),
+        (0, "the consumer can store users in the table `users`\n".to_owned())
+    );
     assert_eq!(migrate_binary(&empty, &["--chekc"]).0, 2);
 }

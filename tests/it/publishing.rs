@@ -9,7 +9,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use pipeline_tests::scripted_http::{Answer, Call, ScriptedHttp};
 use producer::{SignUpNotRecorded, config::Config, handle, publish::Publisher};
 use rollcall_aws_runtime::{environment::Environment, metrics::Metrics};
-use rollcall_events::{EmailAddress, PersonName, PhoneNumber, UserConfirmed};
+use rollcall_events::{Text, UserConfirmed};
 use serde_json::{Value, json, value::RawValue};
 
 const PUT_EVENTS: &str = "AWSEvents.PutEvents";
@@ -130,10 +130,10 @@ async fn what_is_published_is_what_the_consumer_reads_and_nothing_that_the_clien
         let attributes = &cognito["request"]["userAttributes"];
         let text = |name: &str| attributes[name].as_str();
         assert_eq!(Some(user.data.cognito_sub.to_string().as_str()), text("sub"), "{file}");
-        assert_eq!(user.data.email.as_ref().map(EmailAddress::as_str), text("email"), "{file}");
-        assert_eq!(user.data.first_name.as_ref().map(PersonName::as_str), text("given_name"), "{file}");
-        assert_eq!(user.data.last_name.as_ref().map(PersonName::as_str), text("family_name"), "{file}");
-        assert_eq!(user.data.phone_number.as_ref().map(PhoneNumber::as_str), text("phone_number"), "{file}");
+        assert_eq!(user.data.email.as_ref().map(Text::as_str), text("email"), "{file}");
+        assert_eq!(user.data.first_name.as_ref().map(Text::as_str), text("given_name"), "{file}");
+        assert_eq!(user.data.last_name.as_ref().map(Text::as_str), text("family_name"), "{file}");
+        assert_eq!(user.data.phone_number.as_ref().map(Text::as_str), text("phone_number"), "{file}");
         assert!(!entry.to_string().contains("is_admin"), "{file}: client metadata was forwarded");
     }
 }

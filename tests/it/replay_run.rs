@@ -308,6 +308,7 @@ async fn a_journal_that_cannot_be_written_stops_a_run_before_it_sends() {
         command: "replay".into(),
         queue: "q".into(),
         destination: "d".into(),
+        visibility_seconds: None,
         plan: serde_json::Value::Null,
     };
     let error = Journal::create(&bench.journals, begin.clone()).await.err().unwrap().to_string();

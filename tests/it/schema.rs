@@ -23,6 +23,9 @@ use crate::{
     existing_table::{database_with, run},
 };
 
+/// What a deployment says about the steps.
+const APPLIED: &str = "0001 users: applied\n0002 ensure_user: applied";
+
 async fn may(url: &str, statement: &str) -> bool {
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.is_ok()
@@ -75,8 +78,8 @@ async fn fail(variables: &[(&str, &str)], seconds: u64) -> String {
 async fn a_deployment_makes_the_table_once_and_a_deletion_leaves_it() {
     let url = database_with("").await;
     let variables = [("DATABASE_URL", url.as_str())];
-    assert_eq!(succeed("Create", &variables).await, "0001 users: applied");
-    assert_eq!(succeed("Update", &variables).await, "0001 users: applied");
+    assert_eq!(succeed("Create", &variables).await, APPLIED);
+    assert_eq!(succeed("Update", &variables).await, APPLIED);
     run(&url, &format!("insert into users (cognito_sub) values ('{}')", Uuid::new_v4())).await;
     assert!(succeed("Delete", &variables).await.contains("stay as they are"));
     assert_eq!(Bench::with(&url, obliging).rows().await, 1);
@@ -91,7 +94,7 @@ async fn a_table_that_does_not_fit_fails_the_deployment_with_what_is_missing_and
     assert!(reason.contains("there is no column `is_active`"), "{reason}");
     assert!(reason.contains("alter table users add column is_active boolean;"), "{reason}");
     run(&url, "alter table users add column is_active boolean").await;
-    assert!(succeed("Create", &[("DATABASE_URL", &url)]).await.contains("rollcall did not make"));
+    assert!(succeed("Create", &[("DATABASE_URL", &url)]).await.contains("was not made by rollcall"));
 }
 
 #[tokio::test]
@@ -129,7 +132,7 @@ async fn a_database_that_is_still_starting_is_waited_for() {
     let (reason, ()) = tokio::join!(succeed("Create", &variables), async {
         tokio::task::block_in_place(|| postgres.start_again().unwrap());
     });
-    assert_eq!(reason, "0001 users: applied");
+    assert_eq!(reason, APPLIED);
 }
 
 #[tokio::test]
@@ -138,7 +141,7 @@ async fn the_consumers_own_role_is_made_and_may_do_what_the_consumer_does_and_no
     let role = format!("app_{}", Uuid::new_v4().simple());
     let variables = [("DATABASE_URL", url.as_str()), ("DATABASE_GRANT_TO", &role)];
     let reason = succeed("Create", &variables).await;
-    assert_eq!(reason, format!("0001 users: applied\nthe role `{role}` was made, and may insert users"));
+    assert_eq!(reason, format!("{APPLIED}\nthe role `{role}` was made, and may insert users"));
     assert!(succeed("Update", &variables).await.ends_with("was there, and may insert users"));
 
     let as_role = url.replace("rollcall@", &format!("{role}@"));
@@ -158,8 +161,13 @@ async fn the_consumers_own_role_is_made_and_may_do_what_the_consumer_does_and_no
         assert!(!may(&as_role, forbidden).await, "{forbidden}");
     }
     let mut connection = PgConnection::connect(&as_role).await.unwrap();
-    let limit: (String,) = sqlx::query_as("show statement_timeout").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(limit.0, "5s", "a transaction pooler lets no connection set it");
+    for (setting, expected) in
+        [("statement_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s"), ("client_min_messages", "error")]
+    {
+        let value = sqlx::query_as("select current_setting($1)").bind(setting).fetch_one(&mut connection);
+        let value: (String,) = value.await.unwrap();
+        assert_eq!(value.0, expected, "a transaction pooler lets no connection set it");
+    }
 }
 
 #[tokio::test]
@@ -192,11 +200,11 @@ async fn an_older_version_that_a_rollback_runs_accepts_the_steps_of_a_newer_one(
     succeed("Create", &variables).await;
     let later = migrator().iter().map(|step| step.version).max().unwrap() + 1;
     let step = format!(
-        "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+        "insert into _rollcall_migrations (version, description, success, checksum, execution_time) \
          values ({later}, 'later', true, '', 0)"
     );
     run(&url, &step).await;
-    assert_eq!(succeed("Update", &variables).await, "0001 users: applied");
+    assert_eq!(succeed("Update", &variables).await, APPLIED);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl Default for Options {
         Self {
             function_env: Vec::new(),
             visibility_timeout_seconds: 6, // the consumer's death costs a test this long, and AWS's 180 s three minutes
-            max_receive_count: 500,
+            max_receive_count: 1_000,
             batch_size: 100,
             batch_window_seconds: 1,
             maximum_concurrency: 5,

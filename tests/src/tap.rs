@@ -6,15 +6,19 @@ use anyhow::Context;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use jiff::Timestamp;
-use rollcall_events::{SOURCE, UserConfirmed};
+use rollcall_events::{CognitoSub, SOURCE, UserConfirmed};
 use uuid::Uuid;
 
 use crate::{Stack, clients::Clients};
 
 /// An event as it came out of the bus.
 pub struct Tapped {
-    /// The event.
-    pub event: UserConfirmed,
+    /// Whom it is about.
+    pub sub: CognitoSub,
+    /// The contract's id, which every publication about one user has in common.
+    pub event_id: String,
+    /// When the producer heard of the user.
+    pub occurred_at: Timestamp,
     /// When it was put on the tap's queue, to the millisecond.
     pub queued_at: Timestamp,
 }
@@ -88,8 +92,11 @@ impl Tap {
         let mut taken = Vec::new();
         for message in answer.messages() {
             let sent = message.attributes().and_then(|all| all.get(&MessageSystemAttributeName::SentTimestamp));
+            let event = UserConfirmed::from_envelope(message.body().unwrap_or_default())?;
             taken.push(Tapped {
-                event: UserConfirmed::from_envelope(message.body().unwrap_or_default())?,
+                sub: event.data.cognito_sub,
+                occurred_at: event.metadata.occurred_at().context("no point in time")?,
+                event_id: event.metadata.event_id.into_owned(),
                 queued_at: Timestamp::from_millisecond(sent.context("no SentTimestamp")?.parse()?)?,
             });
             let receipt = message.receipt_handle().unwrap_or_default();

@@ -1,18 +1,20 @@
-//! `migrate`: brings the database to the schema that the consumer writes to, or says what a table of somebody else's lacks.
+//! `migrate`: brings the database to the schema that the consumer writes to, or says what your existing table lacks.
 //! In Lambda it is a custom resource of CloudFormation, which a deployment waits for.
 
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::SystemTime,
 };
 
 use anyhow::{Context, anyhow};
 use consumer::{
     database::Database,
-    migrations::fits,
+    libpq,
     schema::{Schema, SchemaError},
     schema_resource,
-    table_check::check,
+    table::Table,
+    table_check::{check, conclusion, fits},
 };
 use lambda_runtime::{run, service_fn};
 use rollcall_aws_runtime::{
@@ -25,19 +27,23 @@ use rollcall_aws_runtime::{
 const USAGE: &str = "\
 usage: migrate [--check]
 
-Makes the table `users`, or brings it to what this version needs. Safe to run twice, and at the same time as another one.
-A table `users` that rollcall did not make is never changed: it is checked instead.
+Creates the table `users`, or brings it to what this version needs. Safe to run twice, and at the same time as another one.
+Your existing table is never changed: it is validated instead. USERS_TABLE and USERS_COLUMNS describe it.
 In Lambda it is a custom resource of CloudFormation and takes no arguments.
 
-  --check   changes nothing: says whether the consumer can work with the table, what is missing, and the SQL that would fix it
+  --check   changes nothing: prints what keeps the consumer from storing users, with the SQL that fixes it
 
 The database is where the consumer's variables say: DATABASE_URL, or DATABASE_SECRET_ARN, or DATABASE_AUTH=iam.
-DATABASE_GRANT_TO names a role to make unless it is there, and to give what the consumer needs of the table.
+DATABASE_GRANT_TO names a role to create unless it exists, and to grant what the consumer needs of the table.
 Run the check with the consumer's own login: what a role may do is part of the answer.
-Exit codes: 0 the table is as it must be, 1 it is not or cannot be reached, 2 wrong usage.";
+Exit codes: 0 the consumer can store users, 1 it cannot or the database cannot be reached, 2 wrong usage.";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Err(error) = libpq::discard_variables() {
+        let _ = writeln!(io::stderr(), "error: cannot start again without libpq's variables: {error}");
+        return ExitCode::FAILURE;
+    }
     let environment = Environment::of_process();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let in_lambda = environment.optional("AWS_LAMBDA_RUNTIME_API").is_some();
@@ -70,27 +76,29 @@ async fn migrate(environment: &Environment) -> anyhow::Result<ExitCode> {
     match schema.bring().await {
         Ok(brought) => say(&brought.to_string()).map(|()| ExitCode::SUCCESS),
         // An answer, and no error: it was asked what is missing.
-        Err(unfit @ SchemaError::Unfit(_)) => say(&unfit.to_string()).map(|()| ExitCode::FAILURE),
+        Err(unfit @ SchemaError::Unfit { .. }) => say(&unfit.to_string()).map(|()| ExitCode::FAILURE),
         Err(error) => Err(error.into()),
     }
 }
 
 async fn check_only(environment: &Environment) -> anyhow::Result<ExitCode> {
+    let table = Table::read(environment)?;
     let database = Database::read(environment, &sdk_config(CliOptions::default(), environment).await?)?;
-    let mut connection = database.acquire().await.context("cannot connect to the database")?;
-    let Some(findings) = check(&mut connection).await.context("the check failed")? else {
-        say("missing: there is no table `users` in the search path\n    run `migrate` without --check")?;
+    let mut connection = database.connect(SystemTime::now()).await.context("cannot connect to the database")?;
+    let Some(findings) = check(&mut connection, &table).await.context("the check failed")? else {
+        let what_to_do = if table.is_default() {
+            "run `migrate` without --check to create it"
+        } else {
+            "create it, or correct USERS_TABLE"
+        };
+        say(&format!("problem: there is no table `{table}`\n    {what_to_do}"))?;
         return Ok(ExitCode::FAILURE);
     };
     for finding in &findings {
         say(&finding.to_string())?;
     }
-    if fits(&findings) {
-        say("the consumer can work with the table `users`")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    say("the consumer cannot work with the table `users` until what is missing is there")?;
-    Ok(ExitCode::FAILURE)
+    say(&conclusion(&findings, &table))?;
+    Ok(if fits(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

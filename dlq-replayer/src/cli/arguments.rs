@@ -120,8 +120,8 @@ pub struct StopOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub canary: Option<u64>,
     /// Maximum wait for the canary, such as 10m; if unset, the destination's visibility timeout times its maxReceiveCount, at most 1h
-    #[arg(long, value_name = "TIME", requires = "canary", value_parser = duration)]
-    pub settle: Option<Duration>,
+    #[arg(long, value_name = "TIME", alias = "settle", requires = "canary", value_parser = duration)]
+    pub canary_timeout: Option<Duration>,
 }
 
 /// Reads a rate such as `50/s`.
@@ -365,8 +365,8 @@ pub struct Watch {
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     pub every: u64,
     /// Number of lines after which it ends
-    #[arg(long, value_name = "N")]
-    pub looks: Option<u64>,
+    #[arg(long, value_name = "N", alias = "looks", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
 }
 
 /// `history`.

@@ -27,7 +27,7 @@ pub struct Cli {
 /// How to reach AWS, and how to show results.
 #[derive(Args, Debug)]
 pub struct Global {
-    /// Profile of ~/.aws/config
+    /// Profile of ~/.aws/config; its credentials override those in variables
     #[arg(long, global = true, help_heading = "AWS")]
     pub profile: Option<String>,
     /// Region of plain queue names; a URL or ARN names its own

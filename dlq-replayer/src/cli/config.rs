@@ -40,7 +40,8 @@ pub struct Config {
     pub defaults: Defaults,
 }
 
-/// Defaults for flags. The flags win over them, and so do the variables `AWS_PROFILE`, `AWS_REGION`, `AWS_DEFAULT_REGION` and `AWS_ENDPOINT_URL`.
+/// Defaults for flags. The flags win over them, and so do the variables `AWS_PROFILE`, `AWS_REGION`, `AWS_DEFAULT_REGION` and `AWS_ENDPOINT_URL`;
+/// `AWS_ACCESS_KEY_ID` wins over the profile.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {

@@ -59,6 +59,7 @@ pub async fn write(session: &Session<'_>, arguments: &arguments::Export, purpose
     let selection = arguments.filters.selection(Timestamp::now())?.compile()?;
     check_new(&arguments.file, "choose another file, or remove this one")?;
     let queue = session.queue(&arguments.queue).await?;
+    session.note_live_run(&queue);
     let expected = queue.facts().await?.depth.total();
     let archive = Archive::create(&arguments.file)?;
     let mut file = NewFile::at(&arguments.file);

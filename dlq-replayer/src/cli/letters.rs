@@ -8,7 +8,7 @@ use super::{
     session::{Session, end_of_scan, is_file},
 };
 use crate::{
-    report::{exit::Exit, next::Triaged},
+    report::{exit::Exit, next::Triaged, output::depth},
     run::{
         engine::Look,
         job::{Scanned, scan},
@@ -42,7 +42,8 @@ impl Letters {
         if is_file(argument) {
             return Ok(Self::File(PathBuf::from(argument)));
         }
-        session.queue(argument).await.map(Self::Queue).map_err(|error| match error.downcast_ref() {
+        let found = session.queue(argument).await.inspect(|queue| session.note_live_run(queue));
+        found.map(Self::Queue).map_err(|error| match error.downcast_ref() {
             Some(AddressError::NotFound { .. }) if Path::new(argument).is_file() => {
                 hinted(error.to_string(), format!("a file has this name: write it as `./{argument}`"))
             }
@@ -141,8 +142,11 @@ impl Letters {
     ///
     /// A call failed, or the file cannot be opened.
     pub async fn scan(&self, session: &Session<'_>, visit: impl FnMut(&Message) -> Look) -> anyhow::Result<Scanned> {
-        let depth = self.facts().await?.map(|facts| facts.depth);
-        self.scan_counted(session, depth, visit).await
+        let counts = self.facts().await?.map(|facts| facts.depth);
+        if let Some(text) = counts.and_then(hidden) {
+            session.note(&text);
+        }
+        self.scan_counted(session, counts, visit).await
     }
 
     /// The same of a queue whose counts were read before.
@@ -162,4 +166,9 @@ impl Letters {
         };
         scan(source, depth, session.settings(), session.clients.clone(), &session.interrupt, visit).await
     }
+}
+
+/// What a queue holds that no scan can show.
+fn hidden(Depth { visible, in_flight, delayed }: Depth) -> Option<String> {
+    (in_flight + delayed > 0).then(|| depth(visible, in_flight, delayed))
 }

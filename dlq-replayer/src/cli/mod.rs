@@ -20,6 +20,7 @@ pub mod original;
 pub mod permissions;
 pub mod preflight;
 pub mod preview;
+pub(crate) mod profile;
 pub mod pull;
 pub mod purge;
 pub mod replay;

@@ -6,7 +6,7 @@
 use super::{
     arguments::{self, PlannedCommand},
     permissions::{self, Need, On, Permission},
-    replay::missing,
+    replay::{self, missing},
     session::Session,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     },
     sqs::{
         address,
-        call_error::CallError,
+        call_error::{CallError, Effect},
         probe::{self, Probe},
         queue::Queue,
     },
@@ -39,12 +39,16 @@ struct Targets {
 pub async fn preflight(session: &Session<'_>, arguments: &arguments::Preflight) -> anyhow::Result<Exit> {
     let dlq = session.queue(&arguments.queue).await?;
     let destinations = &arguments.destinations;
+    // First, because a replay looks for it first: what a missing one is good for is not known before a loop guard needs it.
+    let quarantine = match (&destinations.quarantine, arguments.command) {
+        (Some(_), _) | (None, PlannedCommand::Replay) => {
+            replay::quarantine(session, &dlq, destinations.quarantine.as_deref()).await?
+        }
+        _ => None,
+    };
     let targets = Targets {
         destination: destination(session, &dlq, arguments).await?,
-        quarantine: match &destinations.quarantine {
-            Some(name) => Some(session.other_queue(name).await?),
-            None => None,
-        },
+        quarantine,
         bus: destinations.to_bus.clone(),
         function: destinations.to_lambda.clone(),
         dlq,
@@ -62,7 +66,7 @@ pub async fn preflight(session: &Session<'_>, arguments: &arguments::Preflight) 
     let command = format!("{:?}", arguments.command).to_lowercase();
     let report = PreflightReport { command, checks };
     session.print(&report)?;
-    Ok(if report.is_denied() { Exit::Partly } else { Exit::Done })
+    Ok(if report.is_allowed() { Exit::Done } else { Exit::Partly })
 }
 
 /// The queue that the command would send to: the one that was named, or the only source.
@@ -125,10 +129,16 @@ async fn check(session: &Session<'_>, targets: &Targets, permission: Permission)
     let answer = ask(session, targets, queue.unwrap_or(&targets.dlq), permission.probe).await;
     let (verdict, answer) = match answer {
         Err(error) if error.is_denied() => (preflight::Permission::Denied, error.code),
-        Err(error) if matches!(&*error.code, "no answer" | "not sent") => return Err(error.into()),
+        Err(error) if matches!(&*error.code, "no answer" | "not sent") || error.is_about_the_caller() => {
+            return Err(error.into());
+        }
         // Only the target itself: a rule that does not exist is asked about on purpose.
         Err(error) if error.is_missing() && matches!(error.operation, "Invoke" | "DescribeEventBus") => {
             return Err(missing(session, error));
+        }
+        // A service that is throttled or failing, or another program, has not looked at the permission.
+        Err(error) if error.effect != Effect::None || error.is_foreign() => {
+            (preflight::Permission::NotChecked, error.code)
         }
         Ok(()) | Err(_) => (preflight::Permission::Allowed, String::new()),
     };

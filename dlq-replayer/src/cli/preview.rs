@@ -29,6 +29,9 @@ use crate::{
 /// A call failed, or the file with the repaired bodies cannot be read.
 pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, revealed: bool) -> anyhow::Result<Exit> {
     let limit = change.written.limit.unwrap_or(u64::MAX);
+    if let Source::Queue(queue) = &source {
+        session.note_live_run(queue);
+    }
     let journals = folder::of_queue(&folder::root()?, source.name());
     let scope = source.scope(&change.destination);
     let unfinished_run = last_unfinished(&journals, scope)?;

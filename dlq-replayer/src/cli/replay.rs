@@ -55,8 +55,8 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
     let queue = session.queue(&arguments.queue).await?;
     let journals = folder::of_queue(&folder::root()?, &queue.address.arn);
     let mut written = written.or_resumed(&journals, arguments.run.resume.as_deref(), "replay")?;
+    let quarantine = quarantine(session, &queue, written.quarantine.as_deref()).await?;
     let mut way = way(session, &queue, &mut written).await?;
-    let quarantine = quarantine(session, &queue, &written).await?;
     let has_quarantine = quarantine.is_some();
     written.quarantine = quarantine.as_ref().map(|queue| queue.address.arn.clone());
     way.routes = way.routes.with_quarantine(quarantine.map(Destination::Queue));
@@ -97,8 +97,12 @@ pub async fn replay(session: &Session<'_>, arguments: &arguments::Replay) -> any
 
 /// Where messages go that were replayed too often. The default of `dlq-replayer.toml` is for many queues:
 /// where it cannot be used, these messages stay, as they do without a quarantine.
-async fn quarantine(session: &Session<'_>, queue: &Queue, written: &Written) -> anyhow::Result<Option<Queue>> {
-    if let Some(name) = &written.quarantine {
+pub(super) async fn quarantine(
+    session: &Session<'_>,
+    queue: &Queue,
+    chosen: Option<&str>,
+) -> anyhow::Result<Option<Queue>> {
+    if let Some(name) = chosen {
         let quarantine = session.other_queue(name).await?;
         super::changing::elsewhere(queue, &quarantine)?;
         return Ok(Some(quarantine));

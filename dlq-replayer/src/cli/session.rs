@@ -13,8 +13,10 @@ use super::{
     command_line::Global,
     config::{Config, Defaults},
     hints::{Asked, UsageError},
+    profile,
 };
 use crate::{
+    journal::folder,
     report::{
         exit::Exit,
         masking::Reveal,
@@ -66,13 +68,16 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     ///
-    /// The configuration or `AWS_CA_BUNDLE` cannot be used; [`UsageError`] for what is no endpoint or no Region.
+    /// The configuration, the profile or `AWS_CA_BUNDLE` cannot be used; [`UsageError`] for what is no endpoint or no Region.
     pub async fn begin(global: &'a Global, interrupt: Interrupt) -> anyhow::Result<Self> {
         let config = Config::load(&Config::path()?)?;
         let environment = Environment::of_process();
         let options = options(global, &config.defaults, &environment);
         check_endpoints(&options, &environment)?;
         let profile = options.profile.clone().or(environment.optional("AWS_PROFILE").map(str::to_owned));
+        if let Some(profile) = &profile {
+            profile::check(profile).await?;
+        }
         let timeouts =
             TimeoutConfig::builder().operation_attempt_timeout(ANSWER_WITHIN).connect_timeout(CONNECTED_WITHIN).build();
         let sdk = sdk_config(options, &environment).await?;
@@ -117,6 +122,20 @@ impl<'a> Session<'a> {
         Ok(address::find(&self.clients, self.resolve(argument)?).await?)
     }
 
+    /// The run that works on a queue at the moment.
+    pub fn live_run(queue: &Queue) -> Option<String> {
+        // Without a home there are no journals, and a command that only looks needs none.
+        let root = folder::root().ok()?;
+        folder::live_run(&folder::of_queue(&root, &queue.address.arn))
+    }
+
+    /// Says which run works on a queue that is about to be looked at: what it holds cannot be seen.
+    pub fn note_live_run(&self, queue: &Queue) {
+        if let Some(run) = Self::live_run(queue) {
+            self.note(&working(&run));
+        }
+    }
+
     /// How messages are taken.
     pub fn settings(&self) -> Settings {
         let defaults = &self.config.defaults;
@@ -141,7 +160,7 @@ impl<'a> Session<'a> {
         let of_file = defaults.rate.as_deref().map(rate).transpose();
         let of_file = of_file.map_err(|why| anyhow::anyhow!("the rate in dlq-replayer.toml is not valid: {why}"))?;
         let usual = self.settings();
-        let canary = stop.and_then(|stop| Some(CanarySetting { messages: stop.canary?, settle: stop.settle }));
+        let canary = stop.and_then(|stop| Some(CanarySetting { messages: stop.canary?, timeout: stop.canary_timeout }));
         let max_returned = stop.and_then(|stop| stop.max_bounced).or(defaults.max_bounced);
         Ok(Settings {
             rate: run.rate.or(of_file).unwrap_or(usual.rate),
@@ -194,6 +213,11 @@ impl<'a> Session<'a> {
     }
 }
 
+/// What it means for a command that looks that a run is working.
+pub fn working(run: &str) -> String {
+    format!("the run {run} is working on this queue; messages that it holds are in flight and cannot be shown")
+}
+
 /// An endpoint that is not a URL would be called, and not answer.
 fn check_endpoints(options: &CliOptions, environment: &Environment) -> Result<(), UsageError> {
     let variables = ENDPOINTS.into_iter().filter_map(|name| Some((name, environment.optional(name)?)));
@@ -215,7 +239,8 @@ fn options(global: &Global, defaults: &Defaults, environment: &Environment) -> C
         _ => default.clone(),
     };
     let of_file = CliOptions {
-        profile: unless(&["AWS_PROFILE"], &defaults.profile),
+        // Credentials in variables are a choice, too, and a later one than the file's.
+        profile: unless(&["AWS_PROFILE", "AWS_ACCESS_KEY_ID"], &defaults.profile),
         region: unless(&["AWS_REGION", "AWS_DEFAULT_REGION"], &defaults.region),
         endpoint_url: unless(&ENDPOINTS, &defaults.endpoint_url),
     };

@@ -99,11 +99,17 @@ pub struct Begin {
     pub queue: String,
     /// Where it sends to, as it is shown.
     pub destination: String,
+    /// How long a message that it received stays hidden when it is killed; none of a file, and in older journals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility_seconds: Option<u64>,
     /// Selection and treatment, for `--resume`. It holds arguments as they were typed, so that no report shows it.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     #[schemars(skip)]
     pub plan: Value,
 }
+
+/// The outcome of a run that failed.
+pub const FAILED: &str = "stopped by an error";
 
 /// How a run ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -46,6 +46,6 @@ Exit codes:
   1    an error, or the answer to the question was not `yes`; the `hint:` line, if there is one, says what to do
   2    the command line is not valid
   3    no message matched
-  4    something was left, returned or not seen; the summary says what and why
+  4    something was left, returned or not seen, or `preflight` found a permission missing or could not check one; the summary says what and why
   5    too many messages returned: the circuit breaker opened, or the canary failed
   130  interrupted; `watch`, which only Ctrl-C ends, exits with 0";

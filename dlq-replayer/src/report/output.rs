@@ -182,6 +182,16 @@ pub fn messages(count: u64) -> String {
     format!("{} {}", grouped(count), if count == 1 { "message" } else { "messages" })
 }
 
+/// How many messages of a queue can be received, and how many cannot at the moment.
+pub fn depth(visible: u64, in_flight: u64, delayed: u64) -> String {
+    match (in_flight, delayed) {
+        (0, 0) => messages(visible),
+        (_, 0) => format!("{} visible, {} in flight", grouped(visible), grouped(in_flight)),
+        (0, _) => format!("{} visible, {} delayed", grouped(visible), grouped(delayed)),
+        _ => format!("{} visible, {} in flight, {} delayed", grouped(visible), grouped(in_flight), grouped(delayed)),
+    }
+}
+
 /// How many messages were scanned, and how many of them matched.
 pub fn scanned(scanned: u64, matched: u64) -> String {
     format!("{} scanned, {} matched", messages(scanned), grouped(matched))

@@ -54,9 +54,17 @@ impl Permission {
 }
 
 impl PreflightReport {
-    /// Whether a permission is missing without which the command does not work.
-    pub fn is_denied(&self) -> bool {
-        self.checks.iter().any(|check| check.verdict == Permission::Denied && check.optional.is_none())
+    /// Whether the command is known to work: every permission was checked, and those without which it does not work are there.
+    pub fn is_allowed(&self) -> bool {
+        self.checks.iter().all(|Check { verdict, optional, .. }| match verdict {
+            Permission::Allowed => true,
+            Permission::Denied => optional.is_some(),
+            Permission::NotChecked => false,
+        })
+    }
+
+    fn not_checked(&self) -> usize {
+        self.checks.iter().filter(|check| check.verdict == Permission::NotChecked).count()
     }
 }
 
@@ -78,6 +86,16 @@ impl Report for PreflightReport {
         let mut out = format!("permissions for {}; nothing was changed\n\n", self.command);
         // Writing to a String does not fail.
         let _ = write!(out, "{}", lines(&rows));
+        let count = self.not_checked();
+        if count > 0 {
+            let checks = if count == 1 { "1 check is missing" } else { &format!("{count} checks are missing") };
+            let _ = writeln!(
+                out,
+                "\n{} {checks}, so it is not known whether {} works",
+                style.warning("note:"),
+                self.command
+            );
+        }
         out
     }
 }

@@ -10,7 +10,7 @@ use super::{
     exit::Exit,
     output::{Report, Style, grouped, messages, scanned},
 };
-use crate::{rules::select::Undecided, sqs::queue_argument::is_fifo};
+use crate::{journal::record::FAILED, rules::select::Undecided, sqs::queue_argument::is_fifo};
 
 /// Ids that are shown as text; `--json` has more, and `history RUN` all of them.
 pub(super) const SHOWN_IDS: usize = 10;
@@ -70,7 +70,7 @@ pub fn outcome(exit: Exit, canary: Option<CanaryEnd>) -> &'static str {
     }
     match exit {
         Exit::Done => "done",
-        Exit::Error | Exit::Usage => "stopped by an error",
+        Exit::Error | Exit::Usage => FAILED,
         Exit::NothingMatched => "no message matched",
         Exit::Partly => "partly done",
         Exit::Breaker => "circuit breaker opened: too many messages returned",

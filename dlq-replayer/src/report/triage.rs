@@ -11,7 +11,7 @@ use super::{
     group::{Group, is_fault, is_plain, value},
     masking::Reveal,
     next::{Member, Told, Triaged, Typed, Wanted, in_parentheses, next},
-    output::{Report, Style, age, bar, grouped, lines, messages, scanned, table},
+    output::{Report, Style, age, bar, depth, grouped, lines, messages, scanned, table},
     summary::{not_seen, stopped_at, undecided},
 };
 use crate::{
@@ -33,6 +33,8 @@ pub struct TriageReport {
     pub visible: Option<u64>,
     /// Messages that other receivers hold, as SQS estimates; none for a file.
     pub in_flight: Option<u64>,
+    /// Messages whose delay has not passed, as SQS estimates; none for a file.
+    pub delayed: Option<u64>,
     /// Messages that were scanned.
     pub scanned: u64,
     /// Messages of those that the filters matched.
@@ -168,6 +170,7 @@ impl Triage {
             source,
             visible: facts.map(|facts| facts.depth.visible),
             in_flight: facts.map(|facts| facts.depth.in_flight),
+            delayed: facts.map(|facts| facts.depth.delayed),
             scanned,
             matched: self.matched,
             undecided,
@@ -245,7 +248,7 @@ impl TriageReport {
         writeln!(out, "{}", self.source)?;
         let seconds = |seconds: u64| age(Duration::from_secs(seconds));
         match self.visible {
-            Some(visible) => write!(out, "{}", messages(visible))?,
+            Some(visible) => write!(out, "{}", depth(visible, self.in_flight.unwrap_or(0), self.delayed.unwrap_or(0)))?,
             None if self.is_whole => write!(out, "{}", messages(self.scanned))?,
             None => write!(out, "read as far as {}", messages(self.scanned))?,
         }

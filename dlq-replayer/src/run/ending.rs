@@ -35,7 +35,7 @@ pub struct Evidence {
     pub deleted: bool,
     /// How long the rounds have gone on.
     pub waited: Duration,
-    /// How long messages may be held by an earlier run that was killed; zero without one.
+    /// How long messages may still be held by an earlier run that was killed; zero without one.
     pub held_by_earlier_run: Duration,
 }
 
@@ -62,7 +62,7 @@ pub fn conclude(evidence: &Evidence) -> Conclusion {
         return Conclusion::Release;
     }
     let late = if evidence.deleted { LATE_COUNTS } else { OTHERS };
-    if evidence.waited < late.max(evidence.held_by_earlier_run) {
+    if evidence.waited < late || !evidence.held_by_earlier_run.is_zero() {
         Conclusion::Again
     } else {
         Conclusion::NotSeen(not_seen)
@@ -106,6 +106,6 @@ mod tests {
         assert_eq!(conclude(&Evidence { deleted: true, ..counted }), Conclusion::Again);
         let killed = Evidence { held_by_earlier_run: Duration::from_mins(2), ..counted };
         assert_eq!(conclude(&killed), Conclusion::Again);
-        assert_eq!(conclude(&Evidence { waited: Duration::from_mins(2), ..killed }), Conclusion::NotSeen(5));
+        assert_eq!(conclude(&Evidence { held_by_earlier_run: Duration::ZERO, ..killed }), Conclusion::NotSeen(5));
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     canary::{Canary, Phase},
     event::Event,
+    held::Held,
     intake::Intake,
     interrupt::Interrupt,
     proof::Proof,
@@ -146,6 +147,8 @@ pub struct Engine<'w> {
     pub(super) ended: bool,
     /// Messages that are counted and were not seen.
     pub(super) not_seen: u64,
+    /// What earlier runs may still hold.
+    pub(super) held: Option<Held>,
     interrupt: Interrupt,
 }
 
@@ -155,7 +158,7 @@ impl<'w> Engine<'w> {
         let now = Instant::now();
         Self {
             rate: Rate::new(settings.rate, settings.calls),
-            canary: settings.canary.map(|canary| Canary::new(canary.messages, canary.settle)),
+            canary: settings.canary.map(|canary| Canary::new(canary.messages, canary.timeout)),
             source,
             work,
             settings,
@@ -184,8 +187,15 @@ impl<'w> Engine<'w> {
             pending: std::collections::HashMap::new(),
             ended: false,
             not_seen: 0,
+            held: None,
             interrupt,
         }
+    }
+
+    /// The same after runs that may still hold messages.
+    #[must_use]
+    pub fn after(self, held: Option<Held>) -> Self {
+        Self { held, ..self }
     }
 
     /// Runs to the proven end of the source, or until something stops it, and releases what was not used.

@@ -4,10 +4,12 @@ use std::{collections::HashSet, path::Path, rc::Rc, time::SystemTime};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{
     breaker::Breaker,
     engine::{Engine, Look, Stop, Work},
+    held::Held,
     interrupt::Interrupt,
     returned::SentIds,
     settings::Settings,
@@ -17,6 +19,7 @@ use super::{
 use crate::{
     journal::{
         folder::{Live, of_queue, prune},
+        holders::holders,
         leftovers::Leftovers,
         past::{files_of, ids_given},
         record::{Begin, End, Record},
@@ -138,6 +141,10 @@ async fn run_to_its_end(
         check_repetition(&folder, &job.destination)??;
     }
     let mut leftovers = Leftovers::load(&folder, job.source.scope(&job.destination))?;
+    let held = match &job.source {
+        Source::Queue(_) => Held::by(holders(&folder, SystemTime::now())?, job.settings.visibility, Instant::now()),
+        Source::File(_) => None,
+    };
     let mut file = None;
     if let (Some(open), Some(archive)) = (job.archive.take(), job.plan.routes.archive()) {
         let held = open(archive, &leftovers)?;
@@ -150,6 +157,7 @@ async fn run_to_its_end(
         command: job.command.to_owned(),
         queue: from.clone(),
         destination: job.destination.clone(),
+        visibility_seconds: matches!(job.source, Source::Queue(_)).then(|| job.settings.visibility.as_secs()),
         plan: job.written,
     };
     let journal = Rc::new(Journal::create(&folder, begin).await?);
@@ -160,7 +168,8 @@ async fn run_to_its_end(
         transfer = transfer.knowing(SentIds::of_earlier_runs(ids_given(&folder, SystemTime::now())?));
     }
     let work = Work::Move(Box::new(transfer));
-    let mut engine = Engine::new(job.source, work, job.settings, clients, interrupt.clone());
+    let engine = Engine::new(job.source, work, job.settings, clients, interrupt.clone());
+    let mut engine = engine.after(held);
     engine.run(&mut |counts, rate| progress.show(counts, rate)).await;
     drop(progress);
     if let Some(transfer) = engine.transfer()

@@ -7,6 +7,7 @@ pub mod deleting;
 pub mod ending;
 pub mod engine;
 pub mod event;
+pub mod held;
 pub mod holding;
 pub mod intake;
 pub mod interrupt;

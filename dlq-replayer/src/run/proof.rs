@@ -7,9 +7,12 @@ use super::{
     engine::{Engine, LONG_POLL, Taking, Work},
     event::{Event, Poll},
 };
-use crate::sqs::{
-    call_error::{CallError, Effect},
-    queue::Facts,
+use crate::{
+    report::{output::say_over_a_bar, progress::Shown},
+    sqs::{
+        call_error::{CallError, Effect},
+        queue::Facts,
+    },
 };
 
 /// What a round has found.
@@ -123,6 +126,15 @@ impl Engine<'_> {
         self.proof.since.get_or_insert(now);
     }
 
+    /// A wait of minutes without a word looks like a program that hangs.
+    fn say_what_is_held(&mut self, missing: u64, now: Instant) {
+        let held = self.held.as_mut().filter(|held| !held.left(now).is_zero());
+        let text = held.and_then(|held| held.told(missing, now));
+        if let Some(text) = text.filter(|_| self.settings.shown == Shown::Yes) {
+            say_over_a_bar(&text);
+        }
+    }
+
     fn all_seen(&self) -> bool {
         self.settings.expected.is_some_and(|expected| self.fresh >= expected)
     }
@@ -157,7 +169,6 @@ impl Engine<'_> {
             self.ended = true;
             return;
         }
-        let earlier = matches!(&self.work, Work::Move(transfer) if transfer.has_leftovers());
         let evidence = Evidence {
             counted: facts.depth.total(),
             live: self.intake.live(),
@@ -166,11 +177,14 @@ impl Engine<'_> {
             all_seen: self.all_seen(),
             deleted: matches!(&self.work, Work::Move(transfer) if transfer.counts.deleted > 0),
             waited: self.proof.since.map(|since| now.saturating_duration_since(since)).unwrap_or_default(),
-            held_by_earlier_run: if earlier { self.settings.visibility } else { std::time::Duration::ZERO },
+            held_by_earlier_run: self.held.as_ref().map(|held| held.left(now)).unwrap_or_default(),
         };
         match conclude(&evidence) {
             Conclusion::Proven => (self.proof.given, self.ended) = (true, true),
-            Conclusion::Again => self.proof.next = Some(now + PAUSE),
+            Conclusion::Again => {
+                self.proof.next = Some(now + PAUSE);
+                self.say_what_is_held(left, now);
+            }
             Conclusion::NotSeen(messages) => (self.not_seen, self.ended) = (messages, true),
             Conclusion::Release => {
                 self.proof.progress = false;

@@ -42,7 +42,7 @@ pub struct CanarySetting {
     /// How many.
     pub messages: u64,
     /// The longest wait for what becomes of them; by default the destination's visibility timeout times its receives.
-    pub settle: Option<Duration>,
+    pub timeout: Option<Duration>,
 }
 
 impl Default for Settings {

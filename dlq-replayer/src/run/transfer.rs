@@ -168,11 +168,6 @@ impl Transfer {
         self.plan.after == After::Delete
     }
 
-    /// Whether earlier runs have left something, so that what they held may come back.
-    pub fn has_leftovers(&self) -> bool {
-        !self.leftovers.is_empty()
-    }
-
     /// Whether so much was found that scanning on is of no use.
     pub fn is_enough(&self) -> bool {
         self.chosen >= self.plan.limit || self.plan.selection.is_complete_with(self.counts.matched)

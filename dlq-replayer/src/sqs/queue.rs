@@ -241,9 +241,15 @@ impl Queue {
             retention: number(QueueAttributeName::MessageRetentionPeriod).map(Duration::from_secs),
             visibility: number(QueueAttributeName::VisibilityTimeout).map(Duration::from_secs),
             max_receives: redrive.and_then(|policy| max_receives(policy)),
-            key: attributes.get(&QueueAttributeName::KmsMasterKeyId).filter(|key| !key.is_empty()).cloned(),
+            key: attributes.get(&QueueAttributeName::KmsMasterKeyId).filter(|key| is_customers(key)).cloned(),
         })
     }
+}
+
+/// Whether a key is the customer's. AWS's own key for SQS is open to everybody who may use the queue.
+/// Source: "Amazon SQS key management" in the Amazon SQS developer guide.
+fn is_customers(key: &str) -> bool {
+    !key.is_empty() && key != "alias/aws/sqs"
 }
 
 /// `maxReceiveCount` of a redrive policy, which SQS writes as a number or as a text.

@@ -1,9 +1,9 @@
 //! What is written: the `detail` of the event, field by field as it stands on the wire, and nothing judged.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::{Uuid, uuid};
 
 use crate::{CognitoSub, Origin, VERSION};
@@ -13,67 +13,57 @@ const EVENT_ID_NAMESPACE: Uuid = uuid!("5a3dc5f1-5c0c-4c57-8d0a-3f2f4f0a6b1e");
 
 /// The id of the one event that a user of a pool can cause: a `UUIDv5` of pool and `sub`.
 ///
-/// Cognito calls a trigger up to three times for one confirmation; each call must give the same event.
+/// Cognito may call a trigger several times for one confirmation; each call must give the same event.
 pub fn event_id(user_pool_id: &str, sub: CognitoSub) -> Uuid {
     Uuid::new_v5(&EVENT_ID_NAMESPACE, format!("{user_pool_id}/{sub}").as_bytes())
 }
 
 /// The `detail` of a `UserConfirmed`, borrowed from whatever it was read from.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize)]
 pub struct Detail<'a> {
     /// About the event.
-    #[serde(borrow)]
     pub metadata: DetailMetadata<'a>,
     /// About the user.
-    #[serde(borrow)]
     pub data: DetailData<'a>,
 }
 
 /// About the event. Times are RFC 3339 in UTC with milliseconds.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize)]
 pub struct DetailMetadata<'a> {
     /// [`VERSION`] of the contract.
     pub version: u32,
     /// See [`event_id`].
-    #[serde(borrow)]
     pub event_id: Cow<'a, str>,
     /// When the producer heard of the confirmation.
-    #[serde(borrow)]
     pub occurred_at: Cow<'a, str>,
     /// How the event came to be.
     pub origin: Origin,
     /// The X-Ray trace it belongs to, when there is one.
-    #[serde(borrow, default)]
     pub trace_id: Option<Cow<'a, str>>,
 }
 
 /// About the user, as Cognito told it.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize)]
 pub struct DetailData<'a> {
     /// The attribute `sub`.
-    #[serde(borrow)]
     pub cognito_sub: Cow<'a, str>,
     /// The user name, which equals the `sub` only in some pools.
-    #[serde(borrow)]
     pub username: Cow<'a, str>,
     /// The pool.
-    #[serde(borrow)]
     pub user_pool_id: Cow<'a, str>,
     /// The attribute `email`.
-    #[serde(borrow, default)]
     pub email: Option<Cow<'a, str>>,
     /// The attribute `email_verified`; false when Cognito does not say.
-    #[serde(default)]
     pub email_verified: bool,
     /// The attribute `phone_number`.
-    #[serde(borrow, default)]
     pub phone_number: Option<Cow<'a, str>>,
     /// The attribute `given_name`.
-    #[serde(borrow, default)]
     pub first_name: Option<Cow<'a, str>>,
     /// The attribute `family_name`.
-    #[serde(borrow, default)]
     pub last_name: Option<Cow<'a, str>>,
+    /// The attributes `custom:…` that are told to travel, by their full names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_attributes: BTreeMap<&'a str, Cow<'a, str>>,
 }
 
 impl<'a> Detail<'a> {

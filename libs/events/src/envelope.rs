@@ -2,44 +2,36 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{DETAIL_TYPE, SOURCE};
 
 /// An EventBridge event, with its detail left unread.
 ///
-/// The producer's fallback writes one when it bypasses EventBridge, so that the consumer sees the same shape on every road.
-/// A reader asks only for `detail-type` and `detail`.
+/// The producer's fallback writes one when it bypasses EventBridge, so the consumer sees the same shape on every path.
+/// A reader needs only `detail-type` and `detail`.
 /// Source: "Events structure reference" in the Amazon EventBridge user guide.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Envelope<'a> {
     /// Version of the envelope: `"0"`.
-    #[serde(borrow, default)]
     pub version: Cow<'a, str>,
     /// Id of this publication; a second publication of the same event has another one.
-    #[serde(borrow, default)]
     pub id: Cow<'a, str>,
     /// Must be [`DETAIL_TYPE`].
-    #[serde(borrow, rename = "detail-type")]
+    #[serde(rename = "detail-type")]
     pub detail_type: Cow<'a, str>,
     /// [`SOURCE`].
-    #[serde(borrow, default)]
     pub source: Cow<'a, str>,
     /// The AWS account that published it.
-    #[serde(borrow, default)]
     pub account: Cow<'a, str>,
     /// When it was published, RFC 3339 in UTC.
-    #[serde(borrow, default)]
     pub time: Cow<'a, str>,
     /// The AWS Region it was published in.
-    #[serde(borrow, default)]
     pub region: Cow<'a, str>,
     /// Always empty for rollcall.
-    #[serde(default)]
     pub resources: Vec<String>,
     /// The [`Detail`](crate::Detail) as JSON.
-    #[serde(borrow)]
     pub detail: &'a RawValue,
 }
 

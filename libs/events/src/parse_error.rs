@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Rule, VERSION};
+use crate::{NotASub, VERSION};
 
 /// A body that is not a `UserConfirmed` v1. Always permanent: the same body is refused again however often it is tried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,14 +22,9 @@ pub enum ParseError {
     /// The detail has not the shape of version 1.
     #[error("the event's detail has not the shape of version {VERSION}: {0}")]
     MalformedDetail(JsonFault),
-    /// A field has the right type and a value that no row can hold.
-    #[error("the event's `{field}` {rule}")]
-    InvalidField {
-        /// The field, as the contract names it.
-        field: &'static str,
-        /// What it must be.
-        rule: Rule,
-    },
+    /// The key of the row is not one.
+    #[error("the event's `cognito_sub` {0}")]
+    InvalidSub(NotASub),
 }
 
 impl ParseError {
@@ -40,7 +35,7 @@ impl ParseError {
             Self::WrongDetailType => "wrong_detail_type",
             Self::UnsupportedVersion { .. } => "unsupported_version",
             Self::MalformedDetail(_) => "malformed_detail",
-            Self::InvalidField { .. } => "invalid_field",
+            Self::InvalidSub(_) => "invalid_field",
         }
     }
 }

@@ -18,7 +18,7 @@ fn scene(consumer: Consumer) -> Scene {
 }
 
 fn replay(scene: &Scene, settle: &str) -> (i32, serde_json::Value) {
-    scene.json(&["replay", DLQ, "--execute", "--canary", "5", "--settle", settle])
+    scene.json(&["replay", DLQ, "--execute", "--canary", "5", "--canary-timeout", settle])
 }
 
 /// Entries of all sends so far.
@@ -102,6 +102,6 @@ fn what_a_run_with_a_canary_says() {
     let returning = scene(Consumer::GivesUp { dlq: DLQ.to_owned(), after: Duration::ZERO });
     insta::assert_snapshot!("canary_returned", returning.said(&["replay", DLQ, "--execute", "--canary", "5"]));
     let idle = scene(Consumer::None);
-    let settle = ["replay", DLQ, "--execute", "--canary", "5", "--settle", "1s"];
+    let settle = ["replay", DLQ, "--execute", "--canary", "5", "--canary-timeout", "1s"];
     insta::assert_snapshot!("canary_unsettled", idle.said(&settle));
 }

@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use super::{DLQ, SOURCE, Scene, body, dead_letter};
 
 /// Writes the file, and prepares a command that reads it.
-fn with_config(scene: &Scene, text: &str, arguments: &[&str]) -> Command {
+pub(super) fn with_config(scene: &Scene, text: &str, arguments: &[&str]) -> Command {
     let folder = scene.folder.join("config/dlq-replayer");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("dlq-replayer.toml"), text).unwrap();

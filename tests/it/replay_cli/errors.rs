@@ -144,6 +144,9 @@ fn what_is_wrong_with_a_file_is_said_before_any_call() {
 #[test]
 fn a_hint_names_what_was_chosen() {
     let scene = Scene::empty();
+    let folder = scene.replayer.home().join(".aws");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config"), "[profile nope]\nregion = eu-west-1\n").unwrap();
     let with = |name: &str, value: &str, arguments: &[&str]| {
         let mut command = scene.replayer.command(&[&["triage", DLQ], arguments].concat()).unwrap();
         command.env(name, value).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");

@@ -12,7 +12,7 @@ fn json_of_every_command_matches_its_schema() {
         ("list", vec!["list", DLQ]),
         ("list", vec!["list", DLQ, "--reason", "panic"]),
         ("show", vec!["show", DLQ, &id(6)]),
-        ("watch", vec!["watch", DLQ, "--looks", "1"]),
+        ("watch", vec!["watch", DLQ, "--count", "1"]),
         ("preflight", vec!["preflight", DLQ]),
         ("export", vec!["pull", DLQ, &letters]),
         ("triage", vec!["triage", &letters]),

@@ -83,7 +83,7 @@ fn scenarios(row: &str) -> Vec<&'static [&'static str]> {
             &["replay", DLQ],
             &["replay", DLQ, "--to", SOURCE, "--execute"],
             &["replay", DLQ, "--from", "FILE", "--execute"],
-            &["replay", DLQ, "--to", SOURCE, "--execute", "--canary", "1", "--settle", "5s"],
+            &["replay", DLQ, "--to", SOURCE, "--execute", "--canary", "1", "--canary-timeout", "5s"],
         ],
         "`replay --to-bus`" => vec![
             &["replay", DLQ, "--to-bus", "main", "--execute", "--drop-attributes"],
@@ -105,7 +105,7 @@ fn scenarios(row: &str) -> Vec<&'static [&'static str]> {
         "`move`" => vec![&["move", DLQ, "--to", SOURCE], &["move", DLQ, "--to", SOURCE, "--execute"]],
         "`purge`" => vec![&["purge", DLQ, "--archive", "FILE"], &["purge", DLQ, "--archive", "FILE", "--execute"]],
         "`import`" => vec![&["import", SOURCE, "FILE", "--execute"], &["import", SOURCE, "FILE"]],
-        "`watch`" => vec![&["watch", DLQ, "--looks", "1"]],
+        "`watch`" => vec![&["watch", DLQ, "--count", "1"]],
         other => panic!("no scenario for {other}"),
     }
 }

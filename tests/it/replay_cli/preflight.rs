@@ -85,8 +85,47 @@ fn a_key_cannot_be_checked_and_is_named() {
     let scene = Scene::with_letters(1);
     scene.model.with(DLQ, |queue| queue.kms_key = Some("alias/orders".to_owned()));
     let said = scene.run(&["preflight", DLQ]);
-    assert_eq!(said.code, 0);
+    assert_eq!(said.code, 4, "whether the command works is not known: {}", said.text());
     assert!(said.out.contains("kms:Decrypt") && said.out.contains("not checked"), "{}", said.out);
+    scene.model.with(DLQ, |queue| queue.kms_key = Some("alias/aws/sqs".to_owned()));
+    let said = scene.run(&["preflight", DLQ]);
+    assert_eq!(said.code, 0, "AWS's own key asks for no permission: {}", said.text());
+}
+
+#[test]
+fn what_could_not_be_checked_is_said_and_is_not_called_allowed() {
+    for (status, code) in [(503, "ServiceUnavailable"), (400, "RequestThrottled"), (302, "")] {
+        let scene = Scene::with_letters(1);
+        scene.fault("SendMessageBatch", SOURCE, move |_| Fault::Refused(status, code));
+        let (exit, report) = scene.json(&["preflight", DLQ]);
+        let checks = report["checks"].as_array().unwrap();
+        let send = checks.iter().find(|check| check["action"] == "sqs:SendMessage").unwrap();
+        assert_eq!((exit, &send["verdict"]), (4, &json!("not_checked")), "{status} {code}: {send:#}");
+    }
+    // Nothing redrives to `quarantine`, so a replay of it has no destination that could be asked.
+    let scene = Scene::with_letters(1);
+    let said = scene.run(&["preflight", "quarantine"]);
+    assert_eq!(said.code, 4, "{}", said.text());
+    assert!(said.out.contains("note: 3 checks are missing, so it is not known whether replay works"), "{}", said.out);
+}
+
+#[test]
+fn a_missing_quarantine_is_said_before_anything_else() {
+    let scene = Scene::with_letters(1);
+    let said = scene.run(&["preflight", DLQ, "--to", "nowhere", "--quarantine", "qarantine"]);
+    assert_eq!(said.code, 1, "{}", said.text());
+    assert!(said.err.starts_with("error: queue `qarantine` not found"), "{}", said.err);
+    assert!(said.err.contains("did you mean `quarantine`?"), "{}", said.err);
+    let config = "[defaults]\nquarantine = \"nowhere\"\n";
+    let said = Scene::run_command(&mut super::config::with_config(&scene, config, &["preflight", DLQ]));
+    assert!(
+        said.err.starts_with("note: the quarantine `nowhere` of dlq-replayer.toml is not used: "),
+        "{}",
+        said.text()
+    );
+    let config = "[defaults]\nquarantine = \"quarantine\"\n";
+    let said = Scene::run_command(&mut super::config::with_config(&scene, config, &["preflight", DLQ]));
+    assert!(said.out.contains("quarantine  allowed"), "a replay uses it: {}", said.text());
 }
 
 #[test]

@@ -18,28 +18,28 @@ use super::{DLQ, PATIENCE, SOURCE, Scene, dead_letter};
 use crate::replay_operator::Terminal;
 
 /// A command with a terminal for its input and its errors. It does not outlive its test.
-struct OnATerminal {
+pub(super) struct OnATerminal {
     child: Child,
-    terminal: Terminal,
+    pub(super) terminal: Terminal,
 }
 
 impl OnATerminal {
-    fn start(scene: &Scene, arguments: &[&str]) -> Self {
+    pub(super) fn start(scene: &Scene, arguments: &[&str]) -> Self {
         Self::start_command(scene.replayer.command(arguments).unwrap())
     }
 
-    fn start_command(mut command: Command) -> Self {
+    pub(super) fn start_command(mut command: Command) -> Self {
         let (terminal, end) = Terminal::open();
         command.env("TERM", "xterm").stdin(end.try_clone().unwrap()).stderr(end).stdout(Stdio::piped());
         Self { child: command.spawn().unwrap(), terminal }
     }
 
-    fn interrupt(&self) {
+    pub(super) fn interrupt(&self) {
         kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), Signal::INT).unwrap();
     }
 
     /// Waits for its end; its exit code and its results.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(super) fn end(mut self) -> (Option<i32>, String) {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -21,7 +21,7 @@ fn a_canary_that_was_refused_does_not_let_the_rest_go() {
         }
         _ => Fault::None,
     });
-    let said = scene.run(&["replay", DLQ, "--execute", "--canary", "5", "--settle", "3s"]);
+    let said = scene.run(&["replay", DLQ, "--execute", "--canary", "5", "--canary-timeout", "3s"]);
     // Others take the place of those that were refused.
     assert!(scene.model.count(SOURCE) <= 5, "more than the canary has arrived: {}", said.text());
 }
@@ -53,7 +53,7 @@ fn a_canary_with_a_message_for_quarantine_settles() {
         "--execute",
         "--canary",
         "10",
-        "--settle",
+        "--canary-timeout",
         "6s",
         "--concurrency",
         "1",
@@ -90,7 +90,7 @@ fn a_canary_that_returns_is_seen_although_an_earlier_run_is_finished() {
         queue.dead_letters = Some(DLQ.to_owned());
         queue.bounces_to = Some(DLQ.to_owned());
     });
-    let said = scene.run(&["replay", DLQ, "--execute", "--yes", "--canary", "8", "--settle", "5s"]);
+    let said = scene.run(&["replay", DLQ, "--execute", "--yes", "--canary", "8", "--canary-timeout", "5s"]);
     assert_eq!(said.code, 5, "{}", said.text());
     assert!(said.text().contains("\n8 messages sent"), "{}", said.text());
 }
@@ -103,7 +103,7 @@ fn a_canary_that_returns_stops_the_run() {
         scene.model.put(DLQ, old(NewMessage::new(body(at), &[])));
     }
     scene.model.with(SOURCE, |queue| queue.bounces_to = Some(DLQ.to_owned()));
-    let said = scene.run(&["replay", DLQ, "--execute", "--yes", "--canary", "8", "--settle", "5s"]);
+    let said = scene.run(&["replay", DLQ, "--execute", "--yes", "--canary", "8", "--canary-timeout", "5s"]);
     assert_eq!(said.code, 5, "{}", said.text());
     assert!(said.text().contains("\n8 messages sent"), "{}", said.text());
 }
@@ -128,7 +128,7 @@ fn counts_that_are_some_seconds_late_are_not_taken_for_a_canary_that_returned() 
             std::thread::sleep(Duration::from_millis(20));
         }
     });
-    let command = ["replay", DLQ, "--to", SOURCE, "--execute", "--canary", "10", "--settle", "20s"];
+    let command = ["replay", DLQ, "--to", SOURCE, "--execute", "--canary", "10", "--canary-timeout", "20s"];
     let said = scene.run(&command);
     done.store(true, Ordering::SeqCst);
     consumer.join().unwrap();
@@ -139,6 +139,6 @@ fn counts_that_are_some_seconds_late_are_not_taken_for_a_canary_that_returned() 
 fn a_canary_that_is_not_complete_says_so() {
     let scene = Scene::new();
     scene.fill(3);
-    let said = scene.run(&["replay", DLQ, "--execute", "--canary", "10", "--settle", "3s"]);
+    let said = scene.run(&["replay", DLQ, "--execute", "--canary", "10", "--canary-timeout", "3s"]);
     assert!(said.code == 0 && said.text().contains("fewer than the canary asks for"), "{}", said.text());
 }

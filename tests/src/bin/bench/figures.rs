@@ -6,7 +6,7 @@ use std::{
 };
 
 use comfy_table::{LineStyle, Table, TableStyle};
-use consumer::backpressure::LONGEST;
+use consumer::backpressure::SHORT_CAP;
 
 use crate::{
     Verdict,
@@ -51,7 +51,7 @@ impl Figures {
                 self.poison_dead == self.poison,
                 format!("of {} poison messages {} are dead letters", self.poison, self.poison_dead),
             ),
-            (self.last_row_after <= LONGEST + WORK, format!("the last row came {last_row:.0} s after the database")),
+            (self.last_row_after <= SHORT_CAP + WORK, format!("the last row came {last_row:.0} s after the database")),
         ];
         promises.into_iter().filter(|(kept, _)| !kept).map(|(_, otherwise)| otherwise).collect()
     }
@@ -87,7 +87,7 @@ fn table(figures: &[Figures]) -> Table {
     };
     row("back-off of the visibility", &|it| match it.kind {
         Kind::Usual => "none".to_owned(),
-        Kind::Ours => format!("full jitter up to {} s", LONGEST.as_secs()),
+        Kind::Ours => format!("full jitter up to {} s", SHORT_CAP.as_secs()),
     });
     row("receives before SQS gives up", &|it| it.kind.receives().to_string());
     row("people who signed up", &|it| it.people.to_string());
@@ -114,7 +114,7 @@ mod tests {
             healthy_dead_at_the_end: 0,
             poison: 2,
             poison_dead: 2,
-            last_row_after: LONGEST,
+            last_row_after: SHORT_CAP,
             deliveries: 40,
             longest_invocation: Duration::from_secs(26),
         }
@@ -128,7 +128,7 @@ mod tests {
             |it| it.with_exactly_one_row = 9,
             |it| it.most_healthy_dead = 1,
             |it| it.poison_dead = 1,
-            |it| it.last_row_after = LONGEST + WORK + Duration::from_secs(1),
+            |it| it.last_row_after = SHORT_CAP + WORK + Duration::from_secs(1),
         ];
         for break_it in broken {
             let mut figures = good();

@@ -1,7 +1,7 @@
 //! The outage as a picture: an SVG that is readable on light and on dark pages.
 
 use anyhow::anyhow;
-use consumer::backpressure::LONGEST;
+use consumer::backpressure::SHORT_CAP;
 use plotters::{prelude::*, style::text_anchor::HPos};
 
 use crate::{
@@ -38,7 +38,7 @@ fn picture(svg: &mut String, tracks: &[Track], plan: &Plan) -> Drawn {
     let subtitle = format!(
         "{PER_TICK} people sign up every second; usual: no back-off, {} receives; rollcall: back-off up to {} s, {} receives",
         Kind::Usual.receives(),
-        LONGEST.as_secs(),
+        SHORT_CAP.as_secs(),
         Kind::Ours.receives()
     );
     text(&root, &subtitle, (15, &QUIET, FontStyle::Normal), HPos::Left, (MARGIN, 46))?;

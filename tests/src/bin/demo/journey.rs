@@ -104,7 +104,7 @@ async fn events(tap: &Tap, confirmations: &[Confirmation]) -> anyhow::Result<Has
         if taken.is_empty() {
             break;
         }
-        events.extend(taken.into_iter().map(|tapped| (tapped.event.data.cognito_sub, tapped)));
+        events.extend(taken.into_iter().map(|tapped| (tapped.sub, tapped)));
     }
     Ok(events)
 }
@@ -120,7 +120,7 @@ fn journeys(confirmations: Vec<Confirmation>, events: &HashMap<CognitoSub, Tappe
                 name: format!("{} {}", confirmation.person.given_name, confirmation.person.family_name),
                 cognito_sub: confirmation.sub.as_uuid(),
                 rows: own().count(),
-                producer_ms: event.map(|event| after(event.event.metadata.occurred_at)),
+                producer_ms: event.map(|event| after(event.occurred_at)),
                 queued_ms: event.map(|event| after(event.queued_at)),
                 row_ms: own().next().map(|row| after(row.created_at)),
                 answered_ms: confirmation.took.as_secs_f64() * 1000.0,
