@@ -57,7 +57,8 @@ use crate::{
 const ANSWER: Duration = Duration::from_millis(500);
 
 /// Kept back before that for each message, to hide it if it could not be inserted: ten take one call, and ten calls are under way at the same time.
-const HIDING: Duration = Duration::from_millis(1);
+/// A call takes some 20 ms, of which a function with little memory spends a good part on signing it.
+const HIDING: Duration = Duration::from_millis(2);
 
 /// Kept back for the calls of even the smallest batch.
 const CALLS: Duration = Duration::from_millis(500);

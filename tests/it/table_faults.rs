@@ -241,7 +241,7 @@ async fn a_refusal_that_concerns_a_column_of_ours_is_poison_however_the_table_sa
             "check_violation:no_shouting",
         ),
         (
-            "drop table users; create table users (cognito_sub uuid primary key, email text, first_name text, last_name text, \
+            "drop table users cascade; create table users (cognito_sub uuid primary key, email text, first_name text, last_name text, \
              is_active boolean, constraint no_eve check (first_name <> 'Eve')) partition by hash (cognito_sub); \
              create table users_0 partition of users for values with (modulus 2, remainder 0); \
              create table users_1 partition of users for values with (modulus 2, remainder 1)",
