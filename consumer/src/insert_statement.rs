@@ -45,11 +45,6 @@ impl InsertStatement {
         }
     }
 
-    /// Whether an attribute, by its name in the contract, has a column.
-    pub(crate) fn stores(&self, attribute: &str) -> Option<&Attribute> {
-        self.attributes.iter().find(|stored| stored.to_string() == attribute)
-    }
-
     /// Whether the value of this column comes from the event. A rule of the table that concerns it is about the data.
     pub(crate) fn writes(&self, column: &str) -> bool {
         self.written.iter().any(|written| written == column)
@@ -73,6 +68,11 @@ impl InsertStatement {
         }
         text.push_str("}')");
         AssertSqlSafe(text)
+    }
+
+    /// The attribute of this name, if a column holds it.
+    pub(crate) fn stored(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().map(Attribute::name).find(|stored| *stored == name)
     }
 
     /// The text.
@@ -104,20 +104,22 @@ impl InsertStatement {
 /// The key may be a text in your existing table: an assignment turns a `uuid` into any kind of text, and the cast turns it back.
 fn text(table: &Table, attributes: &[Attribute]) -> String {
     let columns: Vec<_> = table.columns.iter().map(|column| column.name.quoted()).collect();
+    let arrived: Vec<_> = (1..=attributes.len()).map(|at| format!("a{at}")).collect();
+    let mut next = arrived.iter();
     let values: Vec<_> = table
         .columns
         .iter()
-        .map(|column| match &column.holds {
-            Holds::Attribute(attribute) => format!("\"{attribute}\""),
-            Holds::Constant(literal) => literal.clone(),
+        .filter_map(|column| match &column.holds {
+            Holds::Attribute(_) => next.next(),
+            Holds::Constant(literal) => Some(literal),
         })
+        .map(String::as_str)
         .collect();
     let arrays: Vec<_> = attributes
         .iter()
         .enumerate()
         .map(|(at, attribute)| format!("${}::{}[]", at + 1, attribute.kind().sql()))
         .collect();
-    let arrived: Vec<_> = attributes.iter().map(|attribute| format!("\"{attribute}\"")).collect();
     let key = key(table);
     format!(
         "insert into {} ({}) select {} from unnest({}) as arrived ({}) on conflict ({key}) do nothing returning {key}::uuid",
@@ -148,9 +150,9 @@ mod tests {
         assert_eq!(
             statement(&[]),
             "insert into \"users\" (\"cognito_sub\", \"email\", \"first_name\", \"last_name\", \"is_active\") \
-             select \"cognito_sub\", \"email\", \"first_name\", \"last_name\", true \
+             select a1, a2, a3, a4, true \
              from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) \
-             as arrived (\"cognito_sub\", \"email\", \"first_name\", \"last_name\") \
+             as arrived (a1, a2, a3, a4) \
              on conflict (\"cognito_sub\") do nothing returning \"cognito_sub\"::uuid"
         );
     }
@@ -159,13 +161,13 @@ mod tests {
     fn names_are_quoted_and_the_parameters_follow_the_order_of_the_columns() {
         let variables = [
             ("USERS_TABLE", r#"app."Us""ers""#),
-            ("USERS_COLUMNS", "email_verified=verified,cognito_sub=auth_id,source='O''Neil',email=mail"),
+            ("USERS_COLUMNS", "email_verified=verified,cognito_sub=auth_id,source='O''Neil',custom:tenant=mail"),
         ];
         assert_eq!(
             statement(&variables),
             "insert into \"app\".\"Us\"\"ers\" (\"verified\", \"auth_id\", \"source\", \"mail\") \
-             select \"email_verified\", \"cognito_sub\", 'O''Neil', \"email\" \
-             from unnest($1::boolean[], $2::uuid[], $3::text[]) as arrived (\"email_verified\", \"cognito_sub\", \"email\") \
+             select a1, a2, 'O''Neil', a3 \
+             from unnest($1::boolean[], $2::uuid[], $3::text[]) as arrived (a1, a2, a3) \
              on conflict (\"auth_id\") do nothing returning \"auth_id\"::uuid"
         );
     }

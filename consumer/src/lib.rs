@@ -10,6 +10,7 @@ mod catalogue;
 pub mod classify;
 pub mod database;
 pub mod grants;
+mod health;
 pub mod iam_token;
 pub mod insert_statement;
 pub mod libpq;
@@ -29,6 +30,8 @@ pub mod store;
 mod summary;
 pub mod table;
 pub mod table_check;
+pub mod user_pools;
+pub mod worker_options;
 
 use std::{ops::Range, time::Duration};
 
@@ -51,6 +54,7 @@ use crate::{
     records::{Reading, read},
     store::Outcome,
     summary::{Summary, report_poison},
+    user_pools::UserPools,
 };
 
 /// Kept back from the deadline for the answer itself: a function that is late is killed, and everything it has done comes back.
@@ -72,6 +76,8 @@ pub struct Consumer {
     pub database: Database,
     /// The statement that makes rows.
     pub insert: InsertStatement,
+    /// The pools whose users become rows.
+    pub user_pools: UserPools,
     /// The queues' service.
     pub sqs: aws_sdk_sqs::Client,
     /// The queue that batches come from, and the one for poison.
@@ -143,7 +149,7 @@ impl<'a> Rows<'a> {
                 });
             self.settle(&outcome, &reading);
             summary.count(&outcome, &reading);
-            summary.dropped(&reading, self.batch.messages(), &self.consumer.insert);
+            summary.dropped(&reading, self.batch.messages());
             match next {
                 Some(next) => reading = next,
                 None => return (self.accounting, summary),
@@ -152,7 +158,8 @@ impl<'a> Rows<'a> {
     }
 
     async fn read(&self, places: Range<usize>) -> Reading<'a> {
-        read(self.batch.messages(), places, UserConfirmed::from_envelope).await
+        let Consumer { user_pools, insert, .. } = self.consumer;
+        read(self.batch.messages(), places, UserConfirmed::from_envelope, user_pools, insert).await
     }
 
     /// Puts each message of a chunk where the outcome for its user says.

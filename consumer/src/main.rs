@@ -13,10 +13,12 @@ use consumer::{
     handle_batch,
     insert_statement::InsertStatement,
     libpq,
-    poll::poll,
+    poll::{poll, timeouts},
     queues::Queues,
     stop::Stop,
     table::Table,
+    user_pools::UserPools,
+    worker_options::WorkerOptions,
 };
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rollcall_aws_runtime::{
@@ -28,11 +30,13 @@ use rollcall_aws_runtime::{
 };
 
 const USAGE: &str = "\
-usage: consumer [--poll]
+usage: consumer [--poll [--workers N] [--health ADDRESS:PORT]]
 
 Turns confirmed users into rows. Without --poll it is a Lambda function and has to be started by Lambda.
 
-  --poll   polls the queue itself, until SIGTERM or Ctrl-C: then it finishes what it holds, or gives it back within 10 s
+  --poll                  Polls the queue itself, until SIGTERM or Ctrl-C: then it finishes what it holds, or returns it to the queue within 10 s
+  --workers N             Batches in work at the same time [default: 2]
+  --health ADDRESS:PORT   Answers HTTP health checks there: 200 while all workers make progress, 503 after 90 s without
 
 Variables: QUEUE_URL, DLQ_URL, and where the database is: DATABASE_URL, or DATABASE_SECRET_ARN, or DATABASE_AUTH=iam.
 With --poll, Region and credentials come from where every AWS tool looks for them.";
@@ -48,7 +52,13 @@ async fn main() -> ExitCode {
     let in_lambda = environment.optional("AWS_LAMBDA_RUNTIME_API").is_some();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] if in_lambda => lambda(&environment).await,
-        ["--poll"] => worker(&environment).await,
+        ["--poll", options @ ..] => match WorkerOptions::parse(options) {
+            Ok(options) => worker(&environment, &options).await,
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "error: {error}\nhint: `consumer --help` lists the options");
+                return ExitCode::from(2);
+            }
+        },
         ["--help" | "-h"] => writeln!(io::stdout(), "{USAGE}").map_err(Into::into),
         _ => {
             let _ = writeln!(io::stderr(), "{USAGE}");
@@ -77,17 +87,19 @@ async fn lambda(environment: &Environment) -> Result<(), Error> {
     .await
 }
 
-async fn worker(environment: &Environment) -> Result<(), Error> {
+async fn worker(environment: &Environment, options: &WorkerOptions) -> Result<(), Error> {
     logging::init(environment);
     let stop = Stop::on_signals()?;
-    let consumer = consumer(environment, &cli_sdk::sdk_config(CliOptions::default(), environment).await?)?;
-    Ok(poll(&consumer, &stop).await?)
+    let aws = cli_sdk::sdk_config(CliOptions::default(), environment).await?;
+    let consumer = consumer(environment, &aws.into_builder().timeout_config(timeouts()).build())?;
+    Ok(poll(&consumer, options, &stop).await?)
 }
 
 fn consumer(environment: &Environment, aws: &SdkConfig) -> Result<Consumer, VariableError> {
     Ok(Consumer {
         database: Database::read(environment, aws)?,
         insert: InsertStatement::into(&Table::read(environment)?),
+        user_pools: UserPools::read(environment)?,
         sqs: aws_sdk_sqs::Client::new(aws),
         queues: Queues::read(environment)?,
         metrics: Metrics::of_function(environment),

@@ -1,9 +1,10 @@
 //! The same handler without Lambda: a process that polls the queue, for ECS, Kubernetes or a laptop.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::{
+    config::timeout::TimeoutConfig,
     error::ProvideErrorMetadata,
     types::{
         ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
@@ -20,10 +21,15 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{Consumer, batch::MissingMessageId, handle, received::as_lambda_delivers, stop::Stop};
-
-/// Batches in work at the same time: as many as there are database connections. For more, run more processes.
-const WORKERS: usize = 2;
+use crate::{
+    Consumer,
+    batch::MissingMessageId,
+    handle,
+    health::{self, Progress},
+    received::as_lambda_delivers,
+    stop::Stop,
+    worker_options::WorkerOptions,
+};
 
 /// Messages of one ReceiveMessage, and entries of one batch call: SQS's own limit.
 const TEN: usize = 10;
@@ -34,6 +40,12 @@ const MORE: usize = 9;
 /// Longest that SQS waits for a message before it answers that there is none.
 /// It may be 20, at a quarter of the requests; but a worker that is told to stop waits for its last answer, because messages that are sent to somebody who has gone are hidden from everybody.
 const LONG_POLL_SECONDS: i32 = 5;
+
+/// The most time that SQS gets to connect, to answer once, and to answer at all.
+/// An answer takes as long as the long poll at worst; a peer that has vanished never gives one, and no error either.
+const CONNECT: Duration = Duration::from_secs(3);
+const ANSWER: Duration = Duration::from_secs(10);
+const CALL: Duration = Duration::from_secs(15);
 
 /// How long one batch may take, as long as in Lambda.
 const BATCH: Duration = Duration::from_secs(30);
@@ -52,38 +64,71 @@ const CALLS: usize = 8;
 
 /// Why polling cannot begin.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot poll the queue of QUEUE_URL: {0}")]
-pub struct CannotPoll(String);
+pub enum CannotPoll {
+    /// SQS does not give the queue.
+    #[error("cannot poll the queue of QUEUE_URL: {0}")]
+    Queue(String),
+    /// The address of `--health` is taken, or not this machine's.
+    #[error("cannot answer health checks on {0}")]
+    Health(SocketAddr, #[source] std::io::Error),
+}
 
-/// Polls until it is told to stop; then it finishes the batches in hand, or gives them back when that takes too long.
+/// How long a client for SQS may wait for anything. Without it a call to a peer that has vanished never returns.
+pub fn timeouts() -> TimeoutConfig {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER);
+    timeouts.operation_attempt_timeout(ANSWER).operation_timeout(CALL).build()
+}
+
+/// Polls until it is told to stop; then it finishes the batches in hand, or returns them to the queue when that takes too long.
 ///
 /// # Errors
 ///
-/// [`CannotPoll`] at once when the queue does not exist or may not be read. Later failures are waited out.
-pub async fn poll(consumer: &Consumer, stop: &Stop) -> Result<(), CannotPoll> {
+/// [`CannotPoll`] at once when the queue does not exist or may not be read, or when health checks cannot be listened for. Later failures are waited out.
+pub async fn poll(consumer: &Consumer, options: &WorkerOptions, stop: &Stop) -> Result<(), CannotPoll> {
+    let progress = Arc::new(Progress::of(options.workers, options.stalled_after));
+    let checks = match options.health {
+        None => None,
+        Some(address) => {
+            let listener = health::listen(address).await;
+            let listener = listener.map_err(|error| CannotPoll::Health(address, error))?;
+            Some(health::serve(listener, Arc::clone(&progress)))
+        }
+    };
     let queue = consumer.sqs.get_queue_attributes().queue_url(&consumer.queues.queue_url);
     queue
         .attribute_names(QueueAttributeName::QueueArn)
         .send()
         .await
-        .map_err(|error| CannotPoll(error.code().unwrap_or("SQS does not answer").to_owned()))?;
-    tracing::info!(workers = WORKERS, "polling");
-    join_all((0..WORKERS).map(|_| work(consumer, stop))).await;
+        .map_err(|error| CannotPoll::Queue(error.code().unwrap_or("SQS does not answer").to_owned()))?;
+    tracing::info!(workers = options.workers, "polling");
+    let work = join_all((0..options.workers).map(|worker| work(consumer, worker, &progress, stop)));
+    match checks {
+        None => drop(work.await),
+        Some(checks) => tokio::select! { _ = work => {} () = checks => {} },
+    }
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn work(consumer: &Consumer, stop: &Stop) {
+async fn work(consumer: &Consumer, worker: usize, progress: &Progress, stop: &Stop) {
     let mut failures = 0;
     while !stop.is_asked() {
-        match receive(consumer).await {
-            Ok(messages) if messages.is_empty() => failures = 0,
+        let received = tokio::select! {
+            received = receive(consumer) => received,
+            // SQS has not answered in all the time there was to finish: what it may have sent comes back by itself.
+            () = stop.time_is_up() => return,
+        };
+        match received {
             Ok(messages) => {
                 failures = 0;
-                finish_or_give_back(consumer, messages, stop).await;
+                progress.made_by(worker);
+                if !messages.is_empty() {
+                    finish_or_give_back(consumer, messages, stop).await;
+                    progress.made_by(worker);
+                }
             }
             Err(code) => {
-                tracing::warn!(code, "the queue cannot be read");
+                tracing::warn!(code, "receiving failed: retrying later");
                 // Told to stop, there is nothing more to wait for.
                 let _ = timeout(wait_after(failures, fastrand::f64()), stop.asked()).await;
                 failures += 1;

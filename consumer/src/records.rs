@@ -1,13 +1,15 @@
 //! From messages to users: each body is read by itself, and whatever cannot be read is poison with its reason.
 
-use std::{borrow::Cow, ops::Range, panic};
+use std::{ops::Range, panic};
 
-use rollcall_events::{CognitoSub, ParseError, UserConfirmed, UserData};
+use rollcall_events::{CognitoSub, ParseError, Text, UserConfirmed, UserData};
 use tokio::task::yield_now;
 
 use crate::{
     batch::Message,
+    insert_statement::InsertStatement,
     poison::{Cause, Poison},
+    user_pools::UserPools,
 };
 
 /// Bodies that are read at a stretch. Then the statement that is on its way gets a turn: its bytes may not have fitted into the socket at once.
@@ -26,8 +28,8 @@ pub(crate) struct Reading<'a> {
     /// Sorted by user, which the insert relies on, and then by place.
     arrivals: Vec<Arrival<'a>>,
     pub(crate) poison: Vec<Poison>,
-    /// Places with the attributes that became null, because no row can hold what the message says.
-    pub(crate) dropped: Vec<(usize, Cow<'a, str>)>,
+    /// Places with the columns' attributes that became null, because no row can hold what the message says.
+    pub(crate) dropped: Vec<(usize, &'a str)>,
 }
 
 impl<'a> Reading<'a> {
@@ -54,13 +56,24 @@ fn sub(arrival: &Arrival<'_>) -> CognitoSub {
 pub(crate) type Parse = fn(&str) -> Result<UserConfirmed<'_>, ParseError>;
 
 /// Reads the bodies at these places, each by itself, so that a bad one costs the others nothing, not even by a panic.
-pub(crate) async fn read(messages: &[Message], places: Range<usize>, parse: Parse) -> Reading<'_> {
+pub(crate) async fn read<'a>(
+    messages: &'a [Message],
+    places: Range<usize>,
+    parse: Parse,
+    pools: &UserPools,
+    insert: &'a InsertStatement,
+) -> Reading<'a> {
     let mut reading = Reading::default();
     for (read, at) in places.enumerate() {
         let Some(message) = messages.get(at) else { break };
         match panic::catch_unwind(|| parse(&message.body)) {
-            Ok(Ok(mut event)) => {
-                reading.dropped.extend(event.dropped.drain(..).map(|attribute| (at, attribute)));
+            // Before users are put together: a stranger's event must not take the place of a real one.
+            Ok(Ok(event)) if !pools.accept(event.data.user_pool_id.as_ref().map(Text::as_str)) => {
+                reading.poison.push(Poison { at, cause: UserPools::unknown() });
+            }
+            Ok(Ok(event)) => {
+                let stored = event.dropped.iter().filter_map(|name| insert.stored(name));
+                reading.dropped.extend(stored.map(|name| (at, name)));
                 reading.arrivals.push(Arrival { at, event });
             }
             Ok(Err(error)) => {
@@ -86,7 +99,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::batch::{Batch, batch};
+    use crate::{
+        batch::{Batch, batch},
+        table::Table,
+    };
 
     const SUB: &str = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
 
@@ -100,8 +116,12 @@ mod tests {
         batch(records)
     }
 
-    async fn read_all(batch: &Batch, parse: Parse) -> Reading<'_> {
-        read(batch.messages(), 0..batch.messages().len(), parse).await
+    fn statement(columns: &str) -> InsertStatement {
+        InsertStatement::into(&Table::read(&[("USERS_COLUMNS", columns)].into_iter().collect()).unwrap())
+    }
+
+    async fn read_all<'a>(batch: &'a Batch, parse: Parse, insert: &'a InsertStatement) -> Reading<'a> {
+        read(batch.messages(), 0..batch.messages().len(), parse, &UserPools::default(), insert).await
     }
 
     fn body(sub: &str, first_name: &str) -> String {
@@ -120,7 +140,8 @@ mod tests {
         let other = SUB.replace('7', "1");
         let bodies = [body(SUB, "Ada"), body(&other, "Bob"), body(SUB, "Eve")];
         let batch = delivered(&bodies.each_ref().map(|body| Some(body.as_str())));
-        let reading = read_all(&batch, UserConfirmed::from_envelope).await;
+        let insert = statement("");
+        let reading = read_all(&batch, UserConfirmed::from_envelope, &insert).await;
         let users = reading.users();
         assert!(users.is_sorted_by_key(|user| user.cognito_sub), "the insert relies on it");
         let names: Vec<_> = users.iter().map(|user| user.first_name.as_ref().unwrap().as_str()).collect();
@@ -133,20 +154,37 @@ mod tests {
     async fn an_attribute_that_no_row_can_hold_costs_only_itself_and_is_named() {
         let event = body(SUB, "A\0da")
             .replace("\"u\"", "\"\\u0000\"")
-            .replace("\"data\":{", "\"data\":{\"custom_attributes\":7,");
+            .replace("\"data\":{", "\"data\":{\"custom_attributes\":{\"custom:tenant\":7},");
         let batch = delivered(&[Some(&event)]);
-        let reading = read_all(&batch, UserConfirmed::from_envelope).await;
-        assert_eq!((reading.users().len(), reading.poison.len()), (1, 0));
-        let mut dropped: Vec<_> = reading.dropped.iter().map(|(at, name)| (*at, name.as_ref())).collect();
-        dropped.sort_unstable();
-        assert_eq!(dropped, [(0, "custom_attributes"), (0, "first_name"), (0, "username")]);
+        for (columns, stored) in [("", "first_name"), ("cognito_sub=id,custom:tenant=tenant", "custom:tenant")] {
+            let insert = statement(columns);
+            let reading = read_all(&batch, UserConfirmed::from_envelope, &insert).await;
+            assert_eq!((reading.users().len(), reading.poison.len()), (1, 0));
+            assert_eq!(reading.dropped, [(0, stored)], "the table has no column for the others");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_of_a_pool_that_is_not_allowed_is_poison_and_does_not_displace_a_real_one() {
+        let allowed = UserPools::read(&[("ALLOWED_USER_POOLS", "eu-west-1_Real")].into_iter().collect()).unwrap();
+        let of = |pool: &str, name: &str| body(SUB, name).replace("p_1", pool);
+        let (fake, real) = (of("eu-west-1_Fake", "Eve"), of("eu-west-1_Real", "Ada"));
+        let (batch, insert) = (delivered(&[Some(&fake), Some(&real)]), statement(""));
+        let reading = read(batch.messages(), 0..2, UserConfirmed::from_envelope, &allowed, &insert).await;
+        let names: Vec<_> =
+            reading.users().iter().map(|user| user.first_name.as_ref().unwrap().as_str().to_owned()).collect();
+        assert_eq!(names, ["Ada"]);
+        let poison: Vec<_> = reading.poison.iter().map(|poison| (poison.at, poison.cause.reason.as_str())).collect();
+        assert_eq!(poison, [(0, "unknown_user_pool")]);
+        assert!(!reading.poison[0].cause.detail.contains("Fake"), "a stranger wrote it");
     }
 
     #[tokio::test]
     async fn a_bad_body_is_poison_with_its_reason_and_the_others_are_read() {
         let good = body(SUB, "Ada");
         let batch = delivered(&[Some("not json"), Some(&good), None]);
-        let reading = read_all(&batch, UserConfirmed::from_envelope).await;
+        let insert = statement("");
+        let reading = read_all(&batch, UserConfirmed::from_envelope, &insert).await;
         assert_eq!(reading.users().len(), 1);
         let reasons: Vec<_> = reading.poison.iter().map(|poison| (poison.at, poison.cause.reason.as_str())).collect();
         assert_eq!(reasons, [(0, "malformed_envelope"), (2, "malformed_envelope")]);
@@ -160,7 +198,8 @@ mod tests {
         };
         let bodies = [body(SUB, "boom"), body(SUB, "Ada")];
         let batch = delivered(&bodies.each_ref().map(|body| Some(body.as_str())));
-        let reading = read_all(&batch, parse).await;
+        let insert = statement("");
+        let reading = read_all(&batch, parse, &insert).await;
         assert_eq!(reading.users().len(), 1);
         assert_eq!(reading.poison[0].cause.reason, "panic");
     }

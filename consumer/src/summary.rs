@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rollcall_aws_runtime::metrics::{Metric, Metrics};
 use rollcall_events::CognitoSub;
 
-use crate::{batch::Message, insert_statement::InsertStatement, poison::Poison, records::Reading, store::Outcome};
+use crate::{batch::Message, poison::Poison, records::Reading, store::Outcome};
 
 /// The figures of one batch, gathered as it goes.
 pub(crate) struct Summary {
@@ -56,16 +56,15 @@ impl Summary {
         self.fault = outcome.fault.clone().or_else(|| self.fault.take());
     }
 
-    /// Counts and names the attributes of a chunk that the rows have null for; one without a column costs nothing.
-    pub(crate) fn dropped(&mut self, reading: &Reading<'_>, messages: &[Message], insert: &InsertStatement) {
-        for (at, attribute) in &reading.dropped {
-            let Some(field) = insert.stores(attribute).map(ToString::to_string) else { continue };
+    /// Counts and names the attributes of a chunk that the rows have null for.
+    pub(crate) fn dropped(&mut self, reading: &Reading<'_>, messages: &[Message]) {
+        for (at, field) in &reading.dropped {
             tracing::warn!(
                 message.id = messages.get(*at).map(|message| message.id.as_str()),
                 field,
                 "attribute dropped: the row has null, because no row can hold the value"
             );
-            *self.dropped.entry(field).or_default() += 1;
+            *self.dropped.entry((*field).to_owned()).or_default() += 1;
         }
     }
 

@@ -49,6 +49,7 @@ export class AuthStack extends Stack {
     this.pool.lambdaConfig = {
       postConfirmation: triggers.PostConfirmation.functionArn,
       ...(triggers.PreSignUp ? { preSignUp: triggers.PreSignUp.functionArn } : {}),
+      ...(triggers.PostAuthentication ? { postAuthentication: triggers.PostAuthentication.functionArn } : {}),
     };
     new PoolConnection(this, 'Rollcall', {
       userPoolId: this.userPoolId,

@@ -29,6 +29,7 @@ export interface SynthContext {
   readonly pool: Pool;
   readonly triggers: TriggersMode;
   readonly preSignUp: Choice;
+  readonly postAuthentication: Choice;
   readonly database: Database;
   readonly network: Network;
   readonly migrate: Choice;
@@ -43,6 +44,7 @@ const CHOICES = {
   pool: { values: ['given', 'example'], decides: "whose the user pool is" },
   triggers: { values: ['attach', 'native', 'none'], decides: 'how the pool comes to call the functions' },
   'pre-sign-up': { values: ['no', 'yes'], decides: 'whether sign-ups that could never become a row are refused' },
+  'post-authentication': { values: ['no', 'yes'], decides: 'whether a sign-in, too, makes the row of a user who has none' },
   database: { values: ['url', 'secret', 'iam', 'aurora'], decides: 'how the consumer logs in, or that a database is made' },
   network: { values: ['lambda', 'vpc'], decides: 'where the database can be reached from' },
   migrate: { values: ['yes', 'no'], decides: 'whether a deployment makes the table or checks yours' },
@@ -67,6 +69,7 @@ export function readContext(node: Node): SynthContext {
     pool: choice(node, 'pool'),
     triggers: choice(node, 'triggers'),
     preSignUp: choice(node, 'pre-sign-up'),
+    postAuthentication: choice(node, 'post-authentication'),
     database,
     // The database that is made brings its network.
     network: database === 'aurora' && !isGiven(node, 'network') ? 'vpc' : choice(node, 'network'),

@@ -68,7 +68,11 @@ export class PipelineStack extends Stack {
     const consumer = this.consumer(users, database, key);
     if (database.migrate) this.migrateBefore(consumer, database.migrate, database.subnets, key);
     this.read(users, consumer);
-    this.triggers = { PostConfirmation: producer, PreSignUp: this.context.preSignUp === 'yes' ? this.preSignUp() : undefined };
+    this.triggers = {
+      PostConfirmation: producer,
+      PreSignUp: this.context.preSignUp === 'yes' ? this.preSignUp() : undefined,
+      PostAuthentication: this.context.postAuthentication === 'yes' ? producer : undefined,
+    };
     if (givenPool !== undefined) this.connect(givenPool);
 
     const metrics = new Metrics({ producer, consumer, queue: users.queue, deadLetters: users.deadLetters, undelivered: rule.undelivered });
@@ -91,7 +95,7 @@ export class PipelineStack extends Stack {
     this.output('DlqUrl', users.deadLetters.queueUrl, 'Messages that the consumer could not turn into a row.');
     this.output('RuleDlqUrl', rule.undelivered.queueUrl, 'Events that EventBridge could not deliver to the queue.');
     this.output('ProducerFunctionName', producer.functionName, 'The function behind the trigger.');
-    this.output('ProducerFunctionArn', producer.functionArn, 'What the user pool calls as its PostConfirmation trigger.');
+    this.output('ProducerFunctionArn', producer.functionArn, 'What the user pool calls as its PostConfirmation trigger, and may call as its PostAuthentication trigger.');
     this.output('ConsumerFunctionName', consumer.functionName, 'The function that writes the rows.');
     if (this.triggers.PreSignUp) {
       this.output('PreSignUpFunctionArn', this.triggers.PreSignUp.functionArn, 'What the user pool calls as its PreSignUp trigger.');

@@ -6,6 +6,8 @@ import { Construct } from 'constructs';
 export interface Triggers {
   readonly PostConfirmation: Function;
   readonly PreSignUp: Function | undefined;
+  /** The same function as `PostConfirmation`, which publishes the same event. */
+  readonly PostAuthentication: Function | undefined;
 }
 
 /** Only this pool, of this account, may call the functions. */
@@ -20,8 +22,11 @@ export class PoolPermissions extends Construct {
       resource: 'userpool',
       resourceName: props.userPoolId,
     });
+    const permitted = new Set<Function>();
     for (const [trigger, lambda] of Object.entries(props.triggers)) {
-      if (lambda === undefined) continue;
+      // A permission is about pool and function, whatever trigger calls it.
+      if (lambda === undefined || permitted.has(lambda)) continue;
+      permitted.add(lambda);
       new CfnPermission(this, trigger, {
         action: 'lambda:InvokeFunction',
         functionName: lambda.functionArn,

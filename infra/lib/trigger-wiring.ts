@@ -48,6 +48,7 @@ export class TriggerWiring extends Construct {
         Force: force(Stack.of(this)),
         PostConfirmation: props.triggers.PostConfirmation.functionArn,
         ...(props.triggers.PreSignUp ? { PreSignUp: props.triggers.PreSignUp.functionArn } : {}),
+        ...(props.triggers.PostAuthentication ? { PostAuthentication: props.triggers.PostAuthentication.functionArn } : {}),
       },
     });
     this.resource = wiring.resource;

@@ -143,6 +143,29 @@ describe('triggers that somebody else attaches', () => {
   });
 });
 
+describe('the PostAuthentication trigger', () => {
+  const { template, printed } = synthesize({ 'post-authentication': 'yes' });
+  const [[, triggers]] = resourcesOf(template, 'Custom::CognitoTriggers') as [[string, Record<string, any>]];
+
+  test('it is attached with the other one and calls the same function', () => {
+    assert.match(text(triggers['PostAuthentication']), /^<Producer/);
+    assert.equal(text(triggers['PostAuthentication']), text(triggers['PostConfirmation']));
+    assert.equal(printed, '');
+  });
+
+  test('one permission lets the pool call that function for both triggers', () => {
+    const [[, permission], ...more] = resourcesOf(template, 'AWS::Lambda::Permission') as [[string, Record<string, any>]];
+    assert.deepEqual(more, []);
+    assert.equal(text(permission['FunctionName']), text(triggers['PostAuthentication']));
+    assert.match(text(permission['SourceArn']), /userpool\/<UserPoolId>$/);
+  });
+
+  test('it is off by default, in every way of attaching it', () => {
+    const shapes = [{}, { pool: 'example' }, { pool: 'example', triggers: 'native' }];
+    for (const shape of shapes) assert.doesNotMatch(JSON.stringify(synthesize(shape).templates), /"PostAuthentication":/, JSON.stringify(shape));
+  });
+});
+
 describe('the PreSignUp trigger', () => {
   const { template, printed } = synthesize({ 'pre-sign-up': 'yes' });
 

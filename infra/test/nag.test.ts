@@ -7,10 +7,10 @@ import { synthesize } from './synthesized.ts';
 
 const SHAPES = [
   {},
-  { database: 'iam', network: 'vpc', key: 'customer', 'pre-sign-up': 'yes' },
+  { database: 'iam', network: 'vpc', key: 'customer', 'pre-sign-up': 'yes', 'post-authentication': 'yes' },
   { database: 'secret', triggers: 'none', migrate: 'no', code: 'bucket' },
   { pool: 'example', database: 'aurora', key: 'customer', 'pre-sign-up': 'yes' },
-  { pool: 'example', triggers: 'native' },
+  { pool: 'example', triggers: 'native', 'post-authentication': 'yes' },
 ];
 
 for (const shape of SHAPES) {

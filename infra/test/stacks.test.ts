@@ -22,7 +22,7 @@ function only(template: Template, type: string): Record<string, any> {
 }
 
 describe('a pool of this app, attached', () => {
-  const { templates, printed } = synthesize({ pool: 'example', 'pre-sign-up': 'yes' });
+  const { templates, printed } = synthesize({ pool: 'example', 'pre-sign-up': 'yes', 'post-authentication': 'yes' });
 
   test('pool and pipeline do not know each other, and the wiring knows both', () => {
     assert.deepEqual(Object.keys(templates).sort(), ['RollcallAuth', 'RollcallPipeline', 'RollcallWiring']);
@@ -32,10 +32,11 @@ describe('a pool of this app, attached', () => {
     assert.equal(printed, '');
   });
 
-  test('the wiring attaches both functions', () => {
+  test('the wiring attaches both functions to the three triggers', () => {
     const triggers = only(templates['RollcallWiring']!, 'Custom::CognitoTriggers');
     assert.match(text(triggers['PostConfirmation']), /^<RollcallPipeline:.*Producer/);
     assert.match(text(triggers['PreSignUp']), /^<RollcallPipeline:.*PreSignUp/);
+    assert.equal(text(triggers['PostAuthentication']), text(triggers['PostConfirmation']));
     assert.match(text(triggers['PoolDefinition']), /^[0-9a-f]{64} <PoolDefinition>$/, 'or when a person says so');
   });
 
@@ -78,7 +79,7 @@ describe('a pool of this app, attached', () => {
 });
 
 describe('a pool of this app, native', () => {
-  const { templates, printed } = synthesize({ pool: 'example', triggers: 'native', 'pre-sign-up': 'yes' });
+  const { templates, printed } = synthesize({ pool: 'example', triggers: 'native', 'pre-sign-up': 'yes', 'post-authentication': 'yes' });
   const auth = templates['RollcallAuth']!;
 
   test('the pool knows the functions, which know nothing of it, and nobody updates it from outside', () => {
@@ -93,7 +94,8 @@ describe('a pool of this app, native', () => {
   });
 
   test("the pool's own template names both functions, and lets that pool call them", () => {
-    const { PostConfirmation, PreSignUp } = only(auth, 'AWS::Cognito::UserPool')['LambdaConfig'];
+    const { PostConfirmation, PreSignUp, PostAuthentication } = only(auth, 'AWS::Cognito::UserPool')['LambdaConfig'];
+    assert.equal(text(PostAuthentication), text(PostConfirmation));
     assert.match(text(PostConfirmation), /^<RollcallPipeline:.*Producer/);
     assert.match(text(PreSignUp), /^<RollcallPipeline:.*PreSignUp/);
     const permissions = resourcesOf(auth, 'AWS::Lambda::Permission');

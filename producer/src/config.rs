@@ -23,14 +23,17 @@ pub struct Config {
     pub on_publish_failure: OnPublishFailure,
     /// `PUBLISH_BUDGET_MS`: the most time that one invocation spends on publishing.
     pub publish_budget: Duration,
+    /// `FORWARD_ATTRIBUTES`: the names of the attributes `custom:…` that travel with the event.
+    pub forward_attributes: Vec<String>,
 }
 
-/// What Cognito is answered when neither the bus nor the queue took the event.
+/// What Cognito gets for a confirmed sign-up when neither the bus nor the queue took the event.
+/// Any other event is always returned as it came: a sign-in or a new password must not fail because of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnPublishFailure {
-    /// Success: the person is in, and the reconciler repairs the row.
+    /// Success: the user is in, and has no row until the event is published again.
     Succeed,
-    /// An error: the person sees a failure although Cognito has confirmed them.
+    /// An error: the user sees a failure although Cognito has confirmed them.
     Fail,
 }
 
@@ -48,6 +51,7 @@ impl Config {
             fallback_queue_url: environment.optional("FALLBACK_QUEUE_URL").map(str::to_owned),
             on_publish_failure: on_publish_failure(environment)?,
             publish_budget: publish_budget(environment)?,
+            forward_attributes: forward_attributes(environment)?,
         })
     }
 }
@@ -74,6 +78,26 @@ fn publish_budget(environment: &Environment) -> Result<Duration, VariableError> 
     }
 }
 
+/// Longest name of a custom attribute behind its prefix, in characters (`CustomAttributeNameType` of the Cognito API).
+const LONGEST_NAME: usize = 20;
+
+fn forward_attributes(environment: &Environment) -> Result<Vec<String>, VariableError> {
+    let names = environment.optional("FORWARD_ATTRIBUTES").unwrap_or_default().split(',').map(str::trim);
+    let is_custom = |name: &str| {
+        let own = name.strip_prefix("dev:").unwrap_or(name).strip_prefix("custom:");
+        own.is_some_and(|own| (1..=LONGEST_NAME).contains(&own.chars().count()))
+    };
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    if names.iter().all(|name| is_custom(name)) {
+        return Ok(names.into_iter().map(str::to_owned).collect());
+    }
+    Err(VariableError::Unreadable {
+        name: "FORWARD_ATTRIBUTES",
+        holds: "names of custom attributes with commas between them, such as `custom:tenant,custom:plan`",
+        why: "a name does not begin with `custom:`, or is longer than Cognito allows".to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +113,18 @@ mod tests {
         assert_eq!(config.fallback_queue_url, None);
         assert_eq!(config.on_publish_failure, OnPublishFailure::Succeed);
         assert_eq!(config.publish_budget, Duration::from_secs(3));
+        assert_eq!(config.forward_attributes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_custom_attributes_that_travel_are_named_with_commas_between_them() {
+        let names =
+            |value| read(&[("EVENT_BUS_NAME", "bus"), ("FORWARD_ATTRIBUTES", value)]).map(|it| it.forward_attributes);
+        assert_eq!(names(" custom:tenant, dev:custom:plan,").unwrap(), ["custom:tenant", "dev:custom:plan"]);
+        for wrong in ["marker", "custom:", "custom:a-marker-of-the-tenant", "custom:tenant,marker"] {
+            let text = names(wrong).unwrap_err();
+            assert!(text.contains("`FORWARD_ATTRIBUTES`") && !text.contains("marker"), "{text}");
+        }
     }
 
     #[test]

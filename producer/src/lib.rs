@@ -1,11 +1,12 @@
 //! The triggers of a user pool.
 //!
-//! The PostConfirmation trigger, [`handle`], tells EventBridge that a user is confirmed, and answers Cognito with the very event it was given.
-//! The optional PreSignUp trigger, [`pre_sign_up`], refuses a sign-up that could never become a row.
+//! The PostConfirmation trigger, [`handle`], tells EventBridge that a user is confirmed, and responds to Cognito with the very event it was given.
+//! The same function serves as the optional PostAuthentication trigger: users whom an administrator, an import or a migration made get their row at their next sign-in.
+//! The optional PreSignUp trigger, [`pre_sign_up`], rejects a sign-up whose data would be lost.
 //!
-//! Cognito waits 5 seconds, calls up to three times, and shows the person whatever goes wrong.
-//! So nothing behind the producer may fail a sign-up (promise P6), and everything it does has a deadline.
-//! Source: "Post confirmation Lambda trigger" in the Amazon Cognito developer guide.
+//! Cognito waits 5 seconds, may call again, and shows the user whatever goes wrong.
+//! So nothing behind the producer may fail a sign-up (promise P6), a wrong variable included, and everything it does has a deadline.
+//! Sources: "Post confirmation Lambda trigger" and "Post authentication Lambda trigger" in the Amazon Cognito developer guide.
 
 pub mod config;
 mod event;
@@ -13,26 +14,59 @@ pub mod pre_sign_up;
 pub mod publish;
 pub mod trigger;
 
-use std::{
-    panic::AssertUnwindSafe,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
-use rollcall_aws_runtime::metrics::{Metric, Metrics};
+use rollcall_aws_runtime::{
+    environment::{Environment, VariableError},
+    lambda_clock::before_end_of_invocation,
+    lambda_sdk, logging,
+    metrics::{Metric, Metrics},
+};
 use rollcall_events::{CognitoSub, Detail, DetailData, Origin};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    config::OnPublishFailure,
-    publish::{Publication, Publisher, Road},
-    trigger::Meaning,
+    config::{Config, OnPublishFailure},
+    publish::{Path, Publication, PublishError, Publisher},
+    trigger::{Meaning, Occasion},
 };
 
 /// Kept back from the invocation's deadline for the answer itself.
 const ANSWER_MARGIN: Duration = Duration::from_millis(300);
+
+/// Everything that an event is handled with.
+pub struct Producer {
+    /// Where events go, or what is wrong with the configuration.
+    pub publisher: Result<Publisher, VariableError>,
+    /// Where figures go.
+    pub metrics: Metrics,
+}
+
+impl Producer {
+    /// Reads the configuration. A wrong one is logged here and with each event, and never fails a sign-up.
+    pub fn new(environment: &Environment) -> Self {
+        let publisher = Config::read(environment)
+            .and_then(|config| Ok(Publisher::new(&lambda_sdk::sdk_config(environment)?, config)));
+        if let Err(error) = &publisher {
+            tracing::error!(%error, "wrong configuration: events are not published");
+        }
+        Self { publisher, metrics: Metrics::of_function(environment) }
+    }
+
+    /// The custom attributes that travel.
+    fn forward_attributes(&self) -> &[String] {
+        self.publisher.as_ref().map_or(&[], |publisher| &publisher.config().forward_attributes)
+    }
+
+    /// Whether Cognito gets an error for an event that was not published.
+    fn fails(&self, occasion: Occasion) -> bool {
+        let asked = self.publisher.as_ref().is_ok_and(|it| it.config().on_publish_failure == OnPublishFailure::Fail);
+        asked && occasion == Occasion::SignUp
+    }
+}
 
 /// The error that `ON_PUBLISH_FAILURE=fail` asks for.
 ///
@@ -47,76 +81,64 @@ impl From<SignUpNotRecorded> for Diagnostic {
     }
 }
 
-/// Handles one invocation: publishes if a user was confirmed, and gives back the event, byte for byte.
+/// Handles one invocation: publishes if the event tells of a confirmed user, and returns the event, byte for byte.
 ///
 /// # Errors
 ///
-/// [`SignUpNotRecorded`] when nobody took the event and the configuration asks for an error; never otherwise.
+/// [`SignUpNotRecorded`] when the event of a sign-up was not published and the configuration asks for an error; never otherwise.
 pub async fn handle(
     event: LambdaEvent<Box<RawValue>>,
-    publisher: &Publisher,
-    metrics: &Metrics,
+    producer: &Producer,
 ) -> Result<Box<RawValue>, SignUpNotRecorded> {
     let LambdaEvent { payload, context } = event;
-    match trigger::meaning_of(&payload) {
-        Meaning::Confirmed(sub, data) => announce(sub, data, &context, publisher, metrics).await?,
-        Meaning::NothingToPublish => tracing::info!("not a confirmed sign-up; nothing to publish"),
+    match trigger::meaning_of(&payload, producer.forward_attributes()) {
+        Meaning::Confirmed(occasion, sub, data) => announce(occasion, sub, data, &context, producer).await?,
+        Meaning::NothingToPublish => tracing::info!("event returned: it tells of no confirmed user"),
         Meaning::Unusable(why) => {
-            tracing::error!(why, "a confirmed sign-up that names no user");
-            metrics.emit(&[Metric::count("UserConfirmedUnusable", &1.0)]);
+            tracing::error!(why, "event returned: it tells of a confirmed user and does not say who");
+            producer.metrics.emit(&[Metric::count("UserConfirmedUnusable", &1.0)]);
         }
     }
     Ok(payload)
 }
 
 async fn announce(
+    occasion: Occasion,
     sub: CognitoSub,
     data: DetailData<'_>,
     context: &Context,
-    publisher: &Publisher,
-    metrics: &Metrics,
+    producer: &Producer,
 ) -> Result<(), SignUpNotRecorded> {
     let trace_id = context.xray_trace_id.as_deref().map(trace_id);
     let detail = Detail::new(sub, data, Origin::SignUp, Timestamp::now(), trace_id);
     let event_id = detail.metadata.event_id.as_ref();
-    // A panic below is a flaw of ours or of a library; the person signing up has nothing to do with it.
-    let publishing = AssertUnwindSafe(publish(&detail, context, publisher)).catch_unwind();
-    match publishing.await.unwrap_or_else(|_| Err("publishing panicked".to_owned())) {
-        Ok(road) => {
-            tracing::info!(event.id = event_id, user.sub = %sub, road = road.as_str(), "published");
-            metrics.emit(&[Metric::count("UserConfirmedPublished", &1.0)]);
+    // A panic below is a flaw of ours or of a library; the user has nothing to do with it.
+    let publishing = AssertUnwindSafe(publish(&detail, context, producer)).catch_unwind();
+    match publishing.await.unwrap_or(Err(PublishError::Panicked)) {
+        Ok(path) => {
+            tracing::info!(event.id = event_id, user.sub = %sub, path = path.as_str(), "event published");
+            producer.metrics.emit(&[Metric::count("UserConfirmedPublished", &1.0)]);
             Ok(())
         }
         Err(error) => {
-            tracing::error!(event.id = event_id, user.sub = %sub, error, "not published: this user has no row until the event is published again");
-            metrics.emit(&[Metric::count("UserConfirmedUnpublished", &1.0)]);
-            match publisher.config().on_publish_failure {
-                OnPublishFailure::Succeed => Ok(()),
-                OnPublishFailure::Fail => Err(SignUpNotRecorded),
-            }
+            let error = logging::chain(&error);
+            tracing::error!(event.id = event_id, user.sub = %sub, error, "event not published: this user has no row until it is published again");
+            producer.metrics.emit(&[Metric::count("UserConfirmedUnpublished", &1.0)]);
+            if producer.fails(occasion) { Err(SignUpNotRecorded) } else { Ok(()) }
         }
     }
 }
 
-/// Publishes within what is left of the invocation. The error is a text for the log.
-async fn publish(detail: &Detail<'_>, context: &Context, publisher: &Publisher) -> Result<Road, String> {
+/// Publishes within what is left of the invocation.
+async fn publish(detail: &Detail<'_>, context: &Context, producer: &Producer) -> Result<Path, PublishError> {
+    let publisher = producer.publisher.as_ref().map_err(|error| PublishError::Unconfigured(error.clone()))?;
     let publication = Publication {
-        detail: &to_raw_value(detail).map_err(|error| error.to_string())?,
+        detail: &to_raw_value(detail)?,
         event_id: &detail.metadata.event_id,
         account: account(&context.invoked_function_arn),
         trace_header: context.xray_trace_id.as_deref(),
     };
-    publisher.publish(&publication, time_left(context)).await.map_err(|error| error.to_string())
-}
-
-impl Road {
-    /// The word for logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Bus => "bus",
-            Self::Queue => "queue",
-        }
-    }
+    publisher.publish(&publication, before_end_of_invocation(context.deadline, ANSWER_MARGIN)).await
 }
 
 /// The trace's own id out of `Root=1-…;Parent=…;Sampled=1`.
@@ -127,12 +149,6 @@ fn trace_id(header: &str) -> &str {
 /// The account out of `arn:aws:lambda:<region>:<account>:function:<name>`.
 fn account(function_arn: &str) -> &str {
     function_arn.split(':').nth(4).unwrap_or_default()
-}
-
-/// What is left of the invocation, less what the answer needs.
-fn time_left(context: &Context) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Duration::from_millis(context.deadline).saturating_sub(now).saturating_sub(ANSWER_MARGIN)
 }
 
 #[cfg(test)]

@@ -198,7 +198,7 @@ mod tests {
                 }
             }
             let confirmed = sign_up("PostConfirmation_ConfirmSignUp", &attributes);
-            let Meaning::Confirmed(sub, data) = meaning_of(&confirmed) else { panic!("{confirmed}") };
+            let Meaning::Confirmed(_, sub, data) = meaning_of(&confirmed, &[]) else { panic!("{confirmed}") };
             let detail = Detail::new(sub, data, Origin::SignUp, jiff::Timestamp::UNIX_EPOCH, None);
             let detail = serde_json::to_string(&detail).unwrap();
             let row = UserConfirmed::from_detail(&detail).unwrap();

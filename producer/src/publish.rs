@@ -9,7 +9,10 @@ use aws_sdk_eventbridge::{
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
+use rollcall_aws_runtime::{
+    environment::VariableError,
+    retry::{self, GaveUp, Pace, Refusal},
+};
 use rollcall_events::{DETAIL_TYPE, Envelope, SOURCE};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -31,27 +34,46 @@ const BUS_SHARE: (u32, u32) = (2, 3);
 /// Source: `PutEventsResultEntry` in the Amazon EventBridge API reference.
 const TRANSIENT_ENTRY_CODES: [&str; 2] = ["InternalFailure", "ThrottlingException"];
 
-/// The road that took the event.
+/// The path that an event took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Road {
+pub enum Path {
     /// EventBridge, and a rule from there.
     Bus,
     /// The fallback: straight to the consumer's queue.
     Queue,
 }
 
-/// Nobody took the event.
+impl Path {
+    /// The word for logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bus => "bus",
+            Self::Queue => "queue",
+        }
+    }
+}
+
+/// Why an event was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
+    /// The producer does not know where to publish.
+    #[error("the producer is not configured")]
+    Unconfigured(#[source] VariableError),
+    /// The event cannot be written as JSON.
+    #[error("the event cannot be serialized")]
+    Unserializable(#[from] serde_json::Error),
+    /// A flaw of ours or of a library.
+    #[error("publishing panicked")]
+    Panicked,
     /// The service answered, and the same request would be answered the same way again.
-    #[error("{service} refused the event ({code})")]
+    #[error("{service} rejected the event ({code})")]
     Rejected {
         /// Which service.
         service: &'static str,
         /// Its error code.
         code: String,
     },
-    /// The service could not be reached, failed, or asked to be left alone, until the time was used up.
+    /// The service could not be reached, failed, or throttled, until the time was used up.
     #[error("{service} did not take the event in time ({code})")]
     Unavailable {
         /// Which service.
@@ -73,7 +95,7 @@ pub struct Publication<'a> {
     pub trace_header: Option<&'a str>,
 }
 
-/// The two roads out of the function.
+/// The two paths out of the function.
 pub struct Publisher {
     eventbridge: aws_sdk_eventbridge::Client,
     sqs: aws_sdk_sqs::Client,
@@ -103,23 +125,23 @@ impl Publisher {
         &self.config
     }
 
-    /// Publishes, and is done before the budget and `left` are used up, whichever is less.
+    /// Publishes, and is done before the budget is used up and before `end`.
     ///
     /// # Errors
     ///
-    /// [`PublishError`] of the last road tried. The event may have been published all the same when an answer was lost; that is harmless, since rows are keyed by `sub`.
-    pub async fn publish(&self, publication: &Publication<'_>, left: Duration) -> Result<Road, PublishError> {
-        let budget = self.config.publish_budget.min(left);
+    /// [`PublishError`] of the last path tried. The event may have been published all the same when an answer was lost; that is harmless, since rows are keyed by `sub`.
+    pub async fn publish(&self, publication: &Publication<'_>, end: Instant) -> Result<Path, PublishError> {
         let start = Instant::now();
+        let end = end.min(start + self.config.publish_budget);
         let Some(queue_url) = &self.config.fallback_queue_url else {
-            return self.put_event(publication, start + budget).await.map(|()| Road::Bus);
+            return self.put_event(publication, end).await.map(|()| Path::Bus);
         };
-        let bus_deadline = start + budget * BUS_SHARE.0 / BUS_SHARE.1;
+        let bus_deadline = start + end.duration_since(start) * BUS_SHARE.0 / BUS_SHARE.1;
         match self.put_event(publication, bus_deadline).await {
-            Ok(()) => Ok(Road::Bus),
+            Ok(()) => Ok(Path::Bus),
             Err(error) => {
                 tracing::warn!(event.id = publication.event_id, %error, "falling back to the queue");
-                self.send_message(queue_url, publication, start + budget).await.map(|()| Road::Queue)
+                self.send_message(queue_url, publication, end).await.map(|()| Path::Queue)
             }
         }
     }
@@ -157,8 +179,7 @@ impl Publisher {
         let time = format!("{:.0}", Timestamp::now());
         let envelope =
             Envelope::around(publication.detail, publication.event_id, &time, publication.account, &self.region);
-        let body = serde_json::to_string(&envelope)
-            .map_err(|_| PublishError::Rejected { service: "SQS", code: "Unserializable".to_owned() })?;
+        let body = serde_json::to_string(&envelope)?;
         // EventBridge would have put it there, and Lambda goes on with the trace.
         let trace = publication.trace_header.and_then(|header| {
             MessageSystemAttributeValue::builder().data_type("String").string_value(header).build().ok()

@@ -1,32 +1,52 @@
-//! What a PostConfirmation event means: whether a user was confirmed, and who.
+//! What an event of a trigger means: whether it is about a user who must have a row, and who that is.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use rollcall_events::{CognitoSub, DetailData};
 use serde_json::value::RawValue;
 
-use crate::event::{object, text};
+use crate::event::{Object, object, text};
 
-/// The one trigger source that means "a user has just been confirmed".
-/// `PostConfirmation_ConfirmForgotPassword` comes to the same function and means something else.
-const CONFIRM_SIGN_UP: &str = "PostConfirmation_ConfirmSignUp";
+/// On what occasion Cognito tells of a user who is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The user has just been confirmed.
+    SignUp,
+    /// The user has set a new password. For a user from a CSV import it is the first event of all.
+    PasswordReset,
+    /// The user has signed in. For one whom an administrator or a migration made it is the first event of all.
+    SignIn,
+}
+
+impl Occasion {
+    fn of(trigger_source: &str) -> Option<Self> {
+        match trigger_source {
+            "PostConfirmation_ConfirmSignUp" => Some(Self::SignUp),
+            "PostConfirmation_ConfirmForgotPassword" => Some(Self::PasswordReset),
+            "PostAuthentication_Authentication" => Some(Self::SignIn),
+            _ => None,
+        }
+    }
+}
 
 /// What an event means to the producer.
 pub enum Meaning<'a> {
-    /// A user was confirmed: publish.
-    Confirmed(CognitoSub, DetailData<'a>),
+    /// A user must have a row: publish.
+    Confirmed(Occasion, CognitoSub, DetailData<'a>),
     /// Something else happened: nothing to publish.
     NothingToPublish,
-    /// A user was confirmed, and the event does not say who in a way that a row could be keyed by.
+    /// A user must have a row, and the event does not say who in a way that a row could be keyed by.
     Unusable(&'static str),
 }
 
 /// Reads an event. Never fails: whatever is odd is [`Meaning::Unusable`].
-pub fn meaning_of(event: &RawValue) -> Meaning<'_> {
+///
+/// `forward` names the custom attributes that travel with it.
+pub fn meaning_of<'a>(event: &'a RawValue, forward: &'a [String]) -> Meaning<'a> {
     let Some(event) = object(Some(event)) else { return Meaning::Unusable("the event is not a JSON object") };
-    if text(event.get("triggerSource")).as_deref() != Some(CONFIRM_SIGN_UP) {
+    let Some(occasion) = text(event.get("triggerSource")).as_deref().and_then(Occasion::of) else {
         return Meaning::NothingToPublish;
-    }
+    };
     let attributes = object(event.get("request").copied())
         .and_then(|request| object(request.get("userAttributes").copied()))
         .unwrap_or_default();
@@ -38,6 +58,7 @@ pub fn meaning_of(event: &RawValue) -> Meaning<'_> {
         return Meaning::Unusable("`userPoolId` is missing");
     };
     Meaning::Confirmed(
+        occasion,
         sub,
         DetailData {
             cognito_sub: sub.to_string().into(),
@@ -48,9 +69,14 @@ pub fn meaning_of(event: &RawValue) -> Meaning<'_> {
             phone_number: text(attributes.get("phone_number")),
             first_name: text(attributes.get("given_name")),
             last_name: text(attributes.get("family_name")),
-            custom_attributes: BTreeMap::new(),
+            custom_attributes: custom_attributes(&attributes, forward),
         },
     )
+}
+
+fn custom_attributes<'a>(attributes: &Object<'a>, forward: &'a [String]) -> BTreeMap<&'a str, Cow<'a, str>> {
+    let named = |name: &'a String| Some((name.as_str(), text(attributes.get(name.as_str()))?));
+    forward.iter().filter_map(named).collect()
 }
 
 #[cfg(test)]
@@ -85,7 +111,7 @@ mod tests {
     #[test]
     fn the_key_is_the_attribute_sub_and_neither_the_user_name_nor_the_clients_own_claim() {
         let event = raw(&sign_up());
-        let Meaning::Confirmed(sub, data) = meaning_of(&event) else { panic!() };
+        let Meaning::Confirmed(_, sub, data) = meaning_of(&event, &[]) else { panic!() };
         assert_eq!(sub.to_string(), "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22");
         assert_eq!(data.username, "ada.lovelace");
         assert!(data.email_verified);
@@ -94,9 +120,36 @@ mod tests {
 
     #[test]
     fn another_trigger_source_publishes_nothing() {
-        for source in [json!("PostConfirmation_ConfirmForgotPassword"), json!("PostConfirmation_New"), json!(null)] {
-            assert!(matches!(meaning_of(&with("/triggerSource", source)), Meaning::NothingToPublish));
+        for source in [json!("PreSignUp_SignUp"), json!("PostConfirmation_New"), json!(null)] {
+            assert!(matches!(meaning_of(&with("/triggerSource", source), &[]), Meaning::NothingToPublish));
         }
+    }
+
+    #[test]
+    fn a_new_password_and_a_sign_in_tell_of_a_confirmed_user_too() {
+        for (source, expected) in [
+            ("PostConfirmation_ConfirmSignUp", Occasion::SignUp),
+            ("PostConfirmation_ConfirmForgotPassword", Occasion::PasswordReset),
+            ("PostAuthentication_Authentication", Occasion::SignIn),
+        ] {
+            let event = with("/triggerSource", json!(source));
+            assert!(
+                matches!(meaning_of(&event, &[]), Meaning::Confirmed(occasion, ..) if occasion == expected),
+                "{source}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_custom_attributes_that_are_named_travel() {
+        let mut event = sign_up();
+        for (name, value) in [("custom:tenant", json!("1")), ("custom:plan", json!("pro")), ("custom:none", json!(""))]
+        {
+            event["request"]["userAttributes"][name] = value;
+        }
+        let (event, forward) = (raw(&event), ["custom:tenant", "custom:none", "custom:absent"].map(str::to_owned));
+        let Meaning::Confirmed(_, _, data) = meaning_of(&event, &forward) else { panic!() };
+        assert_eq!(data.custom_attributes, BTreeMap::from([("custom:tenant", "1".into())]));
     }
 
     #[test]
@@ -108,9 +161,9 @@ mod tests {
             ("/request", json!("text")),
             ("/userPoolId", json!({})),
         ] {
-            assert!(matches!(meaning_of(&with(pointer, value)), Meaning::Unusable(_)), "{pointer}");
+            assert!(matches!(meaning_of(&with(pointer, value), &[]), Meaning::Unusable(_)), "{pointer}");
         }
-        assert!(matches!(meaning_of(&raw(&json!([1, 2]))), Meaning::Unusable(_)));
+        assert!(matches!(meaning_of(&raw(&json!([1, 2])), &[]), Meaning::Unusable(_)));
     }
 
     #[test]
@@ -118,7 +171,7 @@ mod tests {
         // A lone surrogate is JSON that no string can hold.
         let event = sign_up().to_string().replace("ada@example.com", "\\ud800");
         let event = RawValue::from_string(event).unwrap();
-        let Meaning::Confirmed(_, data) = meaning_of(&event) else { panic!() };
+        let Meaning::Confirmed(_, _, data) = meaning_of(&event, &[]) else { panic!() };
         assert_eq!(data.email, None);
     }
 
@@ -126,7 +179,7 @@ mod tests {
     fn escapes_in_keys_and_values_are_understood() {
         let event = sign_up().to_string().replace("\"sub\":\"7d4a", "\"s\\u0075b\":\"\\u0037d4a");
         let event = RawValue::from_string(event).unwrap();
-        assert!(matches!(meaning_of(&event), Meaning::Confirmed(..)));
+        assert!(matches!(meaning_of(&event, &[]), Meaning::Confirmed(..)));
     }
 
     proptest! {
@@ -140,7 +193,7 @@ mod tests {
             number in any::<f64>(),
         ) {
             for value in [json!(text), json!(number), json!([text, null]), json!({ text: number })] {
-                meaning_of(&with(pointer, value));
+                meaning_of(&with(pointer, value), &[]);
             }
         }
     }

@@ -9,7 +9,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
 use consumer::{
     Consumer, database::Database, handle, insert_statement::InsertStatement, migrations::migrator, queues::Queues,
-    table::Table,
+    table::Table, user_pools::UserPools,
 };
 pub(crate) use pipeline_tests::messages::about as user;
 use pipeline_tests::{
@@ -96,6 +96,7 @@ impl Bench {
         let consumer = Consumer {
             database,
             insert: InsertStatement::into(&Table::default()),
+            user_pools: UserPools::default(),
             sqs: aws_sdk_sqs::Client::new(&http.sdk_config()),
             queues: Queues { queue_url: "https://queue".to_owned(), dlq_url: "https://dlq".to_owned() },
             metrics: Metrics::written_by(&Environment::from_iter([("UNUSED", "")]), move |line| {

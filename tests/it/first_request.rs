@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use pipeline_tests::wait;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, error::DatabaseError, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::bench_consumer::database;
 
+mod examples;
 mod function;
 mod isolation;
 mod race;
+mod your_table;
 
 /// Calls the function of the migration as an application does.
 const ENSURE: &str = "select cognito_sub, email, first_name, last_name, is_active from ensure_user($1, $2, $3, $4)";
@@ -56,7 +58,7 @@ fn ada(sub: Uuid) -> Person {
 /// The SQLSTATE of a statement that was refused.
 fn sqlstate<T: std::fmt::Debug>(result: Result<T, sqlx::Error>) -> String {
     let error = result.unwrap_err();
-    error.as_database_error().and_then(|error| error.code()).unwrap_or_else(|| panic!("{error}")).into_owned()
+    error.as_database_error().and_then(DatabaseError::code).unwrap_or_else(|| panic!("{error}")).into_owned()
 }
 
 async fn count(connection: &mut PgConnection) -> i64 {

@@ -25,12 +25,12 @@ fn accounts(key: &str) -> String {
            id bigint generated always as identity primary key, auth_id {key} not null unique, \
            email_address varchar(2048), \"givenName\" text, phone text, pool text not null, verified boolean not null, \
            login text not null, active boolean not null default false, source app.origin not null, \
-           quota numeric not null, path text)"
+           quota numeric not null, path text, tenant varchar(2048))"
     )
 }
 
 const COLUMNS: &str = r#"email=email_address, cognito_sub=auth_id, first_name="givenName", phone_number=phone,
-    user_pool_id=pool, email_verified=verified, username=login, active=true, source='cognito', quota=2.5, path='C:\new'"#;
+    user_pool_id=pool, email_verified=verified, username=login, active=true, source='cognito', quota=2.5, custom:tenant=tenant, path='C:\new'"#;
 
 pub(crate) fn table(name: &str, columns: &str) -> Table {
     Table::read(&[("USERS_TABLE", name), ("USERS_COLUMNS", columns)].into_iter().collect()).unwrap()
@@ -51,19 +51,20 @@ async fn each_attribute_and_each_constant_goes_into_the_column_that_is_named() {
         let ada = json!({
             "email": "ada@example.com", "first_name": "Ada", "last_name": "not mapped", "phone_number": "+49151",
             "email_verified": true, "username": "ada.lovelace", "user_pool_id": "eu-west-1_Ab12Cd34E",
+            "custom_attributes": { "custom:tenant": "acme", "custom:other": "not mapped" },
         });
         assert!(bench.failed(batch([user(sub, &ada), user(sub, &json!({}))])).await.is_empty(), "{key}");
         assert!(bench.failed(batch([user(sub, &json!({ "first_name": "Eve" }))])).await.is_empty(), "{key}");
         assert!(bench.buried().is_empty(), "{key}");
         let rows = sqlx::query(
-            "select concat_ws('|', auth_id, email_address, \"givenName\", phone, pool, verified, login, active, source, quota, path) \
+            "select concat_ws('|', auth_id, email_address, \"givenName\", phone, pool, verified, login, active, source, quota, path, tenant) \
              from app.\"Accounts\"",
         );
         let rows: Vec<String> =
             rows.fetch_all(&bench.pool).await.unwrap().iter().map(|row| row.get::<String, _>(0)).collect();
         assert_eq!(
             rows,
-            [format!(r"{sub}|ada@example.com|Ada|+49151|eu-west-1_Ab12Cd34E|t|ada.lovelace|t|cognito|2.5|C:\new")],
+            [format!(r"{sub}|ada@example.com|Ada|+49151|eu-west-1_Ab12Cd34E|t|ada.lovelace|t|cognito|2.5|C:\new|acme")],
             "{key}"
         );
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use consumer::{poll::poll, stop::Stop};
+use consumer::{poll::poll, stop::Stop, worker_options::WorkerOptions};
 use pipeline_tests::{
     Stack,
     clients::Clients,
@@ -17,8 +17,8 @@ use pipeline_tests::{
     wait,
 };
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use serde_json::json;
+use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::bench_consumer::{
@@ -26,24 +26,24 @@ use crate::bench_consumer::{
 };
 
 /// Longest wait for anything here, on a machine that is busy with the other tests.
-const SOON: Duration = Duration::from_secs(40);
+pub(crate) const SOON: Duration = Duration::from_secs(40);
 
 /// A file of the run's own folder, which goes with it.
-fn log_file() -> PathBuf {
+pub(crate) fn log_file() -> PathBuf {
     Stack::shared().unwrap().folder().join(format!("worker-{}.log", Uuid::new_v4().simple()))
 }
 
-const EMPTY: Depth = Depth { visible: 0, in_flight: 0 };
+pub(crate) const EMPTY: Depth = Depth { visible: 0, in_flight: 0 };
 
 /// A worker with queues and a database of its own.
-struct Worker {
-    clients: Clients,
-    queue_url: String,
-    dlq_url: String,
-    database_url: String,
-    pool: PgPool,
-    log: PathBuf,
-    process: Child,
+pub(crate) struct Worker {
+    pub(crate) clients: Clients,
+    pub(crate) queue_url: String,
+    pub(crate) dlq_url: String,
+    pub(crate) database_url: String,
+    pub(crate) pool: PgPool,
+    pub(crate) log: PathBuf,
+    pub(crate) process: Child,
 }
 
 impl Worker {
@@ -52,6 +52,11 @@ impl Worker {
     }
 
     async fn with_database(database_url: String) -> Self {
+        Self::with(database_url, &[]).await
+    }
+
+    /// With these variables and arguments besides what a worker must have.
+    pub(crate) async fn with(database_url: String, variables: &[(&str, &str)]) -> Self {
         let stack = Stack::shared().unwrap();
         let clients = Clients::of(stack).unwrap();
         let queue = async |kind: &str| {
@@ -60,20 +65,20 @@ impl Worker {
         };
         let (queue_url, dlq_url) = (queue("users").await, queue("dlq").await);
         let log = log_file();
-        let process = Self::process(&queue_url, &dlq_url, &database_url, &log);
+        let process = Self::process(&queue_url, &dlq_url, &database_url, &log, variables);
         Self { clients, queue_url, dlq_url, pool: pool_to(&database_url), database_url, log, process }
     }
 
     /// Everything that it says goes to `log`.
-    fn process(queue_url: &str, dlq_url: &str, database_url: &str, log: &Path) -> Child {
+    fn process(queue_url: &str, dlq_url: &str, database_url: &str, log: &Path, variables: &[(&str, &str)]) -> Child {
         let output = || File::options().create(true).append(true).open(log).unwrap();
         let mut command = Self::command(Stack::shared().unwrap());
         command.env("QUEUE_URL", queue_url).env("DLQ_URL", dlq_url).env("DATABASE_URL", database_url);
-        command.stdout(output()).stderr(output()).spawn().unwrap()
+        command.envs(variables.iter().copied()).stdout(output()).stderr(output()).spawn().unwrap()
     }
 
     /// Never more than the variables that it needs: what it finds out for itself is part of what is tested.
-    fn command(stack: &Stack) -> Command {
+    pub(crate) fn command(stack: &Stack) -> Command {
         let mut command = Command::new(&stack.binaries["consumer"]);
         command.arg("--poll").env_clear().stdout(Stdio::null()).stderr(Stdio::null());
         for name in ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
@@ -82,15 +87,15 @@ impl Worker {
         command
     }
 
-    async fn send(&self, bodies: Vec<String>) {
+    pub(crate) async fn send(&self, bodies: Vec<String>) {
         send(&self.clients.sqs, &self.queue_url, &bodies).await.unwrap();
     }
 
-    async fn messages(&self, queue_url: &str) -> Depth {
+    pub(crate) async fn messages(&self, queue_url: &str) -> Depth {
         depth(&self.clients.sqs, queue_url).await.unwrap()
     }
 
-    async fn until_messages(&self, expected: Depth) {
+    pub(crate) async fn until_messages(&self, expected: Depth) {
         wait::until("the queue holds what it should", SOON, async || {
             Ok((self.messages(&self.queue_url).await == expected).then_some(()))
         })
@@ -98,15 +103,15 @@ impl Worker {
         .unwrap();
     }
 
-    async fn rows(&self) -> i64 {
+    pub(crate) async fn rows(&self) -> i64 {
         sqlx::query("select count(*) from users").fetch_one(&self.pool).await.unwrap().get(0)
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process), signal).unwrap();
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         wait::until("the worker has ended", SOON, async || Ok(self.process.try_wait()?)).await.unwrap()
     }
 }
@@ -167,7 +172,7 @@ async fn a_worker_that_is_killed_loses_nothing_and_a_second_signal_ends_it_at_on
     let ended = killed.ended().await;
     assert!(!ended.success(), "{ended}");
     lock.rollback().await.unwrap();
-    killed.process = Worker::process(&killed.queue_url, &killed.dlq_url, &killed.database_url, &killed.log);
+    killed.process = Worker::process(&killed.queue_url, &killed.dlq_url, &killed.database_url, &killed.log, &[]);
     killed.until_messages(EMPTY).await;
     assert_eq!(killed.rows().await, 5);
 }
@@ -202,6 +207,7 @@ async fn a_batch_that_takes_long_is_hidden_for_longer_until_it_is_deleted() {
         _ => obliging(call, before),
     });
     let lock = lock_users(&bench.pool).await;
+    let options = WorkerOptions::default();
     let (_tell, stop) = Stop::told();
     let scenario = async {
         wait::until("the message is hidden for longer", SOON, async || Ok((!bench.held().is_empty()).then_some(())))
@@ -213,94 +219,8 @@ async fn a_batch_that_takes_long_is_hidden_for_longer_until_it_is_deleted() {
         wait::until("the message is deleted", SOON, async || Ok(deleted().then_some(()))).await.unwrap();
     };
     tokio::select! {
-        _ = poll(&bench.consumer, &stop) => panic!("nobody has asked it to stop"),
+        _ = poll(&bench.consumer, &options, &stop) => panic!("it was not asked to stop"),
         () = scenario => {}
     }
     assert_eq!(bench.rows().await, 1);
-}
-
-/// Stands in every field of every message of the test below.
-const MARKER: &str = "xyzzymarker";
-
-/// A message of a user whose every text is the marker, changed by `edit`.
-fn marked(edit: impl Fn(&mut Value)) -> String {
-    let about = json!({
-        "username": MARKER, "email": format!("{MARKER}@example.com"), "phone_number": MARKER,
-        "first_name": MARKER, "last_name": MARKER, "unknown": MARKER,
-    });
-    let mut event: Value = serde_json::from_str(&somebody(&about)).unwrap();
-    edit(&mut event);
-    event.to_string()
-}
-
-/// One message for each way in which a body or a row can be refused, and the reason that is expected.
-fn every_kind_of_poison() -> Vec<(&'static str, String)> {
-    let set =
-        |pointer: &'static str, value: Value| marked(|event| *event.pointer_mut(pointer).unwrap() = value.clone());
-    vec![
-        ("malformed_envelope", format!("{{{MARKER}")),
-        ("wrong_detail_type", set("/detail-type", json!(MARKER))),
-        ("unsupported_version", set("/detail/metadata/version", json!(2))),
-        ("malformed_detail", set("/detail/data/email", json!([MARKER]))),
-        ("invalid_field", set("/detail/data/first_name", json!(format!("{MARKER}\u{0}")))),
-        ("invalid_field", set("/detail/data/cognito_sub", json!(MARKER))),
-        ("check_violation:no_eve", set("/detail/data/first_name", json!(format!("Eve {MARKER}")))),
-        ("text_too_long", set("/detail/data/last_name", json!(MARKER.repeat(10)))),
-        ("unique_violation:one_address", set("/detail/data/email", json!(format!("taken.{MARKER}@example.com")))),
-        ("foreign_key_violation:known", set("/detail/data/first_name", json!(format!("Unknown {MARKER}")))),
-    ]
-}
-
-/// Raises an exception of its own that quotes the row, for one kind of user: what is not understood is tried again.
-const UNFRIENDLY_TABLE: &str = "\
-create table known (name text primary key); \
-alter table users add constraint no_eve check (first_name not like 'Eve%'), alter last_name type varchar(50); \
-create unique index one_address on users (email) where email like 'taken%'; \
-alter table users add column friend text \
-  generated always as (case when first_name like 'Unknown%' then first_name end) stored constraint known references known; \
-create function quote() returns trigger language plpgsql as \
-  $$ begin if new.first_name like 'Odd%' then raise exception 'no %', new; end if; return new; end $$; \
-create trigger quote before insert on users for each row execute function quote()";
-
-#[tokio::test]
-async fn a_marker_that_takes_every_road_reaches_no_log_and_no_attribute() {
-    let mut worker = Worker::start().await;
-    sqlx::raw_sql(UNFRIENDLY_TABLE).execute(&worker.pool).await.unwrap();
-    let taken =
-        format!("insert into users (cognito_sub, email) values (gen_random_uuid(), 'taken.{MARKER}@example.com')");
-    sqlx::raw_sql(AssertSqlSafe(taken)).execute(&worker.pool).await.unwrap();
-    let poison = every_kind_of_poison();
-    let odd = marked(|event| event["detail"]["data"]["first_name"] = json!(format!("Odd {MARKER}")));
-    let good = marked(|_| ());
-    worker.send(poison.iter().map(|(_, body)| body.clone()).chain([odd, good]).collect()).await;
-
-    let mut reasons = Vec::new();
-    wait::until("all of it is among the dead letters", SOON, async || {
-        let call = worker.clients.sqs.receive_message().queue_url(&worker.dlq_url).max_number_of_messages(10);
-        for message in call.message_attribute_names("All").send().await?.messages.unwrap_or_default() {
-            let attributes = message.message_attributes.unwrap_or_default();
-            assert!(!format!("{attributes:?}").contains(MARKER), "{attributes:?}");
-            reasons.push(attributes["failure_reason"].string_value.clone().unwrap());
-        }
-        Ok((reasons.len() == poison.len()).then_some(()))
-    })
-    .await
-    .unwrap();
-    let mut expected: Vec<_> = poison.iter().map(|(reason, _)| (*reason).to_owned()).collect();
-    expected.sort();
-    reasons.sort();
-    assert_eq!(reasons, expected);
-    assert_eq!(worker.rows().await, 2, "the good one, and the one who was there");
-
-    // Then the database goes, with the odd one still to be tried.
-    let name = worker.database_url.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
-    let end = format!(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
-    );
-    sqlx::raw_sql(AssertSqlSafe(end)).execute(&worker.pool).await.unwrap();
-    worker.signal(Signal::TERM);
-    assert!(worker.ended().await.success());
-    let said = std::fs::read_to_string(&worker.log).unwrap();
-    assert!(said.contains("poison") && said.contains("SQLSTATE P0001"), "the log tells what happened: {said}");
-    assert!(!said.to_lowercase().contains(MARKER), "{said}");
 }

@@ -64,13 +64,21 @@ impl Deref for Scene {
     }
 }
 
+const SUB: &str = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
+
+/// The edit that mends the `sub` in braces of two of the messages.
+const FIX: &str = ".detail.data.cognito_sub |= .[1:-1]";
+
 /// rollcall's event with a first name and a version.
 fn event(first_name: &str, version: u32) -> String {
-    let sub = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
+    event_of(SUB, first_name, version)
+}
+
+fn event_of(sub: &str, first_name: &str, version: u32) -> String {
     json!({
         "detail-type": "UserConfirmed",
         "detail": {
-            "metadata": { "version": version, "event_id": sub, "occurred_at": "2026-11-22T21:00:00.000Z", "origin": "sign_up" },
+            "metadata": { "version": version, "event_id": SUB, "occurred_at": "2026-11-22T21:00:00.000Z", "origin": "sign_up" },
             "data": { "cognito_sub": sub, "username": "u", "user_pool_id": "p_1", "email": MARKER, "first_name": first_name },
         },
     })
@@ -106,13 +114,13 @@ impl Scene {
     /// Six dead letters of five kinds.
     fn new() -> Self {
         let scene = Self::empty();
-        let empty_name = "the event's `first_name` must not be empty (an unknown value is null)";
+        let in_braces = "the event's `cognito_sub` must be a UUID of 36 characters";
         let not_json = "the body is not an EventBridge event: not JSON at line 1, column 1";
         let version = "the event has version 9, and only version 1 is known here";
         let target = [("ERROR_CODE", "NO_PERMISSIONS"), ("TARGET_ARN", "arn:aws:sqs:eu-west-1:123456789012:orders")];
         for message in [
-            given_up(1, &event("", 1), "invalid_field", empty_name),
-            given_up(2, &event("", 1), "invalid_field", empty_name),
+            given_up(1, &event_of(&format!("{{{SUB}}}"), "Ada", 1), "invalid_field", in_braces),
+            given_up(2, &event_of(&format!("{{{SUB}}}"), "Ada", 1), "invalid_field", in_braces),
             given_up(3, &event("Ada", 9), "unsupported_version", version),
             given_up(4, MARKER, "malformed_envelope", not_json),
             dead_letter(5, &event("Ada", 1), &target),

@@ -85,7 +85,7 @@ async fn a_sign_up_becomes_exactly_one_row_with_what_the_person_typed() {
     let clients = Clients::of(stack).unwrap();
     let person = Person::new("Zoë", "O'Brien \"\\; drop table users");
     let sub = person.sign_up(&clients.cognito, stack).await.unwrap();
-    assert_eq!(rows(stack, sub).await.unwrap(), [], "nobody is in the table before they have confirmed");
+    assert_eq!(rows(stack, sub).await.unwrap(), [], "no row before the user is confirmed");
     person.confirm(&clients.cognito, stack).await.unwrap();
     let expected = (Some(person.email), Some(person.given_name), Some(person.family_name));
     assert_eq!(row(stack, sub).await, expected);
@@ -119,7 +119,7 @@ async fn the_same_confirmation_three_times_is_three_events_with_one_id_and_one_r
 }
 
 #[tokio::test]
-async fn a_password_that_is_reset_publishes_nothing() {
+async fn a_new_password_publishes_the_same_event_again_and_makes_no_second_row() {
     let stack = Stack::shared().unwrap();
     let clients = Clients::of(stack).unwrap();
     let (forgetful, other) = (Person::new("Ada", "Forgetful"), Person::new("Bob", "Marker"));
@@ -127,11 +127,23 @@ async fn a_password_that_is_reset_publishes_nothing() {
     let sub = forgetful.sign_up(&clients.cognito, stack).await.unwrap();
     forgetful.confirm(&clients.cognito, stack).await.unwrap();
     forgetful.reset_password(&clients.cognito, stack).await.unwrap();
-    // Somebody else's sign-up marks the end: the trigger is called before Cognito answers, so nothing comes later.
+    // Another sign-up marks the end: the trigger is called before Cognito answers, so nothing comes later.
     let marker = other.sign_up(&clients.cognito, stack).await.unwrap();
     other.confirm(&clients.cognito, stack).await.unwrap();
     let published = tapped_until(&tap, marker).await;
-    assert_eq!(published.iter().filter(|published| **published == sub).count(), 1, "the sign-up and nothing else");
+    assert_eq!(published.iter().filter(|published| **published == sub).count(), 2, "the sign-up and the new password");
+    row(stack, marker).await;
+    row(stack, sub).await;
+    assert_eq!(rows(stack, sub).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_first_sign_in_makes_the_row_of_a_user_who_never_signed_up() {
+    let stack = Stack::shared().unwrap();
+    let sub = new_sub();
+    let event = confirmation_of(sub).replace("PostConfirmation_ConfirmSignUp", "PostAuthentication_Authentication");
+    assert_eq!(trigger(stack, &event), event);
+    row(stack, sub).await;
 }
 
 #[tokio::test]
@@ -186,7 +198,7 @@ async fn when_eventbridge_refuses_the_queue_brings_the_row_and_the_person_notice
     person.confirm(&clients.cognito, &stack).await.unwrap();
     assert_eq!(row(&stack, sub).await.0, Some(person.email));
     let log = functions::log_lines(&stack, producer).unwrap().join("\n");
-    assert!(log.contains(r#""road":"queue""#), "the row came by the fallback and not by EventBridge:\n{log}");
+    assert!(log.contains(r#""path":"queue""#), "the row came by the fallback and not by EventBridge:\n{log}");
     stack.stop();
 }
 

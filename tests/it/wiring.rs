@@ -162,6 +162,7 @@ async fn attaching_and_detaching_leaves_every_other_setting_of_the_pool_as_it_wa
     let mfa = json!({ "SoftwareTokenMfaConfiguration": { "Enabled": true }, "MfaConfiguration": "OPTIONAL" });
     pool.call("SetUserPoolMfaConfig", mfa).unwrap();
     let before = pool.settings().unwrap();
+    let all = json!({ "PreSignUp": JUDGE, "PostConfirmation": PRODUCER, "PostAuthentication": PRODUCER });
     let both = json!({ "PreSignUp": JUDGE, "PostConfirmation": PRODUCER });
     let one = json!({ "PostConfirmation": PRODUCER });
 
@@ -174,7 +175,13 @@ async fn attaching_and_detaching_leaves_every_other_setting_of_the_pool_as_it_wa
     assert!(reason.contains("nothing was sent"), "{reason}");
     assert_eq!(pool.settings().unwrap(), attached);
 
-    assert_eq!(succeed(&pool, "Update", &one, Some(&again)).await, "PreSignUp removed");
+    assert_eq!(succeed(&pool, "Update", &all, Some(&again)).await, "PostAuthentication set");
+    let added = pool.settings().unwrap();
+    let ours = [("PreSignUp", JUDGE), ("PostConfirmation", PRODUCER), ("PostAuthentication", PRODUCER)];
+    assert_eq!(added["LambdaConfig"], with_ours(&ours));
+
+    let removed = "PreSignUp removed, PostAuthentication removed";
+    assert_eq!(succeed(&pool, "Update", &one, Some(&all)).await, removed);
     let dropped = pool.settings().unwrap();
     assert_eq!(dropped["LambdaConfig"], with_ours(&[("PostConfirmation", PRODUCER)]));
 
@@ -186,12 +193,13 @@ async fn attaching_and_detaching_leaves_every_other_setting_of_the_pool_as_it_wa
         table(&[
             ("before", before.clone()),
             ("Create", attached.clone()),
-            ("Update, PreSignUp dropped", dropped.clone()),
+            ("Update, PostAuthentication added", added.clone()),
+            ("Update, both dropped", dropped.clone()),
             ("Delete", detached.clone())
         ])
     );
     assert_eq!(detached, before);
-    for (step, mut after) in [("Create", attached), ("Update", dropped)] {
+    for (step, mut after) in [("Create", attached), ("Update", added), ("second Update", dropped)] {
         after.insert("LambdaConfig".to_owned(), before["LambdaConfig"].clone());
         assert_eq!(after, before, "{step}");
     }
@@ -232,6 +240,27 @@ async fn a_trigger_that_belongs_to_somebody_else_is_refused_by_name_and_replaced
     pool.set_triggers(theirs).unwrap();
     assert_eq!(succeed(&pool, "Delete", &forced, None).await, "PreSignUp removed");
     assert_eq!(pool.triggers().unwrap(), with_ours(&[("PostConfirmation", THEIRS)]));
+}
+
+#[tokio::test]
+async fn a_sign_in_trigger_of_somebody_else_stays_theirs_whatever_becomes_of_ours() {
+    let mut settings = every_setting();
+    settings["LambdaConfig"]["PostAuthentication"] = json!(THEIRS);
+    let pool = pool(&settings);
+    let before = pool.settings().unwrap();
+    let without = json!({ "PostConfirmation": PRODUCER });
+    let with = json!({ "PostConfirmation": PRODUCER, "PostAuthentication": PRODUCER });
+
+    let reason = fail(&pool, "Create", &with).await;
+    assert!(reason.contains(&format!("PostAuthentication already calls {THEIRS}, which is not ours")), "{reason}");
+    assert_eq!(pool.settings().unwrap(), before);
+
+    assert_eq!(succeed(&pool, "Create", &without, None).await, "PostConfirmation set");
+    let theirs = [("PostConfirmation", PRODUCER), ("PostAuthentication", THEIRS)];
+    assert_eq!(pool.triggers().unwrap(), with_ours(&theirs));
+    // What was never ours is not removed with it, not even by a resource that names it.
+    assert_eq!(succeed(&pool, "Delete", &with, None).await, "PostConfirmation removed");
+    assert_eq!(pool.settings().unwrap(), before);
 }
 
 #[tokio::test]

@@ -10,14 +10,18 @@ const RUNNING: [&str; 6] = ["producer", "consumer", "dlq-replayer", "trigger-wir
 
 const LIBRARIES: [&str; 3] = ["rollcall-events", "rollcall-aws-runtime", "rollcall-custom-resource"];
 
-/// The dependencies of one member that go into what it builds, tests' own left out.
-fn dependencies(member: &str) -> BTreeSet<String> {
+fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version=1", "--offline"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The dependencies of one member that go into what it builds, tests' own left out.
+fn dependencies(member: &str) -> BTreeSet<String> {
+    let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap();
     let package = packages.iter().find(|package| package["name"] == member).unwrap();
     let dependencies = package["dependencies"].as_array().unwrap().iter();
@@ -38,6 +42,20 @@ fn the_arrows_between_the_crates_point_one_way() {
         assert!(RUNNING.iter().all(|other| !known.contains(*other)), "{running} knows another one that runs");
     }
     assert!(dependencies("xtask").is_empty(), "xtask must start in seconds");
+}
+
+#[test]
+fn the_log_knows_every_crate_of_ours_that_writes_to_it() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let writes = |package: &&Value| {
+        let name = package["name"].as_str().unwrap();
+        name != "pipeline-tests" && dependencies(name).contains("tracing")
+    };
+    let targets = packages.filter(writes).flat_map(|package| package["targets"].as_array().unwrap());
+    let crates = targets.filter(|target| target["kind"] != serde_json::json!(["example"]));
+    let names: BTreeSet<_> = crates.map(|target| target["name"].as_str().unwrap().replace('-', "_")).collect();
+    assert_eq!(names, rollcall_aws_runtime::logging::OWN_CRATES.map(str::to_owned).into());
 }
 
 #[test]
@@ -202,6 +220,7 @@ fn the_readme_and_the_architecture_link_to_files_that_exist() {
         "ARCHITECTURE.md",
         "infra/README.md",
         "tests/README.md",
+        "docs/first-request.md",
         "docs/outage.md",
         "docs/runbook.md",
         "docs/benchmarks/replay.md",

@@ -1,4 +1,4 @@
-//! The story of the dead letters: the real consumer gives up messages of five kinds, and an operator with the replayer
+//! The story of the dead letters: the real consumer moves messages of five kinds to the dead-letter queue, and an operator with the replayer
 //! finds out why, fixes what can be fixed, and clears the rest out of the way. Then a dead-letter queue that two other services share.
 //!
 //! One telling for the tests, the demo, and the transcript in `docs/runbook.md`.

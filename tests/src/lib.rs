@@ -11,6 +11,7 @@ mod cognito;
 pub mod dead_letters;
 pub mod deadlocks;
 mod deployment;
+pub mod first_request;
 pub mod functions;
 mod http_request;
 mod leash;
@@ -40,6 +41,7 @@ pub mod tap;
 pub mod target;
 pub mod tcp_proxy;
 mod toolbox;
+pub mod user_pool;
 pub mod wait;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 //!
 //! Source: "Using the Lambda runtime API for custom runtimes" in the AWS Lambda developer guide.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +25,8 @@ pub struct Invocation {
     pub answer: Result<String, Value>,
     /// From the start of the process to the answer.
     pub took: Duration,
+    /// What the function wrote to its log until then, metrics included.
+    pub log: String,
 }
 
 /// Ends with its owner.
@@ -54,7 +57,7 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
 pub async fn invoke(function: &Path, variables: &[(&str, &str)], event: &str) -> anyhow::Result<Invocation> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let start = Instant::now();
-    let _process = Process(
+    let mut process = Process(
         Command::new(function)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", listener.local_addr()?.to_string())
@@ -67,13 +70,20 @@ pub async fn invoke(function: &Path, variables: &[(&str, &str)], event: &str) ->
             ])
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("starting {}", function.display()))?,
     );
     let answer = tokio::time::timeout(LIMIT, exchange(&listener, event)).await;
     let answer = answer.with_context(|| format!("{} did not answer in {LIMIT:?}", function.display()))??;
-    Ok(Invocation { answer, took: start.elapsed() })
+    let took = start.elapsed();
+    // The log is at its end when the process is.
+    process.0.kill().context("ending the function")?;
+    let mut log = String::new();
+    if let Some(mut output) = process.0.stdout.take() {
+        output.read_to_string(&mut log).context("reading the function's log")?;
+    }
+    Ok(Invocation { answer, took, log })
 }
 
 /// Serves the runtime API until there is an answer, on as many connections as the function opens one after another.

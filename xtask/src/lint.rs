@@ -14,6 +14,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
     step("clippy", cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     step("rustdoc", cargo().env("RUSTDOCFLAGS", "--deny warnings").args(["doc", "--workspace", "--no-deps"]))?;
     alone()?;
+    example()?;
     build()?;
     let tools = output_of(&mut program("toolbox")?)?;
     dependencies(Path::new(&tools))?;
@@ -31,6 +32,18 @@ fn alone() -> Result<(), Failure> {
         )?;
     }
     Ok(())
+}
+
+/// The example in Rust is outside of the workspace; its own lock file is checked with it.
+fn example() -> Result<(), Failure> {
+    let in_example = |command: &str| {
+        let mut cargo = cargo();
+        cargo.args([command, "--manifest-path", "docs/examples/first-request/rust/Cargo.toml"]);
+        cargo
+    };
+    step("rustfmt of the example", in_example("fmt").arg("--check"))?;
+    let lint = ["--locked", "--target-dir", "target/example", "--", "--deny", "warnings"];
+    step("clippy of the example", in_example("clippy").args(lint))
 }
 
 /// Licences, bans and sources always; advisories where their database can be had.

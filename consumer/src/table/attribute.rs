@@ -31,6 +31,8 @@ pub enum Attribute {
     FirstName,
     /// The family name.
     LastName,
+    /// An attribute that the pool's owner added, by its full name (`custom:tenant`). It travels if the producer's `FORWARD_ATTRIBUTES` names it.
+    Custom(String),
 }
 
 /// The type that an attribute has in the statement's parameters.
@@ -56,10 +58,14 @@ impl Attribute {
 
     /// The attribute that the contract calls by this name.
     pub(super) fn parse(name: &str) -> Option<Self> {
+        if name.strip_prefix("custom:").is_some_and(|rest| !rest.is_empty()) {
+            return Some(Self::Custom(name.to_owned()));
+        }
         Self::ALL.into_iter().find(|attribute| attribute.name() == name)
     }
 
-    fn name(&self) -> &str {
+    /// What the contract calls it.
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::CognitoSub => "cognito_sub",
             Self::Username => "username",
@@ -69,6 +75,7 @@ impl Attribute {
             Self::PhoneNumber => "phone_number",
             Self::FirstName => "first_name",
             Self::LastName => "last_name",
+            Self::Custom(name) => name,
         }
     }
 
@@ -86,7 +93,9 @@ impl Attribute {
             Self::CognitoSub | Self::EmailVerified => None,
             Self::Username => Some(MAX_USERNAME_CHARS),
             Self::UserPoolId => Some(MAX_POOL_ID_CHARS),
-            Self::Email | Self::PhoneNumber | Self::FirstName | Self::LastName => Some(Text::MAX_CHARS),
+            Self::Email | Self::PhoneNumber | Self::FirstName | Self::LastName | Self::Custom(_) => {
+                Some(Text::MAX_CHARS)
+            }
         }
     }
 
@@ -105,6 +114,7 @@ impl Attribute {
             Self::PhoneNumber => &user.phone_number,
             Self::FirstName => &user.first_name,
             Self::LastName => &user.last_name,
+            Self::Custom(name) => return user.custom_attributes.get(name.as_str()).map(Text::as_str),
         };
         text.as_ref().map(Text::as_str)
     }

@@ -142,13 +142,13 @@ mod tests {
     #[test]
     fn a_table_and_its_columns_are_named_as_they_are() {
         let columns = "cognito_sub=auth_id, email = email_address,first_name=given,phone_number=phone,\
-                       user_pool_id=pool,is_active=true,logins=0,source='cognito'";
+                       user_pool_id=pool,custom:tenant=tenant_id,is_active=true,logins=0,source='cognito'";
         let table = read("app.accounts", columns).unwrap();
         assert!(!table.is_default());
         assert_eq!(table.to_string(), "app.accounts");
         assert_eq!(
             shown(&table),
-            r#""app"."accounts": "auth_id"<-cognito_sub "email_address"<-email "given"<-first_name "phone"<-phone_number "pool"<-user_pool_id "is_active":=true "logins":=0 "source":='cognito'"#
+            r#""app"."accounts": "auth_id"<-cognito_sub "email_address"<-email "given"<-first_name "phone"<-phone_number "pool"<-user_pool_id "tenant_id"<-custom:tenant "is_active":=true "logins":=0 "source":='cognito'"#
         );
     }
 
@@ -200,6 +200,8 @@ mod tests {
                 "cognito_sub=id,n=null",
                 "`null` must be a constant: `true`, `false`, a number, or a text in single quotes",
             ),
+            ("cognito_sub=id,custom:=x", "`custom:` is not an attribute"),
+            ("cognito_sub=id,x=custom:tenant", "write `custom:tenant=x` for the attribute `custom:tenant`"),
             ("cognito_sub=authId", r#"write "authId""#),
             (long.as_str(), "is longer than 63 bytes"),
             ("cognito_sub=\"i\0d\"", "a name or a text contains NUL"),

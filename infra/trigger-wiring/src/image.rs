@@ -277,7 +277,11 @@ mod tests {
 
     fn ours() -> Triggers {
         let arn = |name| FunctionArn::parse(&format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}")).unwrap();
-        Triggers::from([(Trigger::PreSignUp, arn("judge")), (Trigger::PostConfirmation, arn("producer"))])
+        Triggers::from([
+            (Trigger::PreSignUp, arn("judge")),
+            (Trigger::PostConfirmation, arn("producer")),
+            (Trigger::PostAuthentication, arn("producer")),
+        ])
     }
 
     /// Any JSON, numbers of every size included.
@@ -328,7 +332,8 @@ mod tests {
             let before = image(pool);
             let attach = attach(&before.lambda_config(), &ours(), &Triggers::new(), Foreign::Refuse).unwrap();
             let changed = differences(&before, &before.with(&attach));
-            prop_assert_eq!(changed, ["LambdaConfig.PostConfirmation", "LambdaConfig.PreSignUp"]);
+            let ours = ["LambdaConfig.PostAuthentication", "LambdaConfig.PostConfirmation", "LambdaConfig.PreSignUp"];
+            prop_assert_eq!(changed, ours);
         }
 
         #[test]

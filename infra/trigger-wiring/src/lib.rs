@@ -22,6 +22,7 @@
 //! | `UserPoolId` | an id, not an ARN | the pool, in the function's own Region |
 //! | `PreSignUp` | a function's ARN, or absent | what the trigger calls; absent or empty: rollcall does not use it |
 //! | `PostConfirmation` | the same | the same |
+//! | `PostAuthentication` | the same | the same; it may call the function of `PostConfirmation` |
 //! | `Force` | `"true"` or `"false"` (default) | whether a trigger that calls somebody else's function is replaced, or refused with its name |
 //! | `PoolDefinition` | any text | not read: when it changes, CloudFormation runs the resource again |
 //!

@@ -147,7 +147,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use Trigger::{PostConfirmation, PreSignUp};
+    use Trigger::{PostAuthentication, PostConfirmation, PreSignUp};
 
     fn arn(name: &str) -> FunctionArn {
         FunctionArn::parse(&format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}")).unwrap()
@@ -168,14 +168,28 @@ mod tests {
     }
 
     #[test]
-    fn both_triggers_are_attached_and_the_pools_other_ones_stay() {
+    fn every_trigger_is_attached_and_the_pools_other_ones_stay() {
         let pool = config(&[("PreAuthentication", "theirs")]);
-        let ours = triggers(&[(PreSignUp, "judge"), (PostConfirmation, "producer")]);
+        let ours = triggers(&[(PreSignUp, "judge"), (PostConfirmation, "producer"), (PostAuthentication, "producer")]);
         let changes = attach(&pool, &ours, &Triggers::new(), Foreign::Refuse).unwrap();
-        let wanted =
-            config(&[("PreAuthentication", "theirs"), ("PreSignUp", "judge"), ("PostConfirmation", "producer")]);
+        let wanted = config(&[
+            ("PreAuthentication", "theirs"),
+            ("PreSignUp", "judge"),
+            ("PostConfirmation", "producer"),
+            ("PostAuthentication", "producer"),
+        ]);
         assert_eq!(after(&pool, &changes), wanted);
-        assert_eq!(changes.to_string(), "PreSignUp set, PostConfirmation set");
+        assert_eq!(changes.to_string(), "PreSignUp set, PostConfirmation set, PostAuthentication set");
+    }
+
+    #[test]
+    fn two_triggers_that_call_one_function_are_two_entries() {
+        let pool = config(&[("PostConfirmation", "producer"), ("PostAuthentication", "producer")]);
+        let one = triggers(&[(PostConfirmation, "producer")]);
+        assert!(attach(&pool, &one, &Triggers::new(), Foreign::Refuse).unwrap().is_empty(), "it may be theirs");
+        let both = triggers(&[(PostConfirmation, "producer"), (PostAuthentication, "producer")]);
+        let changes = attach(&pool, &one, &both, Foreign::Refuse).unwrap();
+        assert_eq!(after(&pool, &changes), config(&[("PostConfirmation", "producer")]));
     }
 
     #[test]

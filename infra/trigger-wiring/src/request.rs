@@ -62,7 +62,7 @@ pub enum RequestError {
     NoProperties,
     /// A property that nobody reads: it may be a misspelt one.
     #[error(
-        "the property `{0}` is unknown; known are UserPoolId, PreSignUp, PostConfirmation, Force and PoolDefinition"
+        "the property `{0}` is unknown; known are UserPoolId, PreSignUp, PostConfirmation, PostAuthentication, Force and PoolDefinition"
     )]
     UnknownProperty(String),
     /// A property has not the form it must have.

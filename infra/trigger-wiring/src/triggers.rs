@@ -15,17 +15,20 @@ pub enum Trigger {
     PreSignUp,
     /// Hears of every confirmed user.
     PostConfirmation,
+    /// Hears of every sign-in, and so of users whom nobody confirmed: those that an administrator, an import or a migration made.
+    PostAuthentication,
 }
 
 impl Trigger {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::PreSignUp, Self::PostConfirmation];
+    /// In the order in which changes are reported.
+    pub const ALL: [Self; 3] = [Self::PreSignUp, Self::PostConfirmation, Self::PostAuthentication];
 
     /// Its name in `LambdaConfig`, and as a property of the resource.
     pub fn name(self) -> &'static str {
         match self {
             Self::PreSignUp => "PreSignUp",
             Self::PostConfirmation => "PostConfirmation",
+            Self::PostAuthentication => "PostAuthentication",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Environment variables, read once during init.
 //!
-//! A missing or unreadable one stops the process with its name and what it should hold: a function that guesses its target writes to the wrong place.
+//! A missing or unreadable one is an error with its name and what it should hold: a function that guesses its target writes to the wrong place.
+//! It stops the process, except for a trigger of the pool, which must not fail a sign-up for it.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use std::collections::HashMap;
 pub struct Environment(HashMap<String, String>);
 
 /// A variable that is missing or cannot be read. The text names it and says what it should hold; it never shows its value.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
     /// It is not set, or empty.
     #[error("the environment variable `{name}` is not set; it must hold {holds}")]

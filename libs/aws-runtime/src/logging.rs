@@ -1,23 +1,38 @@
 //! Logs as JSON lines on standard output, which Lambda carries to CloudWatch Logs.
 //!
 //! E-mail addresses, names, phone numbers, bodies and whole events never reach a log.
-//! The contract's types hide their text in `Debug`; whoever logs a field by hand logs ids.
+//! The contract's types hide their text in `Debug`; code that logs a field by hand logs ids.
+//! Other crates do not know this rule: the SDK and the runtime log whole requests at TRACE, and sqlx logs the server's notices, in which a table's trigger can quote a row.
+//! So a variable raises rollcall's own events only.
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt};
 
 use crate::environment::Environment;
+
+/// The crates that keep the rule. A test compares them with the workspace.
+pub const OWN_CRATES: [&str; 7] = [
+    "consumer",
+    "migrate",
+    "pre_sign_up",
+    "producer",
+    "rollcall_aws_runtime",
+    "rollcall_custom_resource",
+    "trigger_wiring",
+];
+
+/// Where sqlx logs what the server says to a client, word for word.
+const SERVER_NOTICES: &str = "sqlx::postgres::notice";
+
+/// The most that other crates may log.
+const OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// Turns logging on for this process. The level comes from `AWS_LAMBDA_LOG_LEVEL` (Lambda's advanced logging controls set it), then `LOG_LEVEL`, then is INFO.
 ///
 /// A second call changes nothing.
 pub fn init(environment: &Environment) {
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_target(false)
-        .with_max_level(level(environment))
-        .finish();
+    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_target(false);
+    let subscriber = tracing_subscriber::registry().with(targets(level(environment))).with(lines);
     // Fails only when logging is on already, which is what was asked for.
     let _ = tracing::subscriber::set_global_default(subscriber);
     // The usual text of a panic can quote what was being read.
@@ -34,6 +49,14 @@ fn level(environment: &Environment) -> LevelFilter {
         .unwrap_or(LevelFilter::INFO)
 }
 
+/// What is logged when the variables say `level`.
+fn targets(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(level.min(OTHERS))
+        .with_targets(OWN_CRATES.map(|name| (name, level)))
+        .with_target(SERVER_NOTICES, LevelFilter::OFF)
+}
+
 /// An error and everything that caused it in one line: each operation's words once, outermost first.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
@@ -48,6 +71,8 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
@@ -56,5 +81,18 @@ mod tests {
         assert_eq!(of("AWS_LAMBDA_LOG_LEVEL", "DEBUG"), LevelFilter::DEBUG);
         assert_eq!(of("LOG_LEVEL", "warn"), LevelFilter::WARN);
         assert_eq!(of("LOG_LEVEL", "loud"), LevelFilter::INFO);
+    }
+
+    #[test]
+    fn a_variable_raises_only_our_own_events() {
+        let everything = targets(LevelFilter::TRACE);
+        assert!(everything.would_enable("consumer::store", &Level::TRACE));
+        for other in ["lambda_runtime", "aws_smithy_runtime::client", "hyper", "sqlx::query"] {
+            assert!(everything.would_enable(other, &Level::WARN), "{other}");
+            assert!(!everything.would_enable(other, &Level::INFO), "{other}");
+        }
+        assert!(!everything.would_enable(SERVER_NOTICES, &Level::ERROR));
+        let errors = targets(LevelFilter::ERROR);
+        assert!(!errors.would_enable("consumer", &Level::WARN) && !errors.would_enable("sqlx::query", &Level::WARN));
     }
 }

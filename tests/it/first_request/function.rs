@@ -1,6 +1,9 @@
 //! What `ensure_user` returns, what it writes, and what it asks for.
 
-use consumer::{migrations::migrate, table::Table};
+use consumer::{
+    migrations::{migrate, migrator},
+    table::Table,
+};
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
@@ -133,7 +136,7 @@ async fn a_column_that_is_added_later_is_returned_by_sessions_that_are_open() {
 async fn an_installation_of_the_first_version_gets_the_function_and_keeps_its_rows() {
     let url = database_with("").await;
     let mut connection = connect(&url).await;
-    let mut first = consumer::migrations::migrator();
+    let mut first = migrator();
     first.migrations.to_mut().truncate(1);
     first.run(&mut connection).await.unwrap();
     let sub = Uuid::new_v4();

@@ -1,19 +1,22 @@
 //! Promise P2 when first requests and the consumer insert the same users at the same time, each in its own order.
 
 use std::{
-    sync::{Barrier, Mutex, PoisonError},
+    sync::{
+        Barrier,
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+    },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use fastrand::Rng;
-use pipeline_tests::{deadlocks::deadlocks, messages::about};
+use pipeline_tests::{deadlocks::deadlocks, messages::about, wait};
 use serde_json::json;
-use sqlx::{PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row};
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
-use super::{connect, ensure, execute};
+use super::{Person, connect, ensure, execute, sqlstate};
 use crate::bench_consumer::{Bench, batch, database, obliging};
 
 /// Users, each with one first request and one message.
@@ -34,16 +37,56 @@ const SEED: u64 = 10_000;
 /// How often a call is made again before the test gives up.
 const RETRIES: u32 = 20;
 
-/// Work that whoever is free takes from.
-struct Queue<T>(Mutex<Vec<T>>);
+/// The isolation level of the application's transactions.
+#[derive(Clone, Copy, Debug)]
+enum Level {
+    ReadCommitted,
+    RepeatableRead,
+}
 
-impl<T> Queue<T> {
-    fn of(items: impl IntoIterator<Item = T>) -> Self {
-        Self(Mutex::new(items.into_iter().collect()))
+/// Users whose requests and messages come in a random order of their own; the windows follow one another.
+const WINDOW: usize = 2 * BATCH;
+
+/// Both sides of the race. The consumers are much faster, so they wait for the requests: otherwise they would never meet.
+struct Race {
+    requests: Vec<Uuid>,
+    messages: Vec<Uuid>,
+    next_request: AtomicUsize,
+    next_batch: AtomicUsize,
+    start: Barrier,
+    retries: AtomicU32,
+}
+
+impl Race {
+    fn new() -> Self {
+        let mut random = Rng::with_seed(SEED);
+        let mut requests: Vec<_> =
+            (0..USERS).map(|_| uuid::Builder::from_random_bytes(random.u128(..).to_ne_bytes()).into_uuid()).collect();
+        let mut messages = requests.clone();
+        for side in [&mut requests, &mut messages] {
+            side.chunks_mut(WINDOW).for_each(|window| random.shuffle(window));
+        }
+        Self {
+            requests,
+            messages,
+            next_request: AtomicUsize::new(0),
+            next_batch: AtomicUsize::new(0),
+            start: Barrier::new(CONNECTIONS + CONSUMERS),
+            retries: AtomicU32::new(0),
+        }
     }
 
-    fn next(&self) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    fn next_request(&self) -> Option<Uuid> {
+        self.requests.get(self.next_request.fetch_add(1, Relaxed)).copied()
+    }
+
+    /// The next batch, once the requests have reached its users.
+    async fn next_batch(&self) -> Option<&[Uuid]> {
+        let at = self.next_batch.fetch_add(1, Relaxed);
+        let batch = self.messages.chunks(BATCH).nth(at)?;
+        let reached = async || Ok((self.next_request.load(Relaxed) >= at * BATCH).then_some(()));
+        wait::until("the requests have reached the batch", Duration::from_mins(1), reached).await.unwrap();
+        Some(batch)
     }
 }
 
@@ -52,85 +95,83 @@ fn alone<T>(work: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// One call as the application makes it; gives back how often it was retried.
-async fn request(connection: &mut PgConnection, sub: Uuid, isolation: &str) -> u32 {
-    let claims = [Some("request@example.com"), Some("Request"), None];
-    for retries in 0..RETRIES {
-        // A snapshot that is taken before the call, as another statement of the transaction would.
-        execute(connection, &format!("begin isolation level {isolation}; select count(*) from pg_class")).await;
-        match ensure(connection, sub, claims).await {
-            Ok((returned, _, first_name, ..)) => {
+/// What a request sends with the user's `sub`.
+const CLAIMS: [Option<&str>; 3] = [Some("request@example.com"), Some("Request"), None];
+
+/// One call as the application makes it at the default level.
+async fn call(connection: &mut PgConnection, sub: Uuid) -> Person {
+    ensure(connection, sub, CLAIMS).await.unwrap()
+}
+
+/// One call within a stricter transaction that has its snapshot already, retried as docs/first-request.md says.
+async fn call_with_retries(connection: &mut PgConnection, sub: Uuid, retries: &AtomicU32) -> Person {
+    for _ in 0..RETRIES {
+        execute(connection, "begin isolation level repeatable read; select 1").await;
+        match ensure(connection, sub, CLAIMS).await {
+            Ok(person) => {
                 execute(connection, "commit").await;
-                assert_eq!(returned, sub, "every call returns its row");
-                assert!(["Request", "Consumer"].contains(&first_name.unwrap().as_str()));
-                return retries;
+                return person;
             }
-            Err(error) => {
-                let code = error.as_database_error().and_then(|error| error.code());
-                assert_eq!(code.as_deref(), Some("40001"), "{error}");
-                assert_ne!(isolation, "read committed", "the default level needs no retry");
-                execute(connection, "rollback").await;
-            }
+            refused => assert_eq!(sqlstate(refused), "40001"),
         }
+        execute(connection, "rollback").await;
+        retries.fetch_add(1, Relaxed);
     }
     panic!("{RETRIES} calls for one user failed");
 }
 
-async fn consume(url: &str, batches: &Queue<Vec<Uuid>>) {
+async fn request(url: &str, race: &Race, level: Level) {
+    let mut connection = connect(url).await;
+    race.start.wait();
+    while let Some(sub) = race.next_request() {
+        let (returned, _, first_name, ..) = match level {
+            Level::ReadCommitted => call(&mut connection, sub).await,
+            Level::RepeatableRead => call_with_retries(&mut connection, sub, &race.retries).await,
+        };
+        assert_eq!(returned, sub, "every call returns its row");
+        assert!(["Request", "Consumer"].contains(&first_name.unwrap().as_str()));
+    }
+    connection.close().await.unwrap();
+}
+
+async fn consume(url: &str, race: &Race) {
     let bench = Bench::with(url, obliging);
-    while let Some(subs) = batches.next() {
-        let bodies = subs.into_iter().map(|sub| about(sub, &json!({ "first_name": "Consumer" })));
+    race.start.wait();
+    while let Some(subs) = race.next_batch().await {
+        let bodies = subs.iter().map(|sub| about(*sub, &json!({ "first_name": "Consumer" })));
         assert!(bench.failed(batch(bodies)).await.is_empty(), "every message is acknowledged at its first delivery");
     }
     assert!(bench.buried().is_empty() && bench.held().is_empty(), "no message is buried or held back");
     bench.pool.close().await;
 }
 
-async fn race(isolation: &str) {
-    let url = database().await;
-    let mut random = Rng::with_seed(SEED);
-    let mut subs: Vec<_> =
-        (0..USERS).map(|_| uuid::Builder::from_random_bytes(random.u128(..).to_ne_bytes()).into_uuid()).collect();
-    let requests = Queue::of(subs.clone());
-    random.shuffle(&mut subs);
-    let batches = Queue::of(subs.chunks(BATCH).map(<[Uuid]>::to_vec));
-    let (retries, start) = (Mutex::new(0), Barrier::new(CONNECTIONS + CONSUMERS));
+/// How many rows there are, of how many users, how many of them a request made, and how many are about `$1`.
+const ROWS: &str = "select count(*), count(distinct cognito_sub), count(*) filter (where first_name = 'Request'), \
+                    count(*) filter (where cognito_sub = any($1)) from users";
+
+async fn run(level: Level) {
+    let (url, race) = (database().await, Race::new());
     let begin = Instant::now();
     thread::scope(|threads| {
         for _ in 0..CONNECTIONS {
-            threads.spawn(|| {
-                alone(async {
-                    let mut connection = connect(&url).await;
-                    start.wait();
-                    while let Some(sub) = requests.next() {
-                        let more = request(&mut connection, sub, isolation).await;
-                        *retries.lock().unwrap() += more;
-                    }
-                    sqlx::Connection::close(connection).await.unwrap();
-                })
-            });
+            threads.spawn(|| alone(request(&url, &race, level)));
         }
         for _ in 0..CONSUMERS {
-            threads.spawn(|| {
-                start.wait();
-                alone(consume(&url, &batches));
-            });
+            threads.spawn(|| alone(consume(&url, &race)));
         }
     });
     let took = begin.elapsed().as_secs_f32();
     assert_eq!(deadlocks(&url).await.unwrap(), 0);
 
-    const ROWS: &str = "select count(*), count(distinct cognito_sub), count(*) filter (where first_name = 'Request'), \
-                        count(*) filter (where cognito_sub = any($1)) from users";
-    let row = sqlx::query(ROWS).bind(&subs).fetch_one(&mut connect(&url).await).await.unwrap();
+    let row = sqlx::query(ROWS).bind(&race.requests).fetch_one(&mut connect(&url).await).await.unwrap();
     let [rows, distinct, by_requests, ours] = [0, 1, 2, 3].map(|at| usize::try_from(row.get::<i64, _>(at)).unwrap());
     println!(
-        "{isolation}: {USERS} first requests on {CONNECTIONS} connections and {CONSUMERS} consumers: {took:.1} s; \
+        "{level:?}: {USERS} first requests on {CONNECTIONS} connections and {CONSUMERS} consumers: {took:.1} s; \
          {by_requests} rows by a request, {} by the consumer, {} missing, {} twice, 0 deadlocks, {} retries",
         rows - by_requests,
         USERS - ours,
         rows - distinct,
-        retries.lock().unwrap(),
+        race.retries.load(Relaxed),
     );
     assert_eq!((rows, distinct, ours), (USERS, USERS, USERS));
     assert!(by_requests > 0 && by_requests < USERS, "both sides made rows, so it was a race");
@@ -138,10 +179,10 @@ async fn race(isolation: &str) {
 
 #[tokio::test]
 async fn ten_thousand_first_requests_and_the_consumer_make_one_row_of_each_user_without_a_deadlock() {
-    race("read committed").await;
+    run(Level::ReadCommitted).await;
 }
 
 #[tokio::test]
 async fn under_repeatable_read_they_do_so_with_retries() {
-    race("repeatable read").await;
+    run(Level::RepeatableRead).await;
 }

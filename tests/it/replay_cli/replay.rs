@@ -1,18 +1,18 @@
 //! `replay`, `move` and the quarantine: dry run, execution, and what is left.
 
-use super::{DLQ, SOURCE, Scene, body, id};
+use super::{DLQ, FIX, SOURCE, SUB, Scene, body, id};
 
 #[test]
 fn a_fix_is_shown_as_a_diff_and_then_applied() {
     let scene = Scene::new();
-    let fix = ["replay", DLQ, "--reason", "invalid_field", "--edit", ".detail.data.first_name = null"];
+    let fix = ["replay", DLQ, "--reason", "invalid_field", "--edit", FIX];
     insta::assert_snapshot!("replay_dry_run", scene.said(&fix));
     assert_eq!(scene.model.count(DLQ), 6, "a dry run changes nothing");
     scene.assert_released();
     insta::assert_snapshot!("replay_execute", scene.said(&[&fix[..], &["--execute"]].concat()));
     let sent = scene.model.messages(SOURCE);
     assert_eq!((sent.len(), scene.model.count(DLQ)), (2, 4));
-    assert!(sent.iter().all(|message| message.body.contains(r#""first_name":null"#)));
+    assert!(sent.iter().all(|message| message.body.contains(&format!(r#""cognito_sub":"{SUB}""#))));
     insta::assert_snapshot!("history", scene.said(&["history"]));
 }
 
@@ -20,10 +20,10 @@ fn a_fix_is_shown_as_a_diff_and_then_applied() {
 fn an_edit_can_be_in_a_file() {
     let scene = Scene::new();
     let edit = scene.file("fix.jq");
-    std::fs::write(&edit, ".detail.data.first_name = null\n").unwrap();
+    std::fs::write(&edit, format!("{FIX}\n")).unwrap();
     let replay = ["replay", DLQ, "--reason", "invalid_field", "--execute", "--edit-file", &edit];
     assert_eq!(scene.run(&replay).code, 0);
-    assert!(scene.bodies(SOURCE).iter().all(|body| body.contains(r#""first_name":null"#)));
+    assert!(scene.bodies(SOURCE).iter().all(|body| body.contains(&format!(r#""cognito_sub":"{SUB}""#))));
     let said = scene.run(&["replay", DLQ, "--edit-file", &scene.file("nowhere.jq")]);
     assert!(said.code == 1 && said.err.contains("nowhere.jq"), "{}", said.err);
 }
@@ -72,12 +72,12 @@ fn a_rate_is_kept() {
 #[test]
 fn resume_repeats_the_selection_and_treatment_of_the_earlier_run_alone() {
     let scene = Scene::new();
-    let fix = ["replay", DLQ, "--reason", "invalid_field", "--edit", ".detail.data.first_name = null", "-n", "1"];
+    let fix = ["replay", DLQ, "--reason", "invalid_field", "--edit", FIX, "-n", "1"];
     assert_eq!(scene.run(&[&fix[..], &["--execute"]].concat()).code, 0);
     assert_eq!((scene.model.count(SOURCE), scene.model.count(DLQ)), (1, 5));
     assert_eq!(scene.run(&["replay", DLQ, "--resume", "last", "--execute"]).code, 0);
     assert_eq!((scene.model.count(SOURCE), scene.model.count(DLQ)), (2, 4));
-    assert!(scene.bodies(SOURCE).iter().all(|body| body.contains(r#""first_name":null"#)));
+    assert!(scene.bodies(SOURCE).iter().all(|body| body.contains(&format!(r#""cognito_sub":"{SUB}""#))));
     let said = scene.run(&["replay", DLQ, "--resume", "last", "-n", "5"]);
     assert_eq!(said.code, 2, "{}", said.text());
     let said = scene.run(&["move", DLQ, "--resume", "last"]);

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::wait;
 
-/// The fix of the nameless users: an unknown name is null, and not empty.
-const FIX: &str = r#".detail.data.first_name |= (if . == "" then null else . end)"#;
+/// The fix of names that are too long for the table: as much of them as it allows.
+const FIX: &str = ".detail.data.first_name |= .[:40]";
 
 /// The editor that repairs the broken bodies; any other would do.
 const EDITOR: &str = "sed -i 's/,}/}/'";
@@ -22,6 +22,7 @@ const CANARY: &str = "5";
 impl Story<'_> {
     /// Looks, fixes, repairs, tries, and clears the rest away.
     pub(super) async fn ours(&mut self, poison: usize) -> anyhow::Result<()> {
+        self.put_rules().await?;
         let users = self.put_poison(poison).await?;
         let dlq = name_of(&self.stack.outputs.dlq_url);
         let seen = self.scene("What is there, and why?", &["triage", &dlq], 0)?;
@@ -35,15 +36,15 @@ impl Story<'_> {
 
     /// One jq expression for all messages of one kind.
     async fn fix(&mut self, dlq: &str, users: &Users) -> anyhow::Result<()> {
-        let fix = ["replay", dlq, "--reason", "invalid_field", "--edit", FIX];
+        let fix = ["replay", dlq, "--reason", "check_violation", "--edit", FIX];
         let seen = self.scene("One kind can be fixed with jq. What would the fix do?", &fix, 0)?;
-        ensure!(seen.contains("+       \"first_name\": null"), "a diff: {seen}");
+        ensure!(seen.contains("+       \"first_name\": \"‹40 characters›\""), "a diff: {seen}");
         let execute = [&fix[..], &["--canary", CANARY, "--execute", "--yes"]].concat();
         let seen =
             self.scene("The diff is right. Send five first, and the rest only if those do not return.", &execute, 0)?;
-        let all = users.nameless.len();
+        let all = users.long_names.len();
         ensure!(seen.contains(&format!("{all} messages sent")), "{all} sent: {seen}");
-        self.rows(&users.nameless).await
+        self.rows(&users.long_names).await
     }
 
     /// Bodies that are not JSON: pulled into a file, edited, and replayed from it.
@@ -95,8 +96,8 @@ impl Story<'_> {
         let away = [&["move", dlq, "--to", &quarantine][..], &reasons, &["--execute", "--yes"]].concat();
         let seen = self.scene("Move what no edit can fix to another queue.", &away, 0)?;
         ensure!(seen.contains("messages moved"), "moved: {seen}");
-        let purge = ["purge", dlq, "--archive", "malformed.ndjson", "--execute", "--yes"];
-        let why = "The rest lacks a user name that only its sender knows. Archive it, and delete it from the queue.";
+        let purge = ["purge", dlq, "--archive", "same-address.ndjson", "--execute", "--yes"];
+        let why = "The rest has an address that another user has already, so the application's team must decide. Archive these messages, and delete them from the queue.";
         let seen = self.scene(why, &purge, 0)?;
         ensure!(seen.contains("messages archived"), "archived: {seen}");
         self.scene("Is anything left?", &["triage", dlq], 3)?;

@@ -1,0 +1,83 @@
+//! What may follow `--poll` on the command line.
+
+use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
+
+/// Batches in work at the same time unless the command line says otherwise.
+const WORKERS: usize = 2;
+
+/// As many as one process may have; for more, run more processes.
+const MOST_WORKERS: RangeInclusive<usize> = 1..=64;
+
+/// A worker that makes no progress for so long is stalled: the sum of what one round may take, and some.
+const STALLED_AFTER: Duration = Duration::from_secs(90);
+
+/// How the worker runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// Batches in work at the same time.
+    pub workers: usize,
+    /// Where checks of its health are answered, if anywhere.
+    pub health: Option<SocketAddr>,
+    /// How long a worker may make no progress before the check fails.
+    pub stalled_after: Duration,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self { workers: WORKERS, health: None, stalled_after: STALLED_AFTER }
+    }
+}
+
+impl WorkerOptions {
+    /// Reads what follows `--poll`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in a sentence for the command line.
+    pub fn parse(arguments: &[&str]) -> Result<Self, String> {
+        let mut options = Self::default();
+        let mut rest = arguments.iter();
+        while let Some(flag) = rest.next() {
+            let value = rest.next().copied();
+            match *flag {
+                "--workers" => {
+                    let workers = value.and_then(|value| value.parse().ok());
+                    let workers = workers.filter(|workers| MOST_WORKERS.contains(workers));
+                    options.workers = workers.ok_or("`--workers` must be a number from 1 to 64")?;
+                }
+                "--health" => {
+                    let address = value.and_then(|value| value.parse().ok());
+                    let wanted = "`--health` must be an address with a port, such as 127.0.0.1:8080";
+                    options.health = Some(address.ok_or(wanted)?);
+                }
+                other => return Err(format!("unknown argument `{other}`")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_has_a_default() {
+        let options = WorkerOptions::parse(&[]).unwrap();
+        assert_eq!((options.workers, options.health), (2, None));
+        let options = WorkerOptions::parse(&["--health", "127.0.0.1:8080", "--workers", "8"]).unwrap();
+        assert_eq!((options.workers, options.health), (8, Some(([127, 0, 0, 1], 8080).into())));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_it_must_be() {
+        for (arguments, error) in [
+            (&["--workers", "0"][..], "`--workers` must be a number from 1 to 64"),
+            (&["--workers"], "`--workers` must be a number from 1 to 64"),
+            (&["--health", "8080"], "`--health` must be an address with a port, such as 127.0.0.1:8080"),
+            (&["--healht", "x"], "unknown argument `--healht`"),
+        ] {
+            assert_eq!(WorkerOptions::parse(arguments).unwrap_err(), error);
+        }
+    }
+}
