@@ -5,10 +5,14 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use futures_util::{StreamExt, stream};
-use tokio::time::{Instant, timeout_at};
+use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
+
+use crate::{
+    batch::Message,
+    calls::{ENTRIES, arriving, side_by_side},
+};
 
 /// Shortest upper bound of a wait, after the first receive.
 const FIRST: Duration = Duration::from_secs(5);
@@ -23,32 +27,20 @@ const PATIENT_AFTER: u32 = 20;
 /// With it, the 1,000 receives that SQS allows at most last for five days: `tests/it/outage.rs` plays a long weekend.
 pub const LONG_CAP: Duration = Duration::from_mins(15);
 
-/// Entries of one ChangeMessageVisibilityBatch, SQS's own limit.
-const ENTRIES: usize = 10;
-
-/// Calls under way at the same time.
-const CALLS: usize = 8;
-
-/// A message to hold back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Names the entry in the answer.
-    pub message_id: String,
+/// A message that comes back later.
+pub(crate) struct Held {
     /// What SQS knows this receive by.
-    pub receipt_handle: String,
+    receipt_handle: String,
     /// How often it has been received, this time included.
-    pub receive_count: u32,
+    receive_count: u32,
 }
 
 impl Held {
-    /// What is needed of a record; nothing without a receipt, which SQS always sends.
-    pub(crate) fn of(record: &SqsMessage) -> Option<Self> {
+    /// What is needed of a message; None without a receipt, which SQS always sends.
+    pub(crate) fn of(message: &Message) -> Option<Self> {
+        let record = message.record()?;
         let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-        Some(Self {
-            message_id: record.message_id.clone()?,
-            receipt_handle: record.receipt_handle.clone()?,
-            receive_count: count.unwrap_or(1),
-        })
+        Some(Self { receipt_handle: record.receipt_handle.clone()?, receive_count: count.unwrap_or(1) })
     }
 }
 
@@ -67,26 +59,32 @@ fn doubled(first: Duration, times: u32) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(times))
 }
 
-/// Hides each message for its wait. What SQS does not take costs nothing but the queue's own time-out instead.
-pub async fn hold_back(sqs: &aws_sdk_sqs::Client, queue_url: &str, held: &[Held], deadline: Instant) {
-    let calls = held.chunks(ENTRIES).map(|chunk| async move {
-        let entries = chunk.iter().filter_map(entry).collect();
-        let call = sqs.change_message_visibility_batch().queue_url(queue_url).set_entries(Some(entries)).send();
-        match timeout_at(deadline, call).await {
-            Ok(Ok(answer)) => answer.failed().len(),
-            Ok(Err(_)) | Err(_) => chunk.len(),
-        }
+/// Hides each message for its wait, as they arrive. What SQS does not take costs nothing but the queue's own timeout instead.
+pub(crate) async fn hold_back(
+    sqs: &aws_sdk_sqs::Client,
+    queue_url: &str,
+    held: UnboundedReceiver<Vec<Held>>,
+    end: Instant,
+) {
+    let calls = arriving(held).flat_map(|held| {
+        let tens: Vec<Vec<_>> =
+            held.chunks(ENTRIES).map(|ten| ten.iter().enumerate().filter_map(entry).collect()).collect();
+        stream::iter(tens).map(|entries| async move {
+            let asked = entries.len();
+            let call = sqs.change_message_visibility_batch().queue_url(queue_url).set_entries(Some(entries));
+            call.send().await.map_or(asked, |answer| answer.failed().len())
+        })
     });
-    let not_held: usize = stream::iter(calls).buffer_unordered(CALLS).fold(0, async |sum, failed| sum + failed).await;
+    let not_held: usize = side_by_side(calls, end).await.into_iter().sum();
     if not_held > 0 {
-        tracing::warn!(not_held, "these come back after the queue's own time-out");
+        tracing::warn!(not_held, "messages could not be hidden; they come back after the queue's own timeout");
     }
 }
 
-fn entry(held: &Held) -> Option<ChangeMessageVisibilityBatchRequestEntry> {
+fn entry((id, held): (usize, &Held)) -> Option<ChangeMessageVisibilityBatchRequestEntry> {
     let wait = wait(held.receive_count, fastrand::f64());
     ChangeMessageVisibilityBatchRequestEntry::builder()
-        .id(&held.message_id)
+        .id(id.to_string())
         .receipt_handle(&held.receipt_handle)
         .visibility_timeout(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX))
         .build()

@@ -1,19 +1,18 @@
-//! Fail-closed accounting: a message counts as failed until there is proof that it is done.
-//!
-//! Lambda deletes every message that the answer does not list, so the answer starts with all of them (promise P3).
-//! Source: "Implementing partial batch responses" in the AWS Lambda developer guide.
+//! A batch as it came: what every message is read by, and the rest of it for those that need it.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use lambda_runtime::Diagnostic;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// A record without a message id.
 ///
 /// It can be neither acknowledged nor reported: an empty `itemIdentifier` would fail the whole batch, and leaving it out would delete it.
 /// So the whole invocation fails, and every message comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a record of the batch has no message id; the whole batch is given back")]
+#[error("a record of the batch has no message id; the whole batch comes back")]
 pub struct MissingMessageId;
 
 impl From<MissingMessageId> for Diagnostic {
@@ -22,90 +21,147 @@ impl From<MissingMessageId> for Diagnostic {
     }
 }
 
-/// The messages of one batch that are not proven to be done.
-#[derive(Debug)]
-pub struct Accounting {
-    unproven: BTreeSet<String>,
+/// What Lambda gives the function, read only as far as every message needs it.
+#[derive(Deserialize)]
+pub struct Payload {
+    #[serde(rename = "Records", default)]
+    records: Vec<PayloadRecord>,
 }
 
-impl Accounting {
-    /// Starts with every message unproven.
-    ///
-    /// # Errors
-    ///
-    /// [`MissingMessageId`] when a record has none.
-    pub fn open(records: &[SqsMessage]) -> Result<Self, MissingMessageId> {
-        let ids = records.iter().map(|record| message_id(record).map(str::to_owned));
-        Ok(Self { unproven: ids.collect::<Result<_, _>>()? })
+/// The members of a record that anybody may ask for; the others are skipped.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PayloadRecord {
+    message_id: Option<String>,
+    body: Option<String>,
+    receipt_handle: Option<String>,
+    attributes: Option<Box<RawValue>>,
+    message_attributes: Option<Box<RawValue>>,
+}
+
+/// A batch of messages, each with an id.
+pub struct Batch {
+    messages: Vec<Message>,
+}
+
+/// A message.
+pub(crate) struct Message {
+    /// Never empty.
+    pub(crate) id: String,
+    pub(crate) body: String,
+    rest: Rest,
+}
+
+/// Everything but id and body, which only a message that is buried or hidden needs.
+enum Rest {
+    Read(Box<SqsMessage>),
+    Unread {
+        receipt_handle: Option<String>,
+        attributes: Option<Box<RawValue>>,
+        message_attributes: Option<Box<RawValue>>,
+    },
+}
+
+impl Message {
+    fn new(id: Option<String>, body: Option<String>, rest: Rest) -> Result<Self, MissingMessageId> {
+        let id = id.filter(|id| !id.is_empty()).ok_or(MissingMessageId)?;
+        Ok(Self { id, body: body.unwrap_or_default(), rest })
     }
 
-    /// Takes a message off: its row is committed.
-    pub fn acknowledge(&mut self, message_id: &str) {
-        self.unproven.remove(message_id);
-    }
-
-    /// How many messages are still unproven.
-    pub fn unproven(&self) -> usize {
-        self.unproven.len()
-    }
-
-    /// The answer to Lambda: what is still unproven comes back.
-    pub fn close(self) -> SqsBatchResponse {
-        let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = self.unproven.into_iter().map(failure).collect();
-        response
+    /// Attributes and receipt; None if they are not what SQS sends.
+    pub(crate) fn record(&self) -> Option<Cow<'_, SqsMessage>> {
+        match &self.rest {
+            Rest::Read(record) => Some(Cow::Borrowed(record)),
+            Rest::Unread { receipt_handle, attributes, message_attributes } => {
+                let mut record = SqsMessage::default();
+                record.receipt_handle.clone_from(receipt_handle);
+                if let Some(attributes) = attributes {
+                    record.attributes = serde_json::from_str(attributes.get()).ok()?;
+                }
+                if let Some(attributes) = message_attributes {
+                    record.message_attributes = serde_json::from_str(attributes.get()).ok()?;
+                }
+                Some(Cow::Owned(record))
+            }
+        }
     }
 }
 
-/// The id of a record.
-///
-/// # Errors
-///
-/// [`MissingMessageId`] when it is absent or empty.
-pub fn message_id(record: &SqsMessage) -> Result<&str, MissingMessageId> {
-    record.message_id.as_deref().filter(|id| !id.is_empty()).ok_or(MissingMessageId)
+impl Batch {
+    /// The messages, in the order in which they came.
+    pub(crate) fn messages(&self) -> &[Message] {
+        &self.messages
+    }
 }
 
-fn failure(id: String) -> BatchItemFailure {
-    let mut failure = BatchItemFailure::default();
-    failure.item_identifier = id;
-    failure
+impl TryFrom<Payload> for Batch {
+    type Error = MissingMessageId;
+
+    fn try_from(payload: Payload) -> Result<Self, MissingMessageId> {
+        let message = |record: PayloadRecord| {
+            let PayloadRecord { message_id, body, receipt_handle, attributes, message_attributes } = record;
+            Message::new(message_id, body, Rest::Unread { receipt_handle, attributes, message_attributes })
+        };
+        Ok(Self { messages: payload.records.into_iter().map(message).collect::<Result<_, _>>()? })
+    }
+}
+
+impl TryFrom<SqsEvent> for Batch {
+    type Error = MissingMessageId;
+
+    fn try_from(event: SqsEvent) -> Result<Self, MissingMessageId> {
+        let message = |mut record: SqsMessage| {
+            Message::new(record.message_id.take(), record.body.take(), Rest::Read(Box::new(record)))
+        };
+        Ok(Self { messages: event.records.into_iter().map(message).collect::<Result<_, _>>()? })
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn batch(records: impl IntoIterator<Item = SqsMessage>) -> Batch {
+    let mut event = SqsEvent::default();
+    event.records = records.into_iter().collect();
+    Batch::try_from(event).unwrap()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn record(id: Option<&str>) -> SqsMessage {
-        let mut record = SqsMessage::default();
-        record.message_id = id.map(str::to_owned);
-        record
-    }
-
-    fn listed(accounting: Accounting) -> Vec<String> {
-        accounting.close().batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
-    }
-
-    #[test]
-    fn every_message_is_failed_until_it_is_acknowledged() {
-        let mut accounting = Accounting::open(&[record(Some("a")), record(Some("b"))]).unwrap();
-        accounting.acknowledge("a");
-        accounting.acknowledge("unknown");
-        assert_eq!(accounting.unproven(), 1);
-        assert_eq!(listed(accounting), ["b"]);
+    fn delivered(record: &serde_json::Value) -> Result<Batch, MissingMessageId> {
+        Batch::try_from(serde_json::from_value::<Payload>(json!({ "Records": [record] })).unwrap())
     }
 
     #[test]
     fn a_record_without_an_id_fails_the_whole_batch() {
-        for id in [None, Some("")] {
-            assert_eq!(Accounting::open(&[record(Some("a")), record(id)]).unwrap_err(), MissingMessageId);
+        for record in [json!({ "body": "b" }), json!({ "messageId": "", "body": "b" }), json!({ "messageId": null })] {
+            assert_eq!(delivered(&record).err(), Some(MissingMessageId));
         }
     }
 
     #[test]
-    fn the_answer_has_the_very_keys_that_lambda_reads() {
-        let accounting = Accounting::open(&[record(Some("a"))]).unwrap();
-        let json = serde_json::to_string(&accounting.close()).unwrap();
-        assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#);
+    fn what_lambda_delivers_is_read_in_two_steps_and_nothing_of_it_is_lost() {
+        let record = json!({
+            "messageId": "m", "receiptHandle": "r", "body": "\"b\"", "md5OfBody": "x", "awsRegion": "eu-west-1",
+            "attributes": { "ApproximateReceiveCount": "3", "AWSTraceHeader": "Root=1" },
+            "messageAttributes": {
+                "picture": { "binaryValue": "AAH/", "dataType": "Binary.png", "stringListValues": [], "binaryListValues": [] }
+            },
+        });
+        let batch = delivered(&record).unwrap();
+        let message = &batch.messages()[0];
+        assert_eq!((message.id.as_str(), message.body.as_str()), ("m", "\"b\""));
+        let rest = message.record().unwrap();
+        assert_eq!(rest.receipt_handle.as_deref(), Some("r"));
+        assert_eq!((rest.attributes["ApproximateReceiveCount"].as_str(), rest.attributes.len()), ("3", 2));
+        assert_eq!(rest.message_attributes["picture"].binary_value.as_ref().unwrap().0, [0, 1, 255]);
+    }
+
+    #[test]
+    fn attributes_that_are_not_what_sqs_sends_cost_nobody_else_anything() {
+        let batch = delivered(&json!({ "messageId": "m", "body": "b", "attributes": [] })).unwrap();
+        assert!(batch.messages()[0].record().is_none());
     }
 }

@@ -1,21 +1,28 @@
 //! What an error of the database means for the messages behind it.
 //!
-//! Classification decides how soon a message is done with, never whether it is safe: whatever is not understood is given back and tried again.
+//! Classification decides how soon a message is done with, never whether it is safe: whatever is not understood comes back and is retried.
 //! Source of the codes: "PostgreSQL Error Codes", Appendix A of the PostgreSQL documentation.
 
 use std::fmt;
 
-use sqlx::{error::DatabaseError, postgres::PgDatabaseError};
+use sqlx::{
+    error::DatabaseError,
+    postgres::{PgDatabaseError, PgSeverity},
+};
 
-/// What an error means.
+/// What the error of a statement means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The database is not well, or somebody else is in the way: the same statement may succeed later.
+    /// The database is not well, or another session is in the way: the same statement may succeed later.
     Transient,
-    /// The table refuses this data and always will.
+    /// The table can never hold this data.
     Permanent(Reason),
-    /// Neither is certain.
-    Unknown,
+    /// A rule of the table is broken: permanent if the rule concerns a column that we write, and otherwise the table's fault.
+    Violation(Reason, Violated),
+    /// A trigger of the table raised an error of its own: permanent for a row that is refused while others pass.
+    Raised(Reason),
+    /// The table or the server is at fault, not the data.
+    Unfit,
 }
 
 /// Why the table refuses a row: a word of the closed vocabulary in `docs/event-contract.md`, and what it is about.
@@ -36,19 +43,49 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Judges an error of sqlx.
+/// The rule that was broken, by the names that the server gives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Violated {
+    /// Schema of the table, or of the data type.
+    pub schema: Option<String>,
+    /// None when the rule belongs to a domain.
+    pub table: Option<String>,
+    /// The column that must not be null.
+    pub column: Option<String>,
+    /// The constraint, or the index.
+    pub constraint: Option<String>,
+    /// The domain.
+    pub data_type: Option<String>,
+}
+
+impl Violated {
+    fn of(refusal: &PgDatabaseError) -> Option<Self> {
+        let text = |name: Option<&str>| name.map(str::to_owned);
+        let rule = Self {
+            schema: text(refusal.schema()),
+            table: text(refusal.table()),
+            column: text(refusal.column()),
+            constraint: text(refusal.constraint()),
+            data_type: text(refusal.data_type()),
+        };
+        let is_named =
+            (rule.table.is_some() && (rule.column.is_some() || rule.constraint.is_some())) || rule.data_type.is_some();
+        is_named.then_some(rule)
+    }
+}
+
+/// Classifies the error of a statement. An error while connecting says nothing about the data, whatever its code.
 pub fn classify(error: &sqlx::Error) -> Verdict {
     match error {
         sqlx::Error::Database(refusal) => classify_refusal(refusal.as_ref()),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed
         // There is nothing to log in with: the secret or the credentials cannot be read now.
         | sqlx::Error::Configuration(_) => Verdict::Transient,
-        _ => Verdict::Unknown,
+        _ => Verdict::Unfit,
     }
 }
 
@@ -57,10 +94,16 @@ fn classify_refusal(refusal: &dyn DatabaseError) -> Verdict {
     if is_transient(&code) {
         return Verdict::Transient;
     }
-    let Some(word) = permanent_word(&code) else { return Verdict::Unknown };
-    let column = refusal.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::column);
-    let about = refusal.constraint().or(column).map(str::to_owned);
-    Verdict::Permanent(Reason { word, about, code: code.into_owned() })
+    let Some(word) = word(&code) else { return Verdict::Unfit };
+    let refusal = refusal.try_downcast_ref::<PgDatabaseError>();
+    let about = refusal.and_then(|refusal| refusal.constraint().or(refusal.column())).map(str::to_owned);
+    let reason = Reason { word, about, code: code.into_owned() };
+    match (reason.code.get(..2), refusal.and_then(Violated::of)) {
+        (Some("22"), _) => Verdict::Permanent(reason),
+        (Some("23"), Some(rule)) => Verdict::Violation(reason, rule),
+        // Also class 23 without a name: the server names its own rules, so this is a trigger's `raise`.
+        _ => Verdict::Raised(reason),
+    }
 }
 
 fn is_transient(code: &str) -> bool {
@@ -69,8 +112,8 @@ fn is_transient(code: &str) -> bool {
         | "28000" | "28P01" // authentication: the password is being rotated
         | "40001" | "40P01" // serialization_failure, deadlock_detected
         | "55006" | "55P03" // object_in_use, lock_not_available
-        | "57014" // query_canceled: the statement time-out
-        | "57P01" | "57P02" | "57P03" | "57P05" // shutdown, crash, starting up, idle time-out
+        | "57014" // query_canceled: the statement timeout
+        | "57P01" | "57P02" | "57P03" | "57P05" // shutdown, crash, starting up, idle timeout
         | "58000" | "58030" => true, // system_error, io_error
         // Connections; resources: disk full, out of memory, too many connections.
         _ => code.starts_with("08") || code.starts_with("53"),
@@ -78,29 +121,46 @@ fn is_transient(code: &str) -> bool {
 }
 
 /// The word for data that the table refuses; none for anything that is not about data.
-fn permanent_word(code: &str) -> Option<&'static str> {
+fn word(code: &str) -> Option<&'static str> {
     Some(match code {
         "22001" => "text_too_long",
         "22021" | "22P05" => "text_not_storable",
+        // A default of the table fails, not our data: an exhausted sequence, a setting that the server does not know.
+        "2200H" | "22023" => return None,
         "23502" => "not_null_violation",
         "23503" => "foreign_key_violation",
         "23505" => "unique_violation",
         "23514" => "check_violation",
         "23P01" => "exclusion_violation",
+        "P0001" => "raised_exception",
         _ if code.starts_with("22") => "data_exception",
         _ if code.starts_with("23") => "integrity_violation",
         _ => return None,
     })
 }
 
+/// Whether the connection is of no more use after this error. A statement that failed leaves a healthy one.
+pub(crate) fn ends_connection(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refusal) = error else { return true };
+    let refusal = refusal.try_downcast_ref::<PgDatabaseError>();
+    refusal.is_none_or(|refusal| match refusal.code() {
+        // A replica since the fail-over: only a new connection finds the primary.
+        "25006"
+        // The server does not have the statement that we prepared, or has it in another shape.
+        | "26000" | "42P05" | "0A000" => true,
+        code => code.starts_with("08") || matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic),
+    })
+}
+
 /// An error in words for a log: never the server's own text, which can quote a value.
 pub fn describe(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(refusal) => {
-            let code = refusal.code().unwrap_or_default();
-            let about = refusal.constraint().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default();
-            format!("the database refused with SQLSTATE {code}{about}")
-        }
-        other => other.to_string(),
-    }
+    let sqlx::Error::Database(refusal) = error else { return error.to_string() };
+    let code = refusal.code().unwrap_or_default();
+    let column = refusal.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::column);
+    let about = match (refusal.constraint(), column) {
+        (Some(constraint), _) => format!(" (constraint `{constraint}`)"),
+        (None, Some(column)) => format!(" (column `{column}`)"),
+        (None, None) => String::new(),
+    };
+    format!("the database refused with SQLSTATE {code}{about}")
 }

@@ -1,24 +1,27 @@
 //! Connections to the database, whichever way the environment says to log in, and through a pooler or not.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io,
+    ops::{Deref, DerefMut},
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use aws_types::SdkConfig;
 use rollcall_aws_runtime::environment::{Environment, VariableError};
-use sqlx::{
-    Connection, PgConnection, PgPool, Postgres,
-    error::DatabaseError,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-use tokio::sync::Mutex;
+use sqlx::{ConnectOptions, Connection, PgConnection, error::DatabaseError, postgres::PgConnectOptions};
+use tokio::time::timeout;
 
-use crate::{iam_token, login::Login, session::SETTINGS};
+use crate::{catalogue::Catalogue, iam_token, login::Login, session::SETTINGS};
 
-/// Connections of one process. A Lambda handles one batch at a time with one statement; the second one is for the moment in which the first is being replaced.
-const CONNECTIONS: u32 = 2;
+/// Longest wait for a new connection. A dead database must not cost a whole invocation.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Longest wait for a connection. sqlx's default of 30 s is a whole invocation, and a dead database would look like a slow one.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that was used within this time carries the next statement unasked.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Longest wait for the answer of a connection that is not fresh any more.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What stands between the consumer and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +37,48 @@ pub(crate) enum Pooler {
 
 /// The database of one process. It connects when it is first used, so a database that is down does not fail the start.
 pub struct Database {
-    pool: PgPool,
     login: Login,
     pub(crate) pooler: Pooler,
-    /// When the pool was given what it logs in with.
-    renewed: Mutex<Option<SystemTime>>,
+    pub(crate) catalogue: Catalogue,
+    /// Connections that wait for the next batch: one in Lambda, one for each worker that polls.
+    idle: Mutex<Vec<Idle>>,
+    /// What to connect with, and when it was made.
+    options: tokio::sync::Mutex<Option<(PgConnectOptions, SystemTime)>>,
+}
+
+/// A connection that waits, and since when. The clock is the wall's: a function that is frozen does not see the other one move.
+struct Idle {
+    connection: PgConnection,
+    since: SystemTime,
+}
+
+/// A connection in use. It is closed when this is dropped, and kept for the next batch only when it is given back:
+/// a connection that has not finished its statement can never carry another one.
+pub struct Lease<'a> {
+    connection: PgConnection,
+    database: &'a Database,
+}
+
+impl Lease<'_> {
+    /// Keeps the connection, which has finished its statement.
+    pub fn give_back(self) {
+        let idle = Idle { connection: self.connection, since: SystemTime::now() };
+        self.database.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
+    }
+}
+
+impl Deref for Lease<'_> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lease<'_> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
 }
 
 impl Database {
@@ -59,45 +99,76 @@ impl Database {
                 });
             }
         };
-        // Until the login is known the pool leads nowhere; nobody gets a connection before.
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(PgConnectOptions::new_without_pgpass());
-        Ok(Self { pool, login: Login::read(environment, aws)?, pooler, renewed: Mutex::new(None) })
+        Ok(Self {
+            login: Login::read(environment, aws)?,
+            pooler,
+            catalogue: Catalogue::default(),
+            idle: Mutex::default(),
+            options: tokio::sync::Mutex::default(),
+        })
     }
 
-    /// A connection that works.
+    /// A connection: one that waits, or else a new one.
     ///
     /// # Errors
     ///
-    /// There is none within the time-out, the database refuses us, or there is nothing to log in with ([`sqlx::Error::Configuration`]).
-    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    /// There is none within the timeout, the database refuses us, or there is nothing to log in with ([`sqlx::Error::Configuration`]).
+    pub async fn acquire(&self) -> Result<Lease<'_>, sqlx::Error> {
         self.acquire_at(SystemTime::now()).await
     }
 
-    /// The same at another time, for tests of what a token's end does.
+    /// The same at another time, for tests of what time does to a token and to a connection.
     ///
     /// # Errors
     ///
     /// As [`Database::acquire`].
-    pub async fn acquire_at(&self, now: SystemTime) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.renew_unless(now, |renewed| match self.login {
-            Login::Iam { .. } => now.duration_since(renewed).is_ok_and(|age| age < iam_token::USED),
-            Login::Url(_) | Login::Secret { .. } => true,
-        })
-        .await?;
-        match self.pool.acquire().await {
+    pub async fn acquire_at(&self, now: SystemTime) -> Result<Lease<'_>, sqlx::Error> {
+        while let Some(mut idle) = self.take_idle() {
+            let is_fresh = now.duration_since(idle.since).is_ok_and(|age| age < FRESH);
+            if is_fresh || answers(&mut idle.connection).await {
+                return Ok(Lease { connection: idle.connection, database: self });
+            }
+        }
+        let connection = match self.open(now).await {
             // The password is another one since it was read: the secret has been rotated.
             Err(error) if matches!(self.login, Login::Secret { .. }) && refuses_login(&error) => {
-                self.renew_unless(now, |_| false).await?;
-                self.pool.acquire().await
+                *self.options.lock().await = None;
+                self.open(now).await?
             }
-            acquired => acquired,
+            opened => opened?,
+        };
+        Ok(Lease { connection, database: self })
+    }
+
+    fn take_idle(&self) -> Option<Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    async fn open(&self, now: SystemTime) -> Result<PgConnection, sqlx::Error> {
+        let options = self.current_options(now).await?;
+        match timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await {
+            Ok(connected) => connected,
+            Err(_) => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"))),
         }
     }
 
-    /// A connection outside the pool, for work that is done once: its error is the server's own, and not that of a wait for the pool.
+    async fn current_options(&self, now: SystemTime) -> Result<PgConnectOptions, sqlx::Error> {
+        let mut current = self.options.lock().await;
+        if let Some((options, made)) = &*current {
+            let is_good = match self.login {
+                Login::Iam { .. } => now.duration_since(*made).is_ok_and(|age| age < iam_token::USED),
+                Login::Url(_) | Login::Secret { .. } => true,
+            };
+            if is_good {
+                return Ok(options.clone());
+            }
+        }
+        let options = self.options(now).await?;
+        *current = Some((options.clone(), now));
+        Ok(options)
+    }
+
+    /// A connection outside of all this, for work that is done once.
     ///
     /// # Errors
     ///
@@ -111,25 +182,21 @@ impl Database {
         self.pooler == Pooler::Transaction
     }
 
-    async fn renew_unless(&self, now: SystemTime, is_good: impl Fn(SystemTime) -> bool) -> Result<(), sqlx::Error> {
-        let mut renewed = self.renewed.lock().await;
-        if !renewed.is_some_and(is_good) {
-            self.pool.set_connect_options(self.options(now).await?);
-            *renewed = Some(now);
-        }
-        Ok(())
-    }
-
     /// What to connect with: what logs in, made or looked up now, and what every connection has.
     async fn options(&self, now: SystemTime) -> Result<PgConnectOptions, sqlx::Error> {
         // Boxed, because it happens seldom and the SDK's futures are large and deep.
         let login = Box::pin(self.login.options(now)).await;
-        let options = login.map_err(|error| sqlx::Error::Configuration(error.into()))?.application_name("rollcall");
+        let options = login.map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        let options = options.application_name("rollcall").disable_statement_logging();
         Ok(match self.pooler {
             Pooler::None => options.options(SETTINGS),
             Pooler::Transaction => options.extra_float_digits(None),
         })
     }
+}
+
+async fn answers(connection: &mut PgConnection) -> bool {
+    matches!(timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(())))
 }
 
 /// Class 28 is the server's own answer; PgBouncer says 08P01 to everything that it refuses before it has a server.

@@ -1,9 +1,12 @@
 //! The consumer: a batch of messages becomes rows, and only what is proven is acknowledged.
 //!
-//! Each function peels one layer: [`handle`] accounts for messages, `records` turns bodies into users, [`store`] turns users into rows, [`poison`] and [`backpressure`] deal with the rest.
+//! Each function peels one layer: [`handle`] accounts for messages, `records` turns bodies into users, [`store`] turns users into rows, `poison` and [`backpressure`] deal with the rest.
 
+mod accounting;
 pub mod backpressure;
 pub mod batch;
+mod calls;
+mod catalogue;
 pub mod classify;
 pub mod database;
 pub mod grants;
@@ -13,7 +16,7 @@ pub mod insert_statement;
 pub mod libpq;
 mod login;
 pub mod migrations;
-pub mod poison;
+mod poison;
 pub mod poll;
 pub mod queues;
 mod received;
@@ -21,6 +24,7 @@ mod records;
 pub mod schema;
 pub mod schema_resource;
 mod session;
+mod statement;
 pub mod stop;
 pub mod store;
 mod summary;
@@ -29,31 +33,42 @@ pub mod table_check;
 pub mod user_pools;
 pub mod worker_options;
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use rollcall_aws_runtime::metrics::Metrics;
-use rollcall_events::{UserConfirmed, UserData};
-use tokio::time::Instant;
+use rollcall_events::UserConfirmed;
+use tokio::{
+    sync::mpsc::{UnboundedSender, unbounded_channel},
+    time::Instant,
+};
 
 use crate::{
+    accounting::Accounting,
     backpressure::{Held, hold_back},
-    batch::{Accounting, MissingMessageId},
+    batch::{Batch, MissingMessageId},
     database::Database,
     insert_statement::InsertStatement,
     poison::{Cause, Poison, bury},
     queues::Queues,
     records::{Reading, read},
     store::Outcome,
-    summary::Summary,
+    summary::{Summary, report_poison},
     user_pools::UserPools,
 };
 
-/// Kept back from the invocation's deadline for what comes after the inserts: poison to the dead letters, the rest held back.
-const MARGIN: Duration = Duration::from_secs(4);
+/// Kept back from the deadline for the answer itself: a function that is late is killed, and everything it has done comes back.
+const ANSWER: Duration = Duration::from_millis(500);
 
-/// Records that are inserted with one statement. More gain nothing, and the next chunk is read while this one is inserted.
-const CHUNK: usize = 1_000;
+/// Kept back before that for each message, to hide it if it could not be inserted: ten take one call, and ten calls are under way at the same time.
+/// A call takes some 20 ms, of which a function with little memory spends a good part on signing it.
+const HIDING: Duration = Duration::from_millis(2);
+
+/// Kept back for the calls of even the smallest batch.
+const CALLS: Duration = Duration::from_millis(500);
+
+/// Messages that are inserted with one statement. More gain nothing, and the next chunk is read while this one is inserted.
+pub const CHUNK: usize = 500;
 
 /// Everything that a batch is handled with.
 pub struct Consumer {
@@ -71,69 +86,108 @@ pub struct Consumer {
     pub metrics: Metrics,
 }
 
-/// Handles one batch, and is done before `deadline`: good users have rows, poison is among the dead letters, and what is left is listed in the answer and held back.
+/// The same as [`handle_batch`] for messages that were received one by one.
 ///
 /// # Errors
 ///
-/// [`MissingMessageId`], which gives the whole batch back.
+/// [`MissingMessageId`]: the whole batch comes back.
 pub async fn handle(
     event: SqsEvent,
     deadline: Instant,
     consumer: &Consumer,
 ) -> Result<SqsBatchResponse, MissingMessageId> {
-    let mut accounting = Accounting::open(&event.records)?;
-    let mut summary = Summary::begin(event.records.len());
-    let mut poison = Vec::new();
-    let mut held = Vec::new();
-    let mut chunks = event.records.chunks(CHUNK);
-    let mut reading =
-        read(chunks.next().unwrap_or_default(), UserConfirmed::from_envelope, &consumer.user_pools, &consumer.insert)?;
-    loop {
-        let next = chunks.next();
-        let users: Vec<&UserData<'_>> = reading.arrivals.values().map(|arrival| &arrival.event.data).collect();
-        // The statement is on its way while the next chunk is read.
-        let (outcome, next_reading) =
-            tokio::join!(store::insert(&consumer.database, &consumer.insert, &users, deadline - MARGIN), async {
-                next.map(|records| read(records, UserConfirmed::from_envelope, &consumer.user_pools, &consumer.insert))
-                    .transpose()
-            });
-        let next_reading = next_reading?;
-        poison.append(&mut reading.poison);
-        settle(&outcome, &reading, &mut accounting, &mut poison, &mut held);
-        summary.count(&outcome, &reading);
-        let Some(next_reading) = next_reading else { break };
-        reading = next_reading;
-    }
-    let buried = bury(&consumer.sqs, &consumer.queues.dlq_url, &poison, deadline).await;
-    for message_id in &buried {
-        accounting.acknowledge(message_id);
-    }
-    hold_back(&consumer.sqs, &consumer.queues.queue_url, &held, deadline).await;
-    summary.end(&poison, buried.len(), accounting.unproven(), &consumer.metrics);
-    Ok(accounting.close())
+    Ok(handle_batch(&Batch::try_from(event)?, deadline, consumer).await)
 }
 
-/// Puts each message of a chunk where the outcome for its user says.
-fn settle<'a>(
-    outcome: &Outcome,
-    reading: &Reading<'a>,
-    accounting: &mut Accounting,
-    poison: &mut Vec<Poison<'a>>,
-    held: &mut Vec<Held>,
-) {
-    let records = |sub| reading.arrivals.get(sub).into_iter().flat_map(|arrival| arrival.records.iter().copied());
-    for record in outcome.inserted.iter().chain(&outcome.already_present).flat_map(records) {
-        accounting.acknowledge(id(record));
+/// Handles one batch, and is done before `deadline`: good users have rows, poison is on the dead-letter queue, and what is left is listed in the answer and hidden for a while.
+///
+/// Poison is buried and other messages are hidden as soon as they are known, while the rest is inserted.
+pub async fn handle_batch(batch: &Batch, deadline: Instant, consumer: &Consumer) -> SqsBatchResponse {
+    let (poison, dead_letters) = unbounded_channel();
+    let (held, hidden) = unbounded_channel();
+    let (sqs, queues, end) = (&consumer.sqs, &consumer.queues, deadline - ANSWER);
+    let messages = u32::try_from(batch.messages().len()).unwrap_or(u32::MAX);
+    let rows = Rows { batch, consumer, accounting: Accounting::open(batch), poison, held };
+    let ((mut accounting, summary), buried, ()) = tokio::join!(
+        rows.insert(end - CALLS - HIDING * messages),
+        bury(sqs, &queues.dlq_url, batch, dead_letters, end),
+        hold_back(sqs, &queues.queue_url, hidden, end),
+    );
+    for at in &buried {
+        accounting.acknowledge(*at);
     }
-    for (sub, reason) in &outcome.refused {
-        let cause =
-            Cause { reason: reason.to_string(), detail: format!("the table refuses it with SQLSTATE {}", reason.code) };
-        poison.extend(records(sub).map(|record| Poison { message_id: id(record), record, cause: cause.clone() }));
-    }
-    held.extend(outcome.unproven.iter().flat_map(records).filter_map(Held::of));
+    summary.end(buried.len(), accounting.unproven(), &consumer.metrics);
+    accounting.close()
 }
 
-/// The id, which the accounting has asked for already.
-fn id(record: &SqsMessage) -> &str {
-    record.message_id.as_deref().unwrap_or_default()
+/// A batch on its way into the table.
+struct Rows<'a> {
+    batch: &'a Batch,
+    consumer: &'a Consumer,
+    accounting: Accounting<'a>,
+    poison: UnboundedSender<Vec<Poison>>,
+    held: UnboundedSender<Vec<Held>>,
+}
+
+impl<'a> Rows<'a> {
+    /// Chunk by chunk: the statement is on its way while the next chunk is read.
+    async fn insert(mut self, deadline: Instant) -> (Accounting<'a>, Summary) {
+        let size = self.batch.messages().len();
+        let mut summary = Summary::begin(size);
+        let mut chunks = (0..size).step_by(CHUNK).map(|start| start..size.min(start + CHUNK));
+        let mut reading = self.read(chunks.next().unwrap_or_default()).await;
+        loop {
+            self.bury(std::mem::take(&mut reading.poison));
+            let next = chunks.next();
+            let users = reading.users();
+            let (outcome, next) =
+                tokio::join!(store::insert(&self.consumer.database, &self.consumer.insert, &users, deadline), async {
+                    match next {
+                        Some(places) => Some(self.read(places).await),
+                        None => None,
+                    }
+                });
+            self.settle(&outcome, &reading);
+            summary.count(&outcome, &reading);
+            summary.dropped(&reading, self.batch.messages());
+            match next {
+                Some(next) => reading = next,
+                None => return (self.accounting, summary),
+            }
+        }
+    }
+
+    async fn read(&self, places: Range<usize>) -> Reading<'a> {
+        let Consumer { user_pools, insert, .. } = self.consumer;
+        read(self.batch.messages(), places, UserConfirmed::from_envelope, user_pools, insert).await
+    }
+
+    /// Puts each message of a chunk where the outcome for its user says.
+    fn settle(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
+        let places = |sub: &_| reading.about(*sub).iter().map(|arrival| arrival.at);
+        for at in outcome.inserted.iter().chain(&outcome.already_present).flat_map(places) {
+            self.accounting.acknowledge(at);
+        }
+        let mut poison = Vec::new();
+        for (sub, reason) in &outcome.refused {
+            poison.extend(places(sub).map(|at| Poison { at, cause: Cause::refused(reason) }));
+        }
+        poison.extend(outcome.skipped.iter().flat_map(places).map(|at| Poison { at, cause: Cause::not_stored() }));
+        self.bury(poison);
+        let messages = self.batch.messages();
+        let held = outcome.unproven.iter().chain(&outcome.unfit).flat_map(places);
+        let held: Vec<_> = held.filter_map(|at| messages.get(at)).filter_map(Held::of).collect();
+        if !held.is_empty() {
+            // The other end lives as long as this one.
+            let _ = self.held.send(held);
+        }
+    }
+
+    fn bury(&self, poison: Vec<Poison>) {
+        if !poison.is_empty() {
+            report_poison(&poison, self.batch.messages(), &self.consumer.metrics);
+            // The other end lives as long as this one.
+            let _ = self.poison.send(poison);
+        }
+    }
 }

@@ -8,8 +8,9 @@ use std::{
 use aws_types::SdkConfig;
 use consumer::{
     Consumer,
+    batch::{Batch, MissingMessageId, Payload},
     database::Database,
-    handle,
+    handle_batch,
     insert_statement::InsertStatement,
     libpq,
     poll::{poll, timeouts},
@@ -76,8 +77,12 @@ async fn main() -> ExitCode {
 async fn lambda(environment: &Environment) -> Result<(), Error> {
     logging::init(environment);
     let consumer = consumer(environment, &lambda_sdk::sdk_config(environment)?)?;
-    run(service_fn(|LambdaEvent { payload, context }| {
-        Box::pin(handle(payload, end_of_invocation(context.deadline), &consumer))
+    let consumer = &consumer;
+    run(service_fn(|LambdaEvent { payload, context }: LambdaEvent<Payload>| {
+        Box::pin(async move {
+            let batch = Batch::try_from(payload)?;
+            Ok::<_, MissingMessageId>(handle_batch(&batch, end_of_invocation(context.deadline), consumer).await)
+        })
     }))
     .await
 }

@@ -1,6 +1,6 @@
 //! Messages that can never become a row: their copy goes to the dead-letter queue at once, with the reason on it.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use aws_sdk_sqs::{
@@ -12,108 +12,153 @@ use aws_sdk_sqs::{
 };
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
+
+use crate::{
+    batch::{Batch, Message},
+    calls::{ENTRIES, arriving, side_by_side},
+    classify::Reason,
+};
 
 /// Attributes that a message may have, SQS's own limit.
 /// Source: "Amazon SQS message quotas" in the Amazon SQS developer guide.
 const ATTRIBUTES: usize = 10;
 
-/// Entries of one SendMessageBatch, SQS's own limit.
-const ENTRIES: usize = 10;
+/// Bytes of the largest message with its attributes, SQS's own limit.
+const MESSAGE_BYTES: usize = 1_048_576;
 
 /// Bytes of one SendMessageBatch with attributes: 256 KiB, the limit before it was raised to 1 MiB, because emulators and some Regions keep it.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// Calls under way at the same time.
-const CALLS: usize = 8;
-
 /// Why a message is poison.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub(crate) struct Cause {
     /// A word of the closed vocabulary in `docs/event-contract.md`, with what it is about behind a colon.
-    pub reason: String,
+    pub(crate) reason: String,
     /// A sentence for whoever fixes it, without personal data.
-    pub detail: String,
+    pub(crate) detail: String,
+}
+
+impl Cause {
+    /// For a row that the table refuses.
+    pub(crate) fn refused(reason: &Reason) -> Self {
+        let detail = match reason.word {
+            "raised_exception" => "a trigger of the table raises an error for it".to_owned(),
+            _ => format!("the table refuses it with SQLSTATE {}", reason.code),
+        };
+        Self { reason: reason.to_string(), detail }
+    }
+
+    /// For a row that the table skips without an error.
+    pub(crate) fn not_stored() -> Self {
+        Self {
+            reason: "row_not_stored".to_owned(),
+            detail: "the insert succeeded, but there is no row: a trigger or a policy of the table skips it".to_owned(),
+        }
+    }
 }
 
 /// A poison message.
 #[derive(Debug)]
-pub struct Poison<'a> {
-    /// Its id.
-    pub message_id: &'a str,
-    /// The message as it came.
-    pub record: &'a SqsMessage,
-    /// Why.
-    pub cause: Cause,
+pub(crate) struct Poison {
+    /// Its place in the batch.
+    pub(crate) at: usize,
+    pub(crate) cause: Cause,
 }
 
-/// Sends copies to the dead-letter queue and gives back the ids of those that are proven to be there.
+/// A poison message with everything that its copy keeps.
+struct Letter<'a> {
+    at: usize,
+    message: &'a Message,
+    record: Cow<'a, SqsMessage>,
+    cause: Cause,
+}
+
+/// Sends copies to the dead-letter queue as the poison arrives, and returns the places of those that are proven to be there.
 ///
 /// The body and the message's own attributes are unchanged.
-pub async fn bury<'a>(
+pub(crate) async fn bury(
     sqs: &aws_sdk_sqs::Client,
     dlq_url: &str,
-    poison: &[Poison<'a>],
-    deadline: Instant,
-) -> Vec<&'a str> {
+    batch: &Batch,
+    poison: UnboundedReceiver<Vec<Poison>>,
+    end: Instant,
+) -> Vec<usize> {
     let now = Timestamp::now();
-    let calls = batches(poison).into_iter().map(|batch| async move {
-        let entries = batch.iter().enumerate().filter_map(|(at, poison)| entry(at, poison, now)).collect();
-        let call = sqs.send_message_batch().queue_url(dlq_url).set_entries(Some(entries)).send();
-        let answer = match timeout_at(deadline, call).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                let code = aws_sdk_sqs::error::ProvideErrorMetadata::code(&error).unwrap_or("no answer");
-                tracing::error!(code, "the dead-letter queue cannot be reached");
-                return Vec::new();
-            }
-            Err(_) => return Vec::new(),
-        };
-        for failed in answer.failed() {
-            tracing::error!(code = failed.code(), "the dead-letter queue refused a message");
-        }
-        let at = |id: &str| id.parse::<usize>().ok().and_then(|at| batch.get(at)).map(|poison| poison.message_id);
-        answer.successful().iter().filter_map(|sent| at(sent.id())).collect()
+    let calls = arriving(poison).flat_map(|poison| {
+        let letters = poison.into_iter().filter_map(|poison| letter(batch, poison)).collect();
+        stream::iter(in_batches(letters)).map(|letters| send(sqs, dlq_url, letters, now))
     });
-    stream::iter(calls).buffer_unordered(CALLS).collect::<Vec<_>>().await.concat()
+    side_by_side(calls, end).await.concat()
+}
+
+fn letter(batch: &Batch, Poison { at, cause }: Poison) -> Option<Letter<'_>> {
+    let message = batch.messages().get(at)?;
+    let record = message.record();
+    if record.is_none() {
+        tracing::error!(message.id = message.id, "the attributes of a message cannot be read, so it cannot be copied");
+    }
+    Some(Letter { at, message, record: record?, cause })
+}
+
+async fn send(sqs: &aws_sdk_sqs::Client, dlq_url: &str, letters: Vec<Letter<'_>>, now: Timestamp) -> Vec<usize> {
+    let entries = letters.iter().enumerate().filter_map(|(id, letter)| entry(id, letter, now)).collect();
+    match sqs.send_message_batch().queue_url(dlq_url).set_entries(Some(entries)).send().await {
+        Ok(answer) => {
+            for failed in answer.failed() {
+                tracing::error!(code = failed.code(), "the dead-letter queue refused a message");
+            }
+            let at = |id: &str| id.parse::<usize>().ok().and_then(|id| letters.get(id)).map(|letter| letter.at);
+            answer.successful().iter().filter_map(|sent| at(sent.id())).collect()
+        }
+        Err(error) => {
+            let code = aws_sdk_sqs::error::ProvideErrorMetadata::code(&error).unwrap_or("no answer");
+            tracing::error!(code, "the dead-letter queue cannot be reached");
+            Vec::new()
+        }
+    }
 }
 
 /// As few batches as the limits allow, in order.
-fn batches<'p, 'a>(poison: &'p [Poison<'a>]) -> Vec<&'p [Poison<'a>]> {
-    let (mut batches, mut start, mut bytes) = (Vec::new(), 0, 0);
-    for (at, next) in poison.iter().enumerate() {
-        let size = size(next);
-        if at - start == ENTRIES || (at > start && bytes + size > BATCH_BYTES) {
-            batches.extend(poison.get(start..at));
-            (start, bytes) = (at, 0);
+fn in_batches(letters: Vec<Letter<'_>>) -> Vec<Vec<Letter<'_>>> {
+    let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for letter in letters {
+        let size = (own_size(&letter) + OUR_BYTES).min(MESSAGE_BYTES);
+        if batch.len() == ENTRIES || (!batch.is_empty() && bytes + size > BATCH_BYTES) {
+            batches.push(std::mem::take(&mut batch));
+            bytes = 0;
         }
         bytes += size;
+        batch.push(letter);
     }
-    batches.extend(poison.get(start..).filter(|rest| !rest.is_empty()));
+    batches.extend(Some(batch).filter(|rest| !rest.is_empty()));
     batches
 }
 
+/// More than our own attributes take: names, types and values.
+const OUR_BYTES: usize = 1_024;
+
 /// Bytes as SQS counts them: the body, and each attribute's name, type and value.
-fn size(poison: &Poison<'_>) -> usize {
-    /// Our own attributes: names, types and values.
-    const OURS: usize = 1_024;
-    let own = poison.record.message_attributes.iter().map(|(name, attribute)| {
-        let text = attribute.string_value.as_ref().map_or(0, String::len);
-        let binary = attribute.binary_value.as_ref().map_or(0, |value| value.0.len());
-        name.len() + attribute.data_type.as_ref().map_or(0, String::len) + text + binary
-    });
-    poison.record.body.as_ref().map_or(0, String::len) + own.sum::<usize>() + OURS
+fn own_size(letter: &Letter<'_>) -> usize {
+    let own = letter.record.message_attributes.iter().map(|(name, attribute)| name.len() + attribute_size(attribute));
+    letter.message.body.len() + own.sum::<usize>()
 }
 
-fn entry(at: usize, poison: &Poison<'_>, now: Timestamp) -> Option<SendMessageBatchRequestEntry> {
-    let trace = poison.record.attributes.get("AWSTraceHeader").and_then(|header| {
+fn attribute_size(attribute: &SqsMessageAttribute) -> usize {
+    let text = attribute.string_value.as_ref().map_or(0, String::len);
+    let binary = attribute.binary_value.as_ref().map_or(0, |value| value.0.len());
+    attribute.data_type.as_ref().map_or(0, String::len) + text + binary
+}
+
+fn entry(id: usize, letter: &Letter<'_>, now: Timestamp) -> Option<SendMessageBatchRequestEntry> {
+    let trace = letter.record.attributes.get("AWSTraceHeader").and_then(|header| {
         let value = MessageSystemAttributeValue::builder().data_type("String").string_value(header).build().ok()?;
         Some(HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)]))
     });
     SendMessageBatchRequestEntry::builder()
-        .id(at.to_string())
-        .message_body(poison.record.body.as_deref().unwrap_or_default())
-        .set_message_attributes(Some(attributes(poison, now)))
+        .id(id.to_string())
+        .message_body(&letter.message.body)
+        .set_message_attributes(Some(attributes(letter, now)))
         .set_message_system_attributes(trace)
         .build()
         .ok()
@@ -121,25 +166,32 @@ fn entry(at: usize, poison: &Poison<'_>, now: Timestamp) -> Option<SendMessageBa
 
 /// The message's own attributes, all of them, and as many of ours as there is room for, the most telling first.
 ///
-/// A message may have ten attributes; one that has ten of its own gets none of ours, and its reason stands in the log only.
+/// A message may have ten attributes and a size; one whose own leave no room gets none of ours, and its reason stands in the log only.
 /// An attribute of ours that an earlier failure left is replaced.
-fn attributes(poison: &Poison<'_>, now: Timestamp) -> HashMap<String, MessageAttributeValue> {
-    let number = |name: &str| poison.record.attributes.get(name).map_or("0", String::as_str).to_owned();
-    let replays = poison.record.message_attributes.get("replay_count").and_then(|count| count.string_value.clone());
+fn attributes(letter: &Letter<'_>, now: Timestamp) -> HashMap<String, MessageAttributeValue> {
+    let own = &letter.record.message_attributes;
+    let number = |name: &str| letter.record.attributes.get(name).map_or("0", String::as_str).to_owned();
+    let replays = own.get("replay_count").and_then(|count| count.string_value.clone());
     let ours = [
-        ("failure_reason", "String", poison.cause.reason.clone()),
-        ("source_message_id", "String", poison.message_id.to_owned()),
+        ("failure_reason", "String", letter.cause.reason.clone()),
+        ("source_message_id", "String", letter.message.id.clone()),
         ("replay_count", "Number", replays.unwrap_or_else(|| "0".to_owned())),
         ("failed_at", "String", format!("{now:.3}")),
         ("receive_count", "Number", number("ApproximateReceiveCount")),
-        ("failure_detail", "String", poison.cause.detail.clone()),
+        ("failure_detail", "String", letter.cause.detail.clone()),
     ];
-    let own = poison.record.message_attributes.iter();
-    let mut all: HashMap<_, _> = own.filter_map(|(name, value)| Some((name.clone(), copy(value)?))).collect();
+    let mut all: HashMap<_, _> = own.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?))).collect();
+    let mut room = MESSAGE_BYTES.saturating_sub(own_size(letter));
     for (name, kind, text) in ours {
+        let replaced = own.get(name).map_or(0, |attribute| name.len() + attribute_size(attribute));
+        let size = name.len() + kind.len() + text.len();
+        if size > room + replaced {
+            break;
+        }
         if all.len() < ATTRIBUTES || all.contains_key(name) {
             let value = MessageAttributeValue::builder().data_type(kind).string_value(text).build();
             all.extend(value.ok().map(|value| (name.to_owned(), value)));
+            room = room + replaced - size;
         }
     }
     all
@@ -157,6 +209,7 @@ fn copy(attribute: &SqsMessageAttribute) -> Option<MessageAttributeValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::batch;
 
     fn record(attributes: usize, body: usize) -> SqsMessage {
         let mut record = SqsMessage::default();
@@ -170,16 +223,26 @@ mod tests {
         record
     }
 
-    fn poison(record: &SqsMessage) -> Poison<'_> {
+    fn letters(records: &[SqsMessage]) -> Batch {
+        batch(records.iter().cloned().map(|mut record| {
+            record.message_id = Some("m".to_owned());
+            record
+        }))
+    }
+
+    fn poison(batch: &Batch, at: usize) -> Letter<'_> {
         let cause = Cause { reason: "malformed_envelope".to_owned(), detail: "not JSON".to_owned() };
-        Poison { message_id: "m", record, cause }
+        letter(batch, Poison { at, cause }).unwrap()
+    }
+
+    fn attributes_of(record: SqsMessage) -> HashMap<String, MessageAttributeValue> {
+        attributes(&poison(&letters(&[record]), 0), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn a_message_keeps_all_of_its_own_attributes_and_gets_ours_while_there_is_room() {
         for (own, ours) in [(0, 6), (4, 6), (6, 4), (9, 1), (10, 0)] {
-            let record = record(own, 1);
-            let all = attributes(&poison(&record), Timestamp::UNIX_EPOCH);
+            let all = attributes_of(record(own, 1));
             assert_eq!(all.len(), own + ours, "{own} of its own");
             assert_eq!(all.keys().filter(|name| name.starts_with("own_")).count(), own);
             assert_eq!(all.contains_key("failure_reason"), ours > 0, "the most telling one comes first");
@@ -195,7 +258,7 @@ mod tests {
             attribute.string_value = Some(value.to_owned());
             record.message_attributes.insert(name.to_owned(), attribute);
         }
-        let all = attributes(&poison(&record), Timestamp::UNIX_EPOCH);
+        let all = attributes_of(record);
         assert_eq!(all.len(), 10);
         assert_eq!(all["failure_reason"].string_value(), Some("malformed_envelope"));
         assert_eq!(all["replay_count"].string_value(), Some("2"));
@@ -208,7 +271,7 @@ mod tests {
         attribute.data_type = Some("Binary.png".to_owned());
         attribute.binary_value = Some(serde_json::from_str("\"AAH/\"").unwrap());
         record.message_attributes.insert("picture".to_owned(), attribute);
-        let all = attributes(&poison(&record), Timestamp::UNIX_EPOCH);
+        let all = attributes_of(record);
         assert_eq!(all["picture"].binary_value().unwrap().as_ref(), [0, 1, 255]);
         assert_eq!(all["picture"].data_type(), "Binary.png");
     }
@@ -216,9 +279,9 @@ mod tests {
     #[test]
     fn batches_keep_to_both_limits_and_lose_nothing() {
         let sizes = |bodies: &[usize]| -> Vec<usize> {
-            let records: Vec<_> = bodies.iter().map(|body| record(0, *body)).collect();
-            let poison: Vec<_> = records.iter().map(poison).collect();
-            batches(&poison).iter().map(|batch| batch.len()).collect()
+            let batch = letters(&bodies.iter().map(|body| record(0, *body)).collect::<Vec<_>>());
+            let poison = (0..bodies.len()).map(|at| poison(&batch, at)).collect();
+            in_batches(poison).iter().map(Vec::len).collect()
         };
         assert_eq!(sizes(&[]), [0_usize; 0]);
         assert_eq!(sizes(&[1; 25]), [10, 10, 5]);

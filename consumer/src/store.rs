@@ -1,29 +1,17 @@
-//! The one INSERT, and how a batch survives a row that the table refuses.
+//! How users become rows, and how a batch survives a row that the table refuses.
 
-use std::{collections::HashSet, time::Duration};
-
-use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
 use rollcall_events::{CognitoSub, UserData};
-use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::{
-    classify::{Reason, Verdict, classify, describe},
-    database::{Database, Pooler},
+    classify::Reason,
+    database::Database,
     insert_statement::InsertStatement,
+    statement::{Failure, Stored, insert_part},
 };
 
-/// How statements are tried again while the database is not well.
-/// An attempt may take as long as the server gives a statement, and a little for the way.
-const PACE: Pace = Pace {
-    first_wait: Duration::from_millis(50),
-    longest_wait: Duration::from_secs(1),
-    attempt: Duration::from_secs(8),
-};
-
-/// Statements that may fail for a reason that is not understood before anything has succeeded.
-/// One odd row is isolated well below it; a missing table is recognized after it, rather than after two statements for each row.
+/// Statements that may fail by a fault of the table before one has succeeded.
+/// One odd row is isolated well below it; a fault that meets every row is recognized after it, rather than after two statements for each row.
 const FUTILE_STATEMENTS: u32 = 32;
 
 /// What became of the users of a batch: each is in exactly one of the lists.
@@ -31,22 +19,22 @@ const FUTILE_STATEMENTS: u32 = 32;
 pub struct Outcome {
     /// Their row is committed, by this statement.
     pub inserted: Vec<CognitoSub>,
-    /// Their row was committed before.
+    /// Their row was there, as a lookup after the insert has shown.
     pub already_present: Vec<CognitoSub>,
+    /// The insert succeeded, and there is no row: the table skips it.
+    pub skipped: Vec<CognitoSub>,
     /// The table refuses them for good.
     pub refused: Vec<(CognitoSub, Reason)>,
-    /// Nothing is proven: to be tried again later.
+    /// The table or the server is at fault: to be retried later.
+    pub unfit: Vec<CognitoSub>,
+    /// The database was not available: to be retried later.
     pub unproven: Vec<CognitoSub>,
+    /// What is wrong with the table, in words for a log.
+    pub fault: Option<String>,
     /// What was wrong with the database, in words for a log.
     pub trouble: Option<String>,
     /// Statements sent.
     pub statements: u32,
-}
-
-enum Failure {
-    Permanent(Reason),
-    Unknown(String),
-    Unavailable(String),
 }
 
 /// Inserts the users that have no row yet, and is done before `deadline`.
@@ -60,127 +48,103 @@ pub async fn insert(
     deadline: Instant,
 ) -> Outcome {
     debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
-    let mut outcome = Outcome::default();
-    let mut futile = 0;
-    let mut parts = vec![users];
-    while let Some(part) = parts.pop() {
-        match insert_part(database, statement, part, deadline, &mut outcome.statements).await {
-            Ok(inserted) => outcome.commit(part, &inserted),
-            Err(Failure::Unavailable(trouble)) => {
-                outcome.give_back(part, trouble);
-                parts.drain(..).for_each(|part| outcome.unproven.extend(subs(part)));
+    let mut search = Search { parts: vec![users], ..Search::default() };
+    while let Some(part) = search.parts.pop() {
+        match insert_part(database, statement, part, deadline, &mut search.outcome.statements).await {
+            Ok(stored) => search.passed(part, &stored),
+            Err(failure) => search.failed(part, failure),
+        }
+    }
+    search.end()
+}
+
+/// A search for the rows that a table refuses.
+#[derive(Default)]
+struct Search<'a> {
+    outcome: Outcome,
+    /// To be inserted, the next one last.
+    parts: Vec<&'a [&'a UserData<'a>]>,
+    /// Not halved while nothing has succeeded.
+    set_aside: Vec<&'a [&'a UserData<'a>]>,
+    /// A trigger raised an error for each of them alone.
+    raised: Vec<(CognitoSub, Reason)>,
+    futile: u32,
+}
+
+impl<'a> Search<'a> {
+    fn passed(&mut self, part: &[&UserData<'_>], stored: &Stored) {
+        self.outcome.commit(part, stored);
+        self.parts.append(&mut self.set_aside);
+    }
+
+    fn failed(&mut self, part: &'a [&'a UserData<'a>], failure: Failure) {
+        let outcome = &mut self.outcome;
+        let in_vain = outcome.inserted.is_empty() && outcome.already_present.is_empty();
+        match failure {
+            Failure::Unavailable(trouble) => {
+                outcome.trouble = Some(trouble);
+                let rest = self.parts.drain(..).chain(self.set_aside.drain(..));
+                outcome.unproven.extend([part].into_iter().chain(rest).flat_map(subs));
             }
-            Err(Failure::Unknown(trouble)) if part.len() < 2 || futile >= FUTILE_STATEMENTS => {
-                outcome.give_back(part, trouble);
-            }
-            Err(Failure::Permanent(reason)) if part.len() < 2 => {
+            Failure::Permanent(reason) if part.len() < 2 => {
                 outcome.refused.extend(subs(part).map(|sub| (sub, reason.clone())));
             }
-            Err(failure) => {
-                let in_vain = outcome.inserted.is_empty() && outcome.already_present.is_empty();
-                futile += u32::from(in_vain && matches!(failure, Failure::Unknown(_)));
+            Failure::Raised(reason) if part.len() < 2 => {
+                self.raised.extend(subs(part).map(|sub| (sub, reason.clone())));
+            }
+            Failure::Unfit(fault) if part.len() < 2 => {
+                outcome.unfit.extend(subs(part));
+                outcome.fault = Some(fault);
+            }
+            Failure::Unfit(fault) if in_vain && self.futile >= FUTILE_STATEMENTS => {
+                self.set_aside.push(part);
+                outcome.fault = Some(fault);
+            }
+            Failure::Raised(reason) if in_vain && self.futile >= FUTILE_STATEMENTS => {
+                self.set_aside.push(part);
+                outcome.fault = Some(raised_for_everybody(&reason));
+            }
+            failure => {
+                self.futile += u32::from(in_vain && !matches!(failure, Failure::Permanent(_)));
                 let (first, second) = part.split_at(part.len() / 2);
-                parts.extend([second, first]);
+                self.parts.extend([second, first]);
             }
         }
     }
-    outcome
+
+    /// An error that a trigger raises for every row is a fault of the table; for a row alone, while others pass, it is about that row.
+    fn end(mut self) -> Outcome {
+        self.outcome.unfit.extend(self.set_aside.into_iter().flat_map(subs));
+        if !self.outcome.inserted.is_empty() {
+            self.outcome.refused.append(&mut self.raised);
+        } else if let Some((_, reason)) = self.raised.first() {
+            self.outcome.fault = Some(raised_for_everybody(reason));
+            self.outcome.unfit.extend(self.raised.into_iter().map(|(sub, _)| sub));
+        }
+        self.outcome
+    }
+}
+
+fn raised_for_everybody(reason: &Reason) -> String {
+    format!("a trigger of the table raises SQLSTATE {} for every row", reason.code)
 }
 
 impl Outcome {
-    fn commit(&mut self, part: &[&UserData<'_>], inserted: &HashSet<Uuid>) {
+    fn commit(&mut self, part: &[&UserData<'_>], stored: &Stored) {
         for sub in subs(part) {
-            let list = if inserted.contains(&sub.as_uuid()) { &mut self.inserted } else { &mut self.already_present };
+            let found = |keys: &[uuid::Uuid]| keys.binary_search(&sub.as_uuid()).is_ok();
+            let list = if found(&stored.inserted) {
+                &mut self.inserted
+            } else if found(&stored.present) {
+                &mut self.already_present
+            } else {
+                &mut self.skipped
+            };
             list.push(sub);
         }
-    }
-
-    fn give_back(&mut self, part: &[&UserData<'_>], trouble: String) {
-        self.unproven.extend(subs(part));
-        self.trouble = Some(trouble);
     }
 }
 
 fn subs<'a>(part: &'a [&UserData<'_>]) -> impl Iterator<Item = CognitoSub> + 'a {
     part.iter().map(|user| user.cognito_sub)
-}
-
-/// One statement, tried again while the database is not well. Gives back the keys that had no row before.
-async fn insert_part(
-    database: &Database,
-    statement: &InsertStatement,
-    part: &[&UserData<'_>],
-    deadline: Instant,
-    statements: &mut u32,
-) -> Result<HashSet<Uuid>, Failure> {
-    if part.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let attempts = retry::until(deadline, &PACE, || {
-        *statements += 1;
-        async {
-            execute(database, statement, part).await.map_err(|error| match classify(&error) {
-                Verdict::Transient => Refusal::Transient(Failure::Unavailable(describe(&error))),
-                Verdict::Permanent(reason) => Refusal::Permanent(Failure::Permanent(reason)),
-                Verdict::Unknown => Refusal::Permanent(Failure::Unknown(describe(&error))),
-            })
-        }
-    });
-    attempts.await.map_err(|gave_up| match gave_up {
-        GaveUp::Refused(failure) => failure,
-        GaveUp::OutOfTime(last) => {
-            last.unwrap_or_else(|| Failure::Unavailable("the database does not answer".to_owned()))
-        }
-    })
-}
-
-async fn execute(
-    database: &Database,
-    statement: &InsertStatement,
-    part: &[&UserData<'_>],
-) -> Result<HashSet<Uuid>, sqlx::Error> {
-    let mut connection = database.acquire().await?;
-    let rows = match database.pooler {
-        Pooler::None => fetch(&mut connection, statement, part, Prepared::Once).await,
-        Pooler::Transaction => fetch_in_transaction(&mut connection, statement, part).await,
-    };
-    match rows {
-        Ok(rows) => rows.iter().map(|row| row.try_get(0)).collect(),
-        Err(error) => {
-            // After a fail-over an open connection leads to what is a replica now; only a new one finds the primary.
-            if classify(&error) == Verdict::Transient {
-                connection.close_on_drop();
-            }
-            Err(error)
-        }
-    }
-}
-
-async fn fetch_in_transaction(
-    connection: &mut PgConnection,
-    statement: &InsertStatement,
-    part: &[&UserData<'_>],
-) -> Result<Vec<PgRow>, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    let rows = fetch(&mut transaction, statement, part, Prepared::EachTime).await?;
-    transaction.commit().await?;
-    Ok(rows)
-}
-
-/// How often a connection prepares the statement.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Prepared {
-    /// Under a name, which the server connection keeps.
-    Once,
-    /// Without a name: behind a pooler a name would meet the one that another client gave.
-    EachTime,
-}
-
-async fn fetch(
-    connection: &mut PgConnection,
-    statement: &InsertStatement,
-    part: &[&UserData<'_>],
-    prepared: Prepared,
-) -> Result<Vec<PgRow>, sqlx::Error> {
-    statement.with(part).persistent(prepared == Prepared::Once).fetch_all(connection).await
 }

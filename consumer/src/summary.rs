@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, time::Instant};
 
 use jiff::Timestamp;
 use rollcall_aws_runtime::metrics::{Metric, Metrics};
+use rollcall_events::CognitoSub;
 
-use crate::{poison::Poison, records::Reading, store::Outcome};
+use crate::{batch::Message, poison::Poison, records::Reading, store::Outcome};
 
 /// The figures of one batch, gathered as it goes.
 pub(crate) struct Summary {
@@ -15,6 +16,8 @@ pub(crate) struct Summary {
     duplicates: usize,
     statements: u32,
     trouble: Option<String>,
+    fault: Option<String>,
+    unfit: usize,
     sign_up_to_row_ms: Vec<f64>,
     dropped: BTreeMap<String, usize>,
 }
@@ -28,6 +31,8 @@ impl Summary {
             duplicates: 0,
             statements: 0,
             trouble: None,
+            fault: None,
+            unfit: 0,
             sign_up_to_row_ms: Vec::new(),
             dropped: BTreeMap::new(),
         }
@@ -35,42 +40,45 @@ impl Summary {
 
     /// Counts a chunk. Users are counted as inserted, messages as duplicates.
     pub(crate) fn count(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
-        let arrivals = |sub| reading.arrivals.get(sub);
         let now = Timestamp::now();
-        for arrival in outcome.inserted.iter().filter_map(arrivals) {
-            self.duplicates += arrival.records.len() - 1;
-            let took = arrival.event.metadata.occurred_at().map(|at| now.duration_since(at).as_secs_f64() * 1_000.0);
-            self.sign_up_to_row_ms.extend(took);
+        for sub in &outcome.inserted {
+            let arrivals = reading.about(*sub);
+            self.duplicates += arrivals.len().saturating_sub(1);
+            let occurred_at = arrivals.first().and_then(|arrival| arrival.event.metadata.occurred_at());
+            self.sign_up_to_row_ms.extend(occurred_at.map(|at| now.duration_since(at).as_secs_f64() * 1_000.0));
         }
-        self.duplicates +=
-            outcome.already_present.iter().filter_map(arrivals).map(|arrival| arrival.records.len()).sum::<usize>();
-        for (message_id, field) in &reading.dropped {
+        let messages = |subs: &[CognitoSub]| subs.iter().map(|sub| reading.about(*sub).len()).sum::<usize>();
+        self.duplicates += messages(&outcome.already_present);
+        self.unfit += messages(&outcome.unfit);
+        self.inserted += outcome.inserted.len();
+        self.statements += outcome.statements;
+        self.trouble = outcome.trouble.clone().or_else(|| self.trouble.take());
+        self.fault = outcome.fault.clone().or_else(|| self.fault.take());
+    }
+
+    /// Counts and names the attributes of a chunk that the rows have null for.
+    pub(crate) fn dropped(&mut self, reading: &Reading<'_>, messages: &[Message]) {
+        for (at, field) in &reading.dropped {
             tracing::warn!(
-                message.id = message_id,
+                message.id = messages.get(*at).map(|message| message.id.as_str()),
                 field,
                 "attribute dropped: the row has null, because no row can hold the value"
             );
             *self.dropped.entry((*field).to_owned()).or_default() += 1;
         }
-        self.inserted += outcome.inserted.len();
-        self.statements += outcome.statements;
-        self.trouble = outcome.trouble.clone().or_else(|| self.trouble.take());
     }
 
-    /// Says it all. `poison` are the messages that cannot become rows, `buried` of which are among the dead letters.
-    pub(crate) fn end(self, poison: &[Poison<'_>], buried: usize, retry: usize, metrics: &Metrics) {
-        for poison in poison {
-            let (message_id, cause) = (poison.message_id, &poison.cause);
-            tracing::error!(message.id = message_id, reason = cause.reason, detail = cause.detail, "poison");
-            // What a reason is about can be anything, and every value of a dimension is paid for.
-            let word = cause.reason.split(':').next().unwrap_or_default();
-            metrics.emit_by("Reason", word, &[Metric::count("Poison", &1.0)]);
-        }
+    /// Says it all, once the answer is known.
+    pub(crate) fn end(self, buried: usize, retry: usize, metrics: &Metrics) {
         for (field, count) in &self.dropped {
             metrics.emit_by("Field", field, &[Metric::count("AttributeDropped", &number(*count))]);
         }
         if let Some(trouble) = &self.trouble {
-            tracing::error!(trouble, "some of this batch is given back");
+            tracing::error!(trouble, "database unavailable; retrying later");
+        }
+        if let Some(trouble) = &self.fault {
+            tracing::error!(trouble, messages = self.unfit, "table does not fit; retrying later");
+            metrics.emit(&[Metric::count("TableUnfit", &number(self.unfit))]);
         }
         tracing::info!(
             batch.size = self.size,
@@ -80,7 +88,7 @@ impl Summary {
             batch.retry = retry,
             batch.statements = self.statements,
             duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "batch"
+            "batch processed"
         );
         metrics.emit(&[
             Metric::count("Inserted", &number(self.inserted)),
@@ -88,6 +96,22 @@ impl Summary {
             Metric::count("Retried", &number(retry)),
             Metric::milliseconds("SignUpToRowMs", &self.sign_up_to_row_ms),
         ]);
+    }
+}
+
+/// Says of each poison message why it can never become a row.
+pub(crate) fn report_poison(poison: &[Poison], messages: &[Message], metrics: &Metrics) {
+    for Poison { at, cause } in poison {
+        let message_id = messages.get(*at).map(|message| message.id.as_str());
+        tracing::error!(
+            message.id = message_id,
+            reason = cause.reason,
+            detail = cause.detail,
+            "message can never become a row"
+        );
+        // What a reason is about can be anything, and every value of a dimension is paid for.
+        let word = cause.reason.split(':').next().unwrap_or_default();
+        metrics.emit_by("Reason", word, &[Metric::count("Poison", &1.0)]);
     }
 }
 

@@ -126,7 +126,7 @@ async fn a_hundred_refused_rows_in_four_thousand_cost_the_others_nothing() {
 }
 
 #[tokio::test]
-async fn a_batch_of_refused_rows_only_is_all_among_the_dead_letters() {
+async fn a_batch_whose_every_row_breaks_a_rule_about_what_we_write_is_all_among_the_dead_letters() {
     isolate(64, 64).await;
 }
 
@@ -260,7 +260,7 @@ async fn when_the_table_is_missing_every_message_is_given_back_after_a_bounded_n
 async fn one_row_that_fails_for_a_reason_that_is_not_understood_does_not_hold_up_the_others() {
     let bench = Bench::new().await;
     bench
-        .sql("create function odd() returns trigger language plpgsql as $$ begin if new.first_name = 'Eve' then raise exception 'no'; end if; return new; end $$")
+        .sql("create function odd() returns trigger language plpgsql as $$ begin if new.first_name = 'Eve' then raise exception 'no' using errcode = 'UE001'; end if; return new; end $$")
         .await;
     bench.sql("create trigger odd before insert on users for each row execute function odd()").await;
     let mut bodies = people(99);
@@ -273,8 +273,8 @@ async fn one_row_that_fails_for_a_reason_that_is_not_understood_does_not_hold_up
 #[tokio::test]
 async fn a_record_without_an_id_gives_the_whole_batch_back_and_inserts_nothing() {
     let bench = Bench::new().await;
-    let mut event = batch(people(2));
-    event.records[1].message_id = None;
+    let mut event = batch(people(consumer::CHUNK + 2));
+    event.records[consumer::CHUNK + 1].message_id = None;
     assert!(consumer::handle(event, Instant::now() + INVOCATION, &bench.consumer).await.is_err());
     assert_eq!(bench.rows().await, 0);
 }

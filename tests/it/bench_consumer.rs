@@ -1,6 +1,9 @@
 //! A consumer on a bench: the real handler and a real database of its own, with SQS played by a script.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
@@ -10,13 +13,13 @@ use consumer::{
 };
 pub(crate) use pipeline_tests::messages::about as user;
 use pipeline_tests::{
-    Stack,
+    Postgres,
     scripted_http::{Answer, Call, ScriptedHttp},
     wait,
 };
 use rollcall_aws_runtime::{environment::Environment, metrics::Metrics};
 use serde_json::{Value, json};
-use sqlx::{PgPool, Postgres, Row, Transaction};
+use sqlx::{PgPool, PgTransaction, Row};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -26,16 +29,23 @@ pub(crate) const HOLD: &str = "AmazonSQS.ChangeMessageVisibilityBatch";
 /// As long as a Lambda invocation has.
 pub(crate) const INVOCATION: Duration = Duration::from_secs(30);
 
-/// A consumer whose calls to SQS are remembered.
+/// A consumer whose calls to SQS and whose metrics are remembered.
 pub(crate) struct Bench {
     pub(crate) pool: PgPool,
     pub(crate) http: ScriptedHttp,
     pub(crate) consumer: Consumer,
+    metrics: Arc<Mutex<Vec<Value>>>,
+}
+
+/// The database server of all tests that need nothing else of the local stack.
+pub(crate) fn server() -> &'static Postgres {
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+    SERVER.get_or_init(|| Postgres::start_alone().unwrap())
 }
 
 /// A migrated database that nobody else uses.
 pub(crate) async fn database() -> String {
-    let url = Stack::shared().unwrap().postgres.create_database(&format!("test_{}", Uuid::new_v4().simple())).unwrap();
+    let url = server().create_database(&format!("test_{}", Uuid::new_v4().simple())).unwrap();
     migrator().run(&pool_to(&url)).await.unwrap();
     url
 }
@@ -81,15 +91,19 @@ impl Bench {
     }
 
     pub(crate) fn new_with(url: &str, database: Database, http: ScriptedHttp) -> Self {
+        let metrics = Arc::<Mutex<Vec<Value>>>::default();
+        let lines = Arc::clone(&metrics);
         let consumer = Consumer {
             database,
             insert: InsertStatement::into(&Table::default()),
             user_pools: UserPools::default(),
             sqs: aws_sdk_sqs::Client::new(&http.sdk_config()),
             queues: Queues { queue_url: "https://queue".to_owned(), dlq_url: "https://dlq".to_owned() },
-            metrics: Metrics::written_by(&Environment::from_iter([("UNUSED", "")]), |_| ()),
+            metrics: Metrics::written_by(&Environment::from_iter([("UNUSED", "")]), move |line| {
+                lines.lock().unwrap().push(serde_json::from_str(line).unwrap());
+            }),
         };
-        Self { pool: pool_to(url), http, consumer }
+        Self { pool: pool_to(url), http, consumer, metrics }
     }
 
     /// Handles a batch and gives back the message ids that the answer lists.
@@ -98,8 +112,17 @@ impl Bench {
     }
 
     pub(crate) async fn failed_within(&self, event: SqsEvent, time: Duration) -> Vec<String> {
-        let answer = handle(event, Instant::now() + time, &self.consumer).await.unwrap();
+        self.failed_until(event, Instant::now() + time).await
+    }
+
+    pub(crate) async fn failed_until(&self, event: SqsEvent, deadline: Instant) -> Vec<String> {
+        let answer = handle(event, deadline, &self.consumer).await.unwrap();
         answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    }
+
+    /// The sum of a metric over everything that was handled so far.
+    pub(crate) fn counted(&self, metric: &str) -> f64 {
+        self.metrics.lock().unwrap().iter().filter_map(|line| line[metric].as_f64()).sum()
     }
 
     pub(crate) async fn rows(&self) -> i64 {
@@ -153,7 +176,7 @@ fn record(at: usize, body: String) -> SqsMessage {
 }
 
 /// Locks the table against inserts until the transaction ends.
-pub(crate) async fn lock_users(pool: &PgPool) -> Transaction<'static, Postgres> {
+pub(crate) async fn lock_users(pool: &PgPool) -> PgTransaction<'static> {
     let mut lock = pool.begin().await.unwrap();
     sqlx::query("lock table users").execute(&mut *lock).await.unwrap();
     lock

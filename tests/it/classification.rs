@@ -1,9 +1,9 @@
 //! Every SQLSTATE that decides something, raised by a real server and judged as sqlx delivers it.
 
 use consumer::classify::{Verdict, classify, describe};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
-use crate::bench_consumer::{Bench, pool_to};
+use crate::bench_consumer::Bench;
 
 /// Codes after which the same statement may succeed.
 const TRANSIENT: [&str; 20] = [
@@ -12,11 +12,16 @@ const TRANSIENT: [&str; 20] = [
 ];
 
 /// Codes that are about the data, with the word for them.
-const PERMANENT: [(&str, &str); 10] = [
+const PERMANENT: [(&str, &str); 4] = [
     ("22001", "text_too_long"),
     ("22021", "text_not_storable"),
     ("22P05", "text_not_storable"),
     ("22P02", "data_exception"),
+];
+
+/// Codes that a trigger raises by hand when the server names no rule with them.
+const RAISED: [(&str, &str); 7] = [
+    ("P0001", "raised_exception"),
     ("23000", "integrity_violation"),
     ("23502", "not_null_violation"),
     ("23503", "foreign_key_violation"),
@@ -25,8 +30,8 @@ const PERMANENT: [(&str, &str); 10] = [
     ("23P01", "exclusion_violation"),
 ];
 
-/// Codes that are neither: a schema that is not ours, rights that are missing, a trigger's own exception.
-const UNKNOWN: [&str; 6] = ["42P01", "42703", "42501", "0A000", "P0001", "XX000"];
+/// Codes that are the table's or the server's: a schema that is not ours, rights that are missing, a sequence that is exhausted.
+const UNFIT: [&str; 8] = ["42P01", "42703", "42501", "0A000", "P0002", "XX000", "2200H", "22023"];
 
 async fn raised(pool: &PgPool, code: &str) -> sqlx::Error {
     let statement = format!("do $$ begin raise exception 'marker' using errcode = '{code}'; end $$");
@@ -43,16 +48,20 @@ async fn every_code_that_a_server_raises_means_what_the_table_says() {
         let Verdict::Permanent(reason) = classify(&raised(&bench.pool, code).await) else { panic!("{code}") };
         assert_eq!((reason.word, reason.code.as_str()), (word, code));
     }
-    for code in UNKNOWN {
+    for (code, word) in RAISED {
+        let Verdict::Raised(reason) = classify(&raised(&bench.pool, code).await) else { panic!("{code}") };
+        assert_eq!((reason.word, reason.code.as_str()), (word, code));
+    }
+    for code in UNFIT {
         let error = raised(&bench.pool, code).await;
-        assert_eq!(classify(&error), Verdict::Unknown, "{code}");
+        assert_eq!(classify(&error), Verdict::Unfit, "{code}");
         assert!(!describe(&error).contains("marker"), "the server's own text can quote a value");
     }
 }
 
 #[tokio::test]
 async fn a_connection_that_is_refused_or_cut_is_transient() {
-    let refused = pool_to("postgres://nobody@127.0.0.1:1/none?sslmode=disable").acquire().await.unwrap_err();
+    let refused = PgConnection::connect("postgres://nobody@127.0.0.1:1/none?sslmode=disable").await.unwrap_err();
     assert_eq!(classify(&refused), Verdict::Transient);
 
     let bench = Bench::new().await;
@@ -65,7 +74,8 @@ async fn the_names_in_a_violation_come_from_a_real_one() {
     let bench = Bench::new().await;
     let fails = async |statement: &'static str| {
         let error = sqlx::raw_sql(statement).execute(&bench.pool).await.unwrap_err();
-        let Verdict::Permanent(reason) = classify(&error) else { panic!("{error}") };
+        let Verdict::Violation(reason, rule) = classify(&error) else { panic!("{error}") };
+        assert_eq!((rule.schema.as_deref(), rule.table.as_deref()), (Some("public"), Some("users")));
         reason.to_string()
     };
     assert_eq!(fails("insert into users (cognito_sub) values (null)").await, "not_null_violation:cognito_sub");

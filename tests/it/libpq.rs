@@ -1,12 +1,12 @@
 //! What libpq's variables say has no effect on our binaries, and what our sessions are set to.
 
-use pipeline_tests::{Stack, messages::about, runtime_api};
+use pipeline_tests::{messages::about, runtime_api};
 use serde_json::json;
 use sqlx::Row;
 use uuid::Uuid;
 
 use crate::{
-    bench_consumer::{Bench, database, obliging, pool_to},
+    bench_consumer::{Bench, database, obliging, pool_to, server},
     existing_table::run_migrate,
 };
 
@@ -28,13 +28,13 @@ const VARIABLES: [(&str, &str); 12] = [
 
 /// Over TLS, where `PGSSLCERT` and its like would be read.
 fn by_name(url: &str) -> String {
-    let port = Stack::shared().unwrap().postgres.port();
+    let port = server().port();
     let name = url.rsplit('/').next().unwrap().split('?').next().unwrap();
     format!("postgres://rollcall@localhost:{port}/{name}")
 }
 
 fn ca() -> &'static str {
-    Stack::shared().unwrap().postgres.ca().to_str().unwrap()
+    server().ca().to_str().unwrap()
 }
 
 #[tokio::test]

@@ -77,6 +77,11 @@ impl PgBouncer {
         Ok(Self { port, _leash: leash })
     }
 
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address of a database of the server, through the pooler.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{ROLE}@127.0.0.1:{}/{database}?sslmode=disable", self.port)

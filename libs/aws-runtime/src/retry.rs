@@ -30,7 +30,7 @@ pub enum Refusal<E> {
 pub enum GaveUp<E> {
     /// An attempt was refused for good.
     Refused(E),
-    /// The deadline came; with the last transient failure, unless every attempt took too long to fail.
+    /// The deadline came; with the last transient failure, if an attempt has failed in its time.
     OutOfTime(Option<E>),
 }
 
@@ -68,7 +68,8 @@ where
                 }
             }
         },
-        |error, _| last = error,
+        // An attempt that took too long says less than the one before it.
+        |error: Option<E>, _| last = error.or(last.take()),
     );
     match timeout_at(deadline, attempts).await {
         Ok(Ok(done)) => Ok(done),
@@ -120,5 +121,17 @@ mod tests {
         let failing = until::<(), _, _>(in_ms(30), &PACE, || async { Err(Refusal::Transient("down")) });
         assert_eq!(failing.await, Err(GaveUp::OutOfTime(Some("down"))));
         assert!(start.elapsed() < Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn the_last_failure_is_remembered_through_attempts_that_end_without_one() {
+        let mut attempts = 0;
+        let hung = until::<(), _, _>(in_ms(100), &PACE, || {
+            attempts += 1;
+            let first = attempts == 1;
+            async move { if first { Err(Refusal::Transient("down")) } else { std::future::pending().await } }
+        });
+        assert_eq!(hung.await, Err(GaveUp::OutOfTime(Some("down"))));
+        assert!(attempts > 2, "the second attempt has timed out");
     }
 }

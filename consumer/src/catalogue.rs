@@ -1,0 +1,63 @@
+//! Whether a rule of the table that was broken concerns a column that we write: what the server's catalogues know.
+//!
+//! Source: "System Catalogs" (`pg_constraint`, `pg_index`, `pg_depend`) in the PostgreSQL documentation.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use sqlx::{PgConnection, Row};
+
+use crate::{classify::Violated, database::Pooler, insert_statement::InsertStatement, statement::run};
+
+/// The columns of our table, or of a partition of it, that a rule concerns.
+///
+/// A constraint has its columns in `conkey`; an index, its expressions and its predicate have theirs in `pg_depend`; a domain concerns the columns of its type.
+const CONCERNED: &str = "\
+with place as ( \
+  select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+  where case when $2 is null then c.oid = to_regclass($6) \
+    else n.nspname = $1 and c.relname = $2 \
+      and (c.oid = to_regclass($6) or to_regclass($6) in (select pg_partition_ancestors(c.oid))) end) \
+select a.attname::text from pg_attribute a join place on place.oid = a.attrelid \
+where a.attnum > 0 and not a.attisdropped and (a.attname = $3 \
+  or exists (select from pg_type t join pg_namespace n on n.oid = t.typnamespace \
+    where t.oid = a.atttypid and n.nspname = $1 and t.typname = $5) \
+  or exists (select from pg_constraint k where k.conrelid = a.attrelid and k.conname = $4 and a.attnum = any (k.conkey)) \
+  or exists (select from pg_depend d \
+    where d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid and d.refobjsubid = a.attnum \
+      and d.classid = 'pg_class'::regclass and d.objid in (select i.indexrelid from pg_index i \
+        join pg_class x on x.oid = i.indexrelid where i.indrelid = a.attrelid and x.relname = $4)))";
+
+/// What has been found out so far. The catalogues are asked once about each rule.
+#[derive(Default)]
+pub(crate) struct Catalogue {
+    known: Mutex<HashMap<Violated, bool>>,
+}
+
+impl Catalogue {
+    /// Whether the rule concerns a column whose value comes from the event.
+    ///
+    /// A rule of another table, which a trigger writes to, does not.
+    pub(crate) async fn concerns_us(
+        &self,
+        connection: &mut PgConnection,
+        pooler: Pooler,
+        statement: &InsertStatement,
+        rule: &Violated,
+    ) -> Result<bool, sqlx::Error> {
+        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(rule) {
+            return Ok(*known);
+        }
+        let query = [&rule.schema, &rule.table, &rule.column, &rule.constraint, &rule.data_type]
+            .into_iter()
+            .fold(sqlx::query(CONCERNED), |query, name| query.bind(name.clone()))
+            .bind(statement.table().to_owned());
+        let rows = run(connection, pooler, query).await?;
+        let columns = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+        let concerns_us = columns.iter().any(|column| statement.writes(column));
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.clone(), concerns_us);
+        Ok(concerns_us)
+    }
+}
