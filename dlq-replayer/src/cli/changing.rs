@@ -97,7 +97,7 @@ pub async fn apply(
     // The summary first, and then what stopped the run.
     session.print(&report)?;
     match fault {
-        Some(fault) => Err(going_on(fault, &report.then())),
+        Some(fault) => Err(going_on(fault, report.safe(), &report.then())),
         None => Ok(exit),
     }
 }

@@ -11,7 +11,7 @@ use super::{
     confirm::{can_ask, read_line},
     document::{Document, Edited, check_editor, signals},
     files::incomplete,
-    hints::{UsageError, hinted},
+    hints::{UsageError, going_on, hinted},
     original::Original,
 };
 use crate::{
@@ -48,7 +48,10 @@ pub async fn edit(arguments: &arguments::Edit, global: &Global) -> anyhow::Resul
     }
     check_editor()?;
     let nonce = nonce(&bodies(&chosen).map(|(_, body)| body), fastrand::u32(..));
-    let mut document = Document::create(&original.path, render(bodies(&chosen), &nonce))?;
+    let mut document = Document::create(&original.path, render(bodies(&chosen), &nonce)).map_err(|error| {
+        let safe = format!("{} is unchanged", arguments.file.display());
+        going_on(error, &safe, "and run the command again")
+    })?;
     let saved = match changed(&document, &nonce, &chosen).await {
         Ok(Some(changed)) if changed.is_empty() => Ok(Some(0)),
         Ok(Some(changed)) => original.save(&all, &changed).map(|()| Some(changed.len() as u64)),

@@ -100,7 +100,11 @@ async fn finish(
         if counts.sent > 0 {
             let file = arguments.file.display();
             session.note(&format!("{file} is incomplete: it holds {}", messages(counts.sent)));
-            return Err(going_on(fault, &format!("remove {file}, and run the command again")));
+            return Err(going_on(
+                fault,
+                "the queue is unchanged",
+                &format!("remove {file}, and run the command again"),
+            ));
         }
         return Err(fault);
     }

@@ -78,12 +78,12 @@ pub fn explained(error: anyhow::Error, asked: &Asked) -> anyhow::Error {
     }
 }
 
-/// An error of a command that something goes on with: where the disk is full, that is what to do when there is room again.
-pub fn going_on(error: anyhow::Error, then: &str) -> anyhow::Error {
+/// An error of a command that something goes on with: where the disk is full, the hint says what is `safe`, and what to do when there is room again.
+pub fn going_on(error: anyhow::Error, safe: &str, then: &str) -> anyhow::Error {
     if !is_without_room(&error) {
         return error;
     }
-    Explained { error, hint: format!("free some disk space, {then}") }.into()
+    Explained { error, hint: format!("{safe}; free some disk space, {then}") }.into()
 }
 
 /// What to do about an error, when that can be said.

@@ -68,6 +68,7 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// The lock of the one run that works on a queue. It ends with the process, however that ends.
 pub struct Live {
+    path: PathBuf,
     file: File,
 }
 
@@ -88,13 +89,14 @@ impl Live {
     pub fn take(folder: &Path) -> anyhow::Result<Self> {
         let unwritable = || format!("cannot write the journal folder {}; nothing was sent", folder.display());
         fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder).with_context(unwritable)?;
+        let path = folder.join(LOCK);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(PRIVATE)
-            .open(folder.join(LOCK))
+            .open(&path)
             .with_context(unwritable)?;
         for attempt in 1.. {
             match file.try_lock() {
@@ -105,7 +107,7 @@ impl Live {
                 Err(TryLockError::Error(error)) => return Err(anyhow!(error).context(unwritable())),
             }
         }
-        Ok(Self { file })
+        Ok(Self { path, file })
     }
 
     /// Says which run holds the lock.
@@ -115,7 +117,9 @@ impl Live {
     /// The lock's file cannot be written.
     pub fn name(&mut self, run: &str) -> anyhow::Result<()> {
         let written = self.file.set_len(0).and_then(|()| self.file.rewind());
-        written.and_then(|()| self.file.write_all(run.as_bytes())).context("cannot write the lock; nothing was sent")
+        written
+            .and_then(|()| self.file.write_all(run.as_bytes()))
+            .with_context(|| format!("cannot write the lock {}; nothing was sent", self.path.display()))
     }
 }
 

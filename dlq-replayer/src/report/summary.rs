@@ -136,6 +136,15 @@ impl RunReport {
         }
     }
 
+    /// What is not lost, whatever has stopped the run.
+    pub fn safe(&self) -> &'static str {
+        match &*self.command {
+            "purge" => "only messages that are in the archive were deleted",
+            "import" => "the file is unchanged",
+            _ => "what was not sent is still in the queue",
+        }
+    }
+
     /// What to do when the run was stopped by something that is over.
     pub fn then(&self) -> String {
         match &*self.command {

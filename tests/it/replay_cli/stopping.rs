@@ -68,7 +68,7 @@ fn a_disk_that_fills_up_stops_the_run_and_nothing_is_lost() {
     assert!(said.err.contains("cannot write the journal"), "{}", said.err);
     assert!(
         said.err
-            .contains("\nhint: free some disk space, then run the same command again: it goes on with what is left\n"),
+            .contains("\nhint: what was not sent is still in the queue; free some disk space, then run the same command again: it goes on with what is left\n"),
         "{}",
         said.err
     );
@@ -85,7 +85,7 @@ fn without_room(scene: &Scene, arguments: &[&str]) -> Said {
     let command = scene.replayer.command(arguments).unwrap();
     let mut limited = Command::new("/bin/sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\""]).arg(command.get_program());
-    limited.args(command.get_args()).env_clear();
+    limited.args(command.get_args()).env_clear().env("EDITOR", "true");
     limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     Scene::run_command(&mut limited)
 }
@@ -109,21 +109,35 @@ fn a_full_disk_says_what_goes_on_with_what_is_left() {
     assert_eq!(said.code, 1, "{}", said.text());
     assert!(line_of(&said, "error: ").starts_with(&format!("cannot write `{file}`: ")), "{}", said.err);
     assert!(line_of(&said, "note: ").starts_with(&format!("{file} is incomplete: it holds ")), "{}", said.err);
-    assert_eq!(line_of(&said, "hint: "), format!("free some disk space, remove {file}, and run the command again"));
+    assert_eq!(
+        line_of(&said, "hint: "),
+        format!("the queue is unchanged; free some disk space, remove {file}, and run the command again")
+    );
     std::fs::remove_file(&file).unwrap();
     assert_eq!(scene.run(&["pull", DLQ, &file]).code, 0);
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    let said = without_room(&scene, &["edit", &file]);
+    let safe = format!("{file} is unchanged; free some disk space, and run the command again");
+    assert_eq!((said.code, line_of(&said, "hint: ")), (1, safe.as_str()), "{}", said.text());
+    assert!(line_of(&said, "error: ").starts_with(&format!("cannot write {file}.edit-")), "{}", said.err);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
 
     let archive = scene.file("archive.ndjson");
     let said = without_room(&scene, &["purge", DLQ, "--archive", &archive, "--execute", "--yes"]);
     assert_eq!(said.code, 1, "{}", said.text());
     assert!(scene.model.count(DLQ) > 0);
-    let command = command_of(line_of(&said, "hint: free some disk space, then run "));
+    let command = command_of(line_of(
+        &said,
+        "hint: only messages that are in the archive were deleted; free some disk space, then run ",
+    ));
     assert_eq!((command[0], scene.run(&[&command[..], &["--yes"]].concat()).code), ("purge", 0));
     assert_eq!(std::fs::read_to_string(&archive).unwrap().lines().count(), 500);
     assert_eq!(scene.model.count(DLQ), 0);
 
     let said = without_room(&scene, &["import", SOURCE, &archive, "--execute", "--yes", "--rate", "unlimited"]);
-    let again = "free some disk space, then run the same command again: it goes on with what is left";
+    let again =
+        "the file is unchanged; free some disk space, then run the same command again: it goes on with what is left";
     assert_eq!((said.code, line_of(&said, "hint: ")), (1, again), "{}", said.text());
     assert_eq!(scene.run(&["import", SOURCE, &archive, "--execute", "--yes"]).code, 0);
 }
