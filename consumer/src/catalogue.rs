@@ -14,21 +14,32 @@ use crate::{classify::Violated, database::Pooler, insert_statement::InsertStatem
 /// The columns of our table, or of a partition of it, that a rule concerns.
 ///
 /// A constraint has its columns in `conkey`; an index, its expressions and its predicate have theirs in `pg_depend`; a domain concerns the columns of its type.
+/// A generated column stands for those that it is made of, which `pg_depend` lists under the column or, since Postgres 15, under its default.
 const CONCERNED: &str = "\
 with place as ( \
   select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace \
   where case when $2 is null then c.oid = to_regclass($6) \
     else n.nspname = $1 and c.relname = $2 \
-      and (c.oid = to_regclass($6) or to_regclass($6) in (select pg_partition_ancestors(c.oid))) end) \
-select a.attname::text from pg_attribute a join place on place.oid = a.attrelid \
-where a.attnum > 0 and not a.attisdropped and (a.attname = $3 \
-  or exists (select from pg_type t join pg_namespace n on n.oid = t.typnamespace \
-    where t.oid = a.atttypid and n.nspname = $1 and t.typname = $5) \
-  or exists (select from pg_constraint k where k.conrelid = a.attrelid and k.conname = $4 and a.attnum = any (k.conkey)) \
-  or exists (select from pg_depend d \
-    where d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid and d.refobjsubid = a.attnum \
-      and d.classid = 'pg_class'::regclass and d.objid in (select i.indexrelid from pg_index i \
-        join pg_class x on x.oid = i.indexrelid where i.indrelid = a.attrelid and x.relname = $4)))";
+      and (c.oid = to_regclass($6) or to_regclass($6) in (select pg_partition_ancestors(c.oid))) end), \
+concerned as ( \
+  select a.attrelid, a.attnum from pg_attribute a join place on place.oid = a.attrelid \
+  where a.attnum > 0 and not a.attisdropped and (a.attname = $3 \
+    or exists (select from pg_type t join pg_namespace n on n.oid = t.typnamespace \
+      where t.oid = a.atttypid and n.nspname = $1 and t.typname = $5) \
+    or exists (select from pg_constraint k where k.conrelid = a.attrelid and k.conname = $4 and a.attnum = any (k.conkey)) \
+    or exists (select from pg_depend d \
+      where d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid and d.refobjsubid = a.attnum \
+        and d.classid = 'pg_class'::regclass and d.objid in (select i.indexrelid from pg_index i \
+          join pg_class x on x.oid = i.indexrelid where i.indrelid = a.attrelid and x.relname = $4)))), \
+made_of as ( \
+  select c.attrelid, d.refobjsubid as attnum from concerned c \
+  join pg_attribute g on g.attrelid = c.attrelid and g.attnum = c.attnum and g.attgenerated <> '' \
+  left join pg_attrdef f on f.adrelid = c.attrelid and f.adnum = c.attnum \
+  join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = c.attrelid and d.refobjsubid > 0 \
+    and ((d.classid = 'pg_class'::regclass and d.objid = c.attrelid and d.objsubid = c.attnum) \
+      or (d.classid = 'pg_attrdef'::regclass and d.objid = f.oid))) \
+select a.attname::text from pg_attribute a \
+where (a.attrelid, a.attnum) in (select * from concerned union all select * from made_of)";
 
 /// What has been found out so far. The catalogues are asked once about each rule.
 #[derive(Default)]

@@ -43,7 +43,7 @@ impl Cause {
     /// For a row that the table refuses.
     pub(crate) fn refused(reason: &Reason) -> Self {
         let detail = match reason.word {
-            "raised_exception" => "a trigger of the table raises an error for it".to_owned(),
+            "raised_exception" => format!("a trigger of the table rejects it with SQLSTATE {}", reason.code),
             _ => format!("the table refuses it with SQLSTATE {}", reason.code),
         };
         Self { reason: reason.to_string(), detail }

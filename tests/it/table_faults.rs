@@ -237,6 +237,11 @@ async fn a_refusal_that_concerns_a_column_of_ours_is_poison_however_the_table_sa
             "foreign_key_violation:known",
         ),
         (
+            "create table known (name text primary key); alter table users add column friend text \
+               generated always as (case when first_name = 'Eve' then first_name end) stored constraint friends references known",
+            "foreign_key_violation:friends",
+        ),
+        (
             "create domain calm as text constraint no_shouting check (value !~ '[A-Z]{2}'); alter table users alter column email type calm",
             "check_violation:no_shouting",
         ),

@@ -19,7 +19,7 @@ pub struct Summary {
     pub inserted: u64,
     /// Messages about somebody who had a row already, or who came twice in the batch.
     pub duplicates: u64,
-    /// Messages that were given back.
+    /// Messages that come back.
     pub retry: u64,
     /// When it was done, to the microsecond.
     pub ended: Timestamp,
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_summary_is_told_from_the_other_lines() {
-        let line = r#"[17] {"timestamp":"1970-01-01T00:00:26.000001Z","level":"INFO","message":"batch","batch.size":10,"batch.inserted":7,"batch.duplicates":2,"batch.poison":1,"batch.retry":0,"batch.statements":1,"duration_ms":26000}"#;
+        let line = r#"[17] {"timestamp":"1970-01-01T00:00:26.000001Z","level":"INFO","message":"batch processed","batch.size":10,"batch.inserted":7,"batch.duplicates":2,"batch.poison":1,"batch.retry":0,"batch.statements":1,"duration_ms":26000}"#;
         let expected = Summary {
             pid: 17,
             size: 10,
