@@ -67,11 +67,11 @@ export const MAX_RECEIVE_COUNT: Range = { default: 1_000, min: 1, max: 1_000 };
 /** Messages per invocation: one statement inserts them all, so a bigger batch is cheaper per user. */
 export const BATCH_SIZE: Range = { default: 100, min: 1, max: 10_000 };
 
-/**
- * Seconds that Lambda waits for a batch to fill: the most that batching may delay a new user.
- * Lambda asks for at least one second when a batch holds more than ten, so zero is not offered.
- */
-export const BATCH_WINDOW_SECONDS: Range = { default: 1, min: 1, max: 300 };
+/** Seconds that Lambda waits for a batch to fill: the most that batching may delay a new user. */
+export const BATCH_WINDOW_SECONDS: Range = { default: 1, min: 0, max: 300 };
+
+/** Messages of a batch that needs no window: with more, Lambda asks for at least one second. */
+export const BATCH_WITHOUT_WINDOW = 10;
 
 /**
  * Consumers that run at the same time, each with a connection or two: the ceiling on what a burst of sign-ups does to the database.

@@ -1,9 +1,10 @@
-import { CfnCondition, CfnParameter, Fn, type Stack } from 'aws-cdk-lib';
+import { CfnCondition, CfnParameter, CfnRule, Fn, type Stack, Token } from 'aws-cdk-lib';
 import type { AlarmTopic } from './alarms.ts';
 import {
   ARCHIVE_DAYS,
   BATCH_SIZE,
   BATCH_WINDOW_SECONDS,
+  BATCH_WITHOUT_WINDOW,
   MAXIMUM_CONCURRENCY,
   MAX_RECEIVE_COUNT,
   type Range,
@@ -29,7 +30,7 @@ const NO_TOPIC = 'none';
 
 /** Declares the parameters at the top of the stack, where their logical ids are their names. */
 export function declareParameters(stack: Stack): Parameters {
-  return {
+  const parameters = {
     namePrefix: namePrefix(stack),
     visibilityTimeoutSeconds: numberParameter(stack, 'VisibilityTimeoutSeconds', {
       range: VISIBILITY_TIMEOUT_SECONDS,
@@ -45,7 +46,7 @@ export function declareParameters(stack: Stack): Parameters {
     }),
     batchWindowSeconds: numberParameter(stack, 'BatchWindowSeconds', {
       range: BATCH_WINDOW_SECONDS,
-      description: 'Seconds that Lambda waits for a batch to fill.',
+      description: 'Seconds that Lambda waits for a batch to fill; at least 1 if BatchSize is more than 10.',
     }),
     maximumConcurrency: numberParameter(stack, 'MaximumConcurrency', {
       range: MAXIMUM_CONCURRENCY,
@@ -57,6 +58,22 @@ export function declareParameters(stack: Stack): Parameters {
       description: 'Days that the bus keeps every event, so that it can be replayed; they are personal data.',
     }),
   };
+  refuseLargeBatchWithoutWindow(stack, parameters);
+  return parameters;
+}
+
+/** Lambda would refuse the mapping too, but only after everything before it has been made. */
+function refuseLargeBatchWithoutWindow(stack: Stack, { batchSize, batchWindowSeconds }: Parameters): void {
+  const small = Array.from({ length: BATCH_WITHOUT_WINDOW }, (_, index) => String(index + 1));
+  new CfnRule(stack, 'BatchesOverTenWait', {
+    ruleCondition: Fn.conditionEquals(batchWindowSeconds, '0'),
+    assertions: [
+      {
+        assert: Fn.conditionContains(small, Token.asString(batchSize)),
+        assertDescription: `Give a BatchWindowSeconds of at least 1, or a BatchSize of at most ${BATCH_WITHOUT_WINDOW}.`,
+      },
+    ],
+  });
 }
 
 /** What every physical name of a stack begins with. */

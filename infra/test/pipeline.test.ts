@@ -95,6 +95,15 @@ describe('the way of an event', () => {
     assert.equal(text(users.properties['VisibilityTimeout']), '<VisibilityTimeoutSeconds>');
   });
 
+  test('a batch needs no time to fill, unless it may hold more than ten messages, which Lambda would refuse', () => {
+    assert.equal(template.Parameters['BatchWindowSeconds']!['MinValue'], 0);
+    const { RuleCondition, Assertions } = template.Rules['BatchesOverTenWait']!;
+    assert.deepEqual(RuleCondition, { 'Fn::Equals': [{ Ref: 'BatchWindowSeconds' }, '0'] });
+    const ten = Array.from({ length: 10 }, (_, index) => String(index + 1));
+    assert.deepEqual(Assertions[0].Assert, { 'Fn::Contains': [ten, { Ref: 'BatchSize' }] });
+    assert.match(Assertions[0].AssertDescription, /BatchWindowSeconds/);
+  });
+
   test('each function is told where its neighbours are', () => {
     const { EVENT_BUS_NAME, FALLBACK_QUEUE_URL, ...others } = producer.properties['Environment'].Variables;
     assert.equal(text(EVENT_BUS_NAME), `<${bus.id}>`);

@@ -16,6 +16,7 @@ export interface Resource {
 
 export interface Template {
   readonly Parameters: Record<string, Record<string, any>>;
+  readonly Rules: Record<string, Record<string, any>>;
   readonly Resources: Record<string, Resource>;
   readonly Outputs: Record<string, { readonly Value: unknown }>;
 }

@@ -52,6 +52,9 @@ pub(crate) struct Arguments {
     /// Messages that one invocation takes at most.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch_size: u32,
+    /// Seconds that a batch may wait to fill; 0 only up to ten messages. The emulator polls for as long, and hands out what there is at once.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=20))]
+    batch_window: u32,
     /// Decides who is repeated, and the order of the messages.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -78,6 +81,7 @@ pub(crate) fn run(arguments: &Arguments, runtime: &Runtime) -> anyhow::Result<Ve
     let options = Options {
         visibility_timeout_seconds: VISIBILITY,
         batch_size: arguments.batch_size,
+        batch_window_seconds: arguments.batch_window,
         maximum_concurrency: CONSUMERS,
         ..Options::default()
     };
@@ -157,10 +161,12 @@ impl Figures {
         let mut table = Table::new();
         table.load_style(TableStyle::new().header_separator(LineStyle::none()));
         let per_second = f64::from(arguments.messages) / self.took.as_secs_f64();
+        let busy: Duration = self.summaries.iter().map(|summary| summary.took).sum();
         let rows = [
             ("messages", self.messages.to_string()),
             ("of them duplicates", (self.messages - self.users).to_string()),
             ("messages of a batch, at most", arguments.batch_size.to_string()),
+            ("seconds that a batch may wait", arguments.batch_window.to_string()),
             ("seed", arguments.seed.to_string()),
             ("consumers", self.consumers().to_string()),
             ("invocations", self.summaries.len().to_string()),
@@ -173,6 +179,10 @@ impl Figures {
             ("deadlocks in any log", self.deadlock_lines.to_string()),
             ("dead letters", self.dead_letters.to_string()),
             ("time", format!("{:.1} s", self.took.as_secs_f64())),
+            (
+                "time in the consumers for 1,000 messages",
+                format!("{:.0} ms", busy.as_secs_f64() * 1_000_000.0 / f64::from(arguments.messages)),
+            ),
             ("messages per second, emulator included", format!("{per_second:.0}")),
         ];
         for (what, value) in rows {
