@@ -74,7 +74,7 @@ export const BATCH_WINDOW_SECONDS: Range = { default: 1, min: 0, max: 300 };
 export const BATCH_WITHOUT_WINDOW = 10;
 
 /**
- * Consumers that run at the same time, each with a connection or two: the ceiling on what a burst of sign-ups does to the database.
+ * Consumers that run at the same time, each with one connection: the ceiling on what a burst of sign-ups does to the database.
  * Lambda accepts 2 to 1,000.
  */
 export const MAXIMUM_CONCURRENCY: Range = { default: 5, min: 2, max: 1_000 };
@@ -134,7 +134,7 @@ export const DATA = {
   proxyIdlePercent: 10,
   /**
    * How long the proxy waits for a connection to the database to become free.
-   * With the 5 seconds of a statement it stays within the 8 of the consumer's attempt (`consumer/src/store.rs`); AWS's 120 would outlast the invocation.
+   * With the 5 seconds of a statement it stays within the 8 of the consumer's attempt (`consumer/src/statement.rs`); AWS's 120 would outlast the invocation.
    */
   borrowTimeout: Duration.seconds(3),
   /** As long as the bus keeps its events: whatever moment the database is restored to, what came after can be replayed. */

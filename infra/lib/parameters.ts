@@ -50,7 +50,7 @@ export function declareParameters(stack: Stack): Parameters {
     }),
     maximumConcurrency: numberParameter(stack, 'MaximumConcurrency', {
       range: MAXIMUM_CONCURRENCY,
-      description: 'Consumers that run at the same time at most; each holds a database connection or two.',
+      description: 'Consumers that run at the same time at most; each holds one database connection.',
     }),
     alarmTopic: alarmTopic(stack),
     archiveDays: numberParameter(stack, 'ArchiveDays', {

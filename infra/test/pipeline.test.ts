@@ -367,7 +367,9 @@ describe('being seen', () => {
       'UserConfirmedPublished',
       'UserConfirmedUnpublished',
     ]);
-    for (const name of named) assert.ok(sources.some((source) => source.includes(`"${name}"`)), name);
+    const watched = alarms.filter(([, { Namespace }]) => Namespace === 'rollcall').map(([, { MetricName }]) => MetricName);
+    assert.deepEqual(watched.sort(), ['TableUnfit', 'UserConfirmedUnpublished']);
+    for (const name of [...named, ...watched]) assert.ok(sources.some((source) => source.includes(`"${name}"`)), name);
   });
 
   test('an alarm tells within minutes when the table or the server rejects every row, which is not the message', () => {
