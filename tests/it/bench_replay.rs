@@ -17,11 +17,11 @@ use dlq_replayer::{
         breaker::DEFAULT_SHARE,
         interrupt::Interrupt,
         job::{self, Job},
+        plan::Plan,
         rate::RateSetting,
         routes::Routes,
         settings::{CanarySetting, Settings},
         source::{After, Source},
-        transfer::Plan,
     },
     sqs::{address::find, archive::Bodies, bus::Bus, clients::Clients, destination::Destination, queue::Queue},
 };

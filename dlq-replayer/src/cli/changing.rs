@@ -1,9 +1,9 @@
 //! What commands that change something have in common: a dry run, a question, a run.
 
 use super::{
-    arguments::{RunOptions, StopOptions},
     confirm::{Question, confirm},
     hints::{going_on, hinted},
+    options::{RunOptions, StopOptions},
     preview::dry_run,
     session::Session,
     written::Written,
@@ -17,10 +17,10 @@ use crate::{
     rules::{decide::Treatment, select::Selection},
     run::{
         job::{Ended, Job, OpenArchive, run},
+        plan::Plan,
         routes::Routes,
         settings::Settings,
         source::Source,
-        transfer::Plan,
     },
     sqs::{
         archive::Bodies,

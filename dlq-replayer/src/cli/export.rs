@@ -17,11 +17,11 @@ use crate::{
     },
     rules::decide::Treatment,
     run::{
-        job::{Copied, copy},
+        plan::Plan,
         routes::Routes,
+        scan::{Copied, copy},
         settings::Settings,
         source::After,
-        transfer::Plan,
     },
     sqs::{
         archive::Archive,

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     report::{exit::Exit, next::Triaged, output::depth},
     run::{
-        engine::Look,
-        job::{Scanned, scan},
+        scan::{Scanned, scan},
         source::{FileSource, Source},
+        state::Look,
     },
     sqs::{
         address::AddressError,

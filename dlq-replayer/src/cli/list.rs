@@ -14,7 +14,7 @@ use crate::{
         output::print_text,
         summary::stopped_at,
     },
-    run::engine::Look,
+    run::state::Look,
 };
 
 /// Messages that `list` shows when nothing else is said: a few screens.

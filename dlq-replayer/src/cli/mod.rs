@@ -16,6 +16,8 @@ pub mod letters;
 pub mod list;
 pub mod manual;
 pub mod move_messages;
+mod no_answer;
+pub mod options;
 pub mod original;
 pub mod permissions;
 pub mod preflight;
@@ -107,7 +109,7 @@ async fn with_session(
         Shown::Quiet => command.await,
         Shown::Yes => tokio::select! {
             ended = command => ended,
-            () = session.tell_of_silence() => None,
+            () = no_answer::tell(&session) => None,
         },
     };
     ended.unwrap_or(Ok(Exit::Interrupted)).map_err(|error| hints::explained(error, &session.asked))

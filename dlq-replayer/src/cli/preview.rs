@@ -14,7 +14,7 @@ use crate::{
     },
     report::{counts::Named, dry_run::DryRunReport, exit::Exit, masking::Reveal},
     rules::decide::{Route, Treatment, decide},
-    run::{engine::Look, job::scan, routes::Target, source::Source},
+    run::{routes::Target, scan::scan, source::Source, state::Look},
     sqs::{
         address,
         message::{Message, MessageKey},

@@ -1,24 +1,18 @@
 //! What every command has at hand: flags, configuration, clients and signals.
 
-use std::{
-    io::{self, IsTerminal},
-    path::Path,
-    rc::Rc,
-    time::Duration,
-};
+use std::{path::Path, rc::Rc, time::Duration};
 
 use aws_smithy_types::timeout::TimeoutConfig;
 use rollcall_aws_runtime::{
     cli_sdk::{CliOptions, sdk_config},
     environment::Environment,
 };
-use tokio::time::{Instant, sleep};
 
 use super::{
-    arguments::{RunOptions, StopOptions, rate},
     command_line::Global,
     config::{Config, Defaults},
     hints::{Asked, UsageError},
+    options::{RunOptions, StopOptions, rate},
     profile,
 };
 use crate::{
@@ -26,14 +20,14 @@ use crate::{
     report::{
         exit::Exit,
         masking::Reveal,
-        output::{Format, Report, print, say_over_a_bar},
+        output::{Format, Report, print},
         progress::Shown,
         summary::{not_seen, undecided},
     },
     rules::select::Undecided,
     run::{
         interrupt::Interrupt,
-        job::Scanned,
+        scan::Scanned,
         settings::{CanarySetting, MOST_CALLS, Settings, VISIBILITY},
     },
     sqs::{
@@ -48,10 +42,7 @@ use crate::{
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Longest wait for a call with all its tries: three of 30 seconds would look like a program that hangs.
-const CALL_WITHIN: Duration = Duration::from_secs(40);
-
-/// How long nothing is said about a call that has no answer.
-const SILENT_FOR: Duration = Duration::from_secs(3);
+pub(super) const CALL_WITHIN: Duration = Duration::from_secs(40);
 
 /// Longest wait for a connection.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
@@ -105,23 +96,6 @@ impl<'a> Session<'a> {
         let endpoint = sdk.endpoint_url().map(str::to_owned);
         let asked = Asked { region, profile, endpoint };
         Ok(Self { global, config, clients: Rc::new(Clients::new(sdk)), asked, interrupt })
-    }
-
-    /// Tells an operator at a terminal, each time that it happens, that a call has no answer. Never returns.
-    pub async fn tell_of_silence(&self) {
-        let mut told = false;
-        loop {
-            sleep(SILENT_FOR / 6).await;
-            let silent = self.clients.waiting().silent_for(SILENT_FOR, Instant::now());
-            if let Some(operation) = silent.as_ref().filter(|_| !told && io::stderr().is_terminal()) {
-                let Asked { endpoint, region, .. } = &self.asked;
-                let whom =
-                    endpoint.clone().unwrap_or_else(|| format!("AWS in {}", region.as_deref().unwrap_or("no Region")));
-                let most = CALL_WITHIN.as_secs();
-                say_over_a_bar(&format!("waiting for {whom} to answer {operation}, at most {most} s; Ctrl-C stops"));
-            }
-            told = silent.is_some();
-        }
     }
 
     /// The queue that a command works on.

@@ -12,7 +12,7 @@ use crate::{
         show::ShowReport,
     },
     rules::select::Selection,
-    run::engine::Look,
+    run::state::Look,
     sqs::message::MessageKey,
 };
 

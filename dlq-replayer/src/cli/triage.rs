@@ -16,7 +16,7 @@ use crate::{
         triage::{Seen, Triage, TriageOptions},
     },
     rules::{decide::MAX_REPLAYS, jq::Jq},
-    run::{engine::Look, job::Scanned},
+    run::{scan::Scanned, state::Look},
 };
 
 /// What was typed beside the source, for the next command.

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    arguments::{Changes, Destinations, Filters, Losses},
+    arguments::{Changes, Destinations, Losses},
     hints::{UsageError, hinted},
+    options::Filters,
 };
 use crate::{
     journal::past,

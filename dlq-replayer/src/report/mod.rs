@@ -1,5 +1,6 @@
 //! What an operator sees: results on standard output, everything else on standard error.
 
+pub mod canary;
 pub mod counts;
 pub mod diff;
 pub mod dry_run;
@@ -13,6 +14,7 @@ pub mod next;
 pub mod output;
 pub mod preflight;
 pub mod progress;
+pub mod samples;
 #[cfg(test)]
 mod schema;
 pub mod show;

@@ -1,14 +1,15 @@
 //! What a run has done, for the operator who started it.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    canary::{CanaryEnd, CanaryOutcome},
     counts::{Counts, Named},
     exit::Exit,
-    output::{Report, Style, age, grouped, messages, scanned},
+    output::{Report, Style, grouped, messages, scanned},
 };
 use crate::{journal::record::FAILED, rules::select::Undecided, sqs::queue_argument::is_fifo};
 
@@ -45,19 +46,6 @@ pub struct RunReport {
     pub journal: String,
 }
 
-/// What became of a canary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct CanaryOutcome {
-    /// Its messages, all of which were sent.
-    pub sent: u64,
-    /// Those that returned to the dead-letter queue.
-    pub returned: u64,
-    /// Whether every destination could be watched; otherwise only returned messages were counted.
-    pub watched: bool,
-    /// Seconds that the run waited.
-    pub waited_seconds: u64,
-}
-
 /// A message that was refused.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Refused {
@@ -65,15 +53,6 @@ pub struct Refused {
     pub id: String,
     /// Why.
     pub why: String,
-}
-
-/// How the canary ended a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CanaryEnd {
-    /// Too many of its messages returned.
-    Returned,
-    /// Its messages were still at the destination when the time was over.
-    Unsettled,
 }
 
 /// How a run ended, in words.
@@ -217,25 +196,6 @@ impl RunReport {
             }
         }
         Ok(())
-    }
-
-    /// What the canary has shown, and what followed.
-    fn told(&self, canary: CanaryOutcome) -> String {
-        let CanaryOutcome { sent, returned, watched, waited_seconds } = canary;
-        let (sent, wait) = (messages(sent), age(Duration::from_secs(waited_seconds)));
-        if self.outcome == outcome(Exit::Partly, Some(CanaryEnd::Unsettled)) {
-            return format!(
-                "canary: {sent} sent first, and not all of them were processed within {wait}, so nothing more was sent; check that the destination's consumer is running, or allow more time with `--canary-timeout`"
-            );
-        }
-        let returned = if returned == 0 { "none".to_owned() } else { grouped(returned) };
-        let seen = if watched { "" } else { "; whether they were processed could not be watched" };
-        let then = if self.outcome == outcome(Exit::Breaker, Some(CanaryEnd::Returned)) {
-            "nothing more was sent, because the cause is not fixed"
-        } else {
-            "the run went on"
-        };
-        format!("canary: {sent} sent first, {returned} returned within {wait}{seen}; {then}")
     }
 
     fn write_notes(&self, out: &mut String, style: Style) -> std::fmt::Result {

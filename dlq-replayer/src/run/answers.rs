@@ -4,7 +4,8 @@ use tokio::time::Instant;
 
 use super::{
     lanes::{Item, Tries},
-    transfer::{Doomed, FIRST_WAIT, THROTTLED_TRIES, Transfer},
+    plan::Doomed,
+    transfer::{FIRST_WAIT, THROTTLED_TRIES, Transfer},
 };
 use crate::{
     journal::record::Note,

@@ -8,7 +8,7 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::report::summary::CanaryOutcome;
+use crate::report::canary::CanaryOutcome;
 
 /// Time between two looks.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);

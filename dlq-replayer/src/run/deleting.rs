@@ -2,11 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{
-    engine::Engine,
-    event::Event,
-    transfer::{Doomed, THROTTLED_TRIES},
-};
+use super::{engine::Engine, event::Event, plan::Doomed, transfer::THROTTLED_TRIES};
 use crate::sqs::{
     call_error::{CallError, Effect, is_throttled},
     message::{Message, MessageKey},

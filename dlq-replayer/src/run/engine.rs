@@ -8,7 +8,7 @@ use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    canary::{Canary, Phase},
+    canary::Canary,
     event::Event,
     held::Held,
     intake::Intake,
@@ -18,13 +18,10 @@ use super::{
     settings::Settings,
     silence::Silence,
     source::Source,
-    transfer::Transfer,
+    state::{Stop, Taking, UnderWay, Work},
 };
 use crate::{
-    report::{
-        counts::{Counts, Named},
-        summary::CanaryOutcome,
-    },
+    report::counts::Counts,
     sqs::{clients::Clients, message::Message, queue::Queue},
 };
 
@@ -49,65 +46,6 @@ pub(super) const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// Time between two pictures of the progress.
 const PICTURE: Duration = Duration::from_millis(200);
-
-/// What is done with each message.
-pub enum Work<'w> {
-    /// It is shown, and stays.
-    Look(Box<dyn FnMut(&Message) -> Look + 'w>),
-    /// It is moved.
-    Move(Box<Transfer>),
-}
-
-/// Whether a look goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// At the next message.
-    On,
-    /// No further.
-    Enough,
-}
-
-/// Whether more messages are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taking {
-    /// Yes, as long as there are any.
-    On,
-    /// No: what was asked for was found.
-    Enough,
-    /// No: the file has no more.
-    Exhausted,
-}
-
-/// Why a run stopped before its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The operator asked.
-    Interrupted,
-    /// Something failed.
-    Fault,
-    /// Too many messages returned.
-    Breaker,
-    /// The canary returned.
-    Canary,
-    /// The time for the canary was over.
-    Unsettled,
-}
-
-/// How many calls of each kind are under way.
-#[derive(Default)]
-pub(super) struct UnderWay {
-    pub(super) receives: usize,
-    pub(super) sends: usize,
-    /// Messages in these sends.
-    pub(super) messages: u64,
-    /// Lines of the journal that say what was confirmed.
-    pub(super) confirmations: usize,
-    pub(super) deletes: usize,
-    pub(super) lookups: usize,
-    pub(super) releases: usize,
-    pub(super) prolongs: usize,
-    pub(super) looks: usize,
-}
 
 /// A run.
 pub struct Engine<'w> {
@@ -224,55 +162,6 @@ impl<'w> Engine<'w> {
             }
         }
         self.release().await;
-    }
-
-    /// The numbers at this moment.
-    pub fn numbers(&self) -> Counts {
-        let counts = match &self.work {
-            Work::Move(transfer) => transfer.counts(),
-            Work::Look(_) => Counts::default(),
-        };
-        let not_in_queue = match &self.work {
-            Work::Move(transfer) if self.proof.is_given() => transfer.not_met(),
-            _ => Named::default(),
-        };
-        Counts { scanned: self.scanned, not_in_queue, not_seen: self.not_seen, arrived_later: self.beyond, ..counts }
-    }
-
-    /// Why it stopped before its end, if it did.
-    pub fn stopped(&self) -> Option<Stop> {
-        self.stop
-    }
-
-    /// What failed, if something did.
-    pub fn take_fault(&mut self) -> Option<anyhow::Error> {
-        self.fault.take()
-    }
-
-    /// What was moved.
-    pub fn transfer(&self) -> Option<&Transfer> {
-        match &self.work {
-            Work::Move(transfer) => Some(transfer),
-            Work::Look(_) => None,
-        }
-    }
-
-    /// How many messages of the canary were sent, when there were too few for a whole one.
-    pub fn canary_sent(&self) -> Option<u64> {
-        let canary = self.canary.as_ref()?;
-        let Phase::Sending(left) = canary.phase() else { return None };
-        let sent = canary.messages() - left;
-        (self.stop.is_none() && left > 0 && sent > 0).then_some(sent)
-    }
-
-    /// What became of the canary, when the run has waited for it.
-    pub fn canary_outcome(&self) -> Option<CanaryOutcome> {
-        self.canary.as_ref()?.outcome()
-    }
-
-    /// Whether the whole source was seen.
-    pub fn saw_everything(&self) -> bool {
-        self.proof.is_given()
     }
 
     fn start_calls(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{lanes::Item, transfer::Doomed};
+use super::{lanes::Item, plan::Doomed};
 use crate::sqs::{
     address::AddressError,
     call_error::CallError,

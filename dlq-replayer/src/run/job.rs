@@ -8,13 +8,16 @@ use tokio::time::Instant;
 
 use super::{
     breaker::Breaker,
-    engine::{Engine, Look, Stop, Work},
+    engine::Engine,
     held::Held,
     interrupt::Interrupt,
+    outcome::{canary, end, exit, not_scanned},
+    plan::Plan,
     returned::SentIds,
     settings::Settings,
     source::Source,
-    transfer::{Plan, Transfer},
+    state::Work,
+    transfer::Transfer,
 };
 use crate::{
     journal::{
@@ -22,24 +25,17 @@ use crate::{
         holders::holders,
         leftovers::Leftovers,
         past::{files_of, ids_given},
-        record::{Begin, End, Record},
+        record::{Begin, Record},
         settled::{SentBefore, sent_before},
         write::{Journal, next_run},
     },
     report::{
-        counts::{Counts, Stopped},
         exit::Exit,
         output::messages,
-        progress::{Doing, Progress},
-        summary::{CanaryEnd, Refused, RunReport, outcome},
+        progress::Progress,
+        summary::{Refused, RunReport, outcome},
     },
-    sqs::{
-        archive::Archive,
-        clients::Clients,
-        message::{Message, MessageKey},
-        new_file::NewFile,
-        queue::{Depth, Queue},
-    },
+    sqs::{archive::Archive, clients::Clients, message::MessageKey, new_file::NewFile},
 };
 
 /// One run: from where, what, to where.
@@ -202,145 +198,4 @@ async fn run_to_its_end(
         journal: journal.path().display().to_string(),
     };
     Ok(Ended { report, exit, fault })
-}
-
-fn end(engine: &Engine<'_>, counts: &Counts, exit: Exit) -> End {
-    End {
-        at: Timestamp::now(),
-        outcome: outcome(exit, canary(engine)).to_owned(),
-        sent: counts.sent + counts.quarantined,
-        not_sent: counts.not_sent(),
-        returned: counts.returned,
-        unfinished: engine.transfer().map_or(0, Transfer::unfinished),
-        saw_everything: engine.saw_everything() && counts.arrived_later == 0 && !is_to_be_repeated(engine, counts),
-    }
-}
-
-/// Whether the same command sends the rest: nothing is deleted from a file, so only the journal tells what is not to be sent again.
-fn is_to_be_repeated(engine: &Engine<'_>, counts: &Counts) -> bool {
-    engine.transfer().is_some_and(|transfer| !transfer.deletes()) && counts.not_sent() > 0
-}
-
-/// How the canary ended the run, if it did.
-fn canary(engine: &Engine<'_>) -> Option<CanaryEnd> {
-    match engine.stopped()? {
-        Stop::Canary => Some(CanaryEnd::Returned),
-        Stop::Unsettled => Some(CanaryEnd::Unsettled),
-        Stop::Interrupted | Stop::Fault | Stop::Breaker => None,
-    }
-}
-
-fn exit(engine: &Engine<'_>) -> Exit {
-    let counts = engine.numbers();
-    match engine.stopped() {
-        Some(Stop::Fault) => Exit::Error,
-        Some(Stop::Breaker | Stop::Canary) => Exit::Breaker,
-        Some(Stop::Interrupted) => Exit::Interrupted,
-        Some(Stop::Unsettled) => Exit::Partly,
-        None if !counts.is_complete() => Exit::Partly,
-        None if counts.matched == 0 && counts.finished_for_earlier_run == 0 => Exit::NothingMatched,
-        None => Exit::Done,
-    }
-}
-
-/// What a scan has seen.
-#[derive(Debug, Default)]
-pub struct Scanned {
-    /// Messages that were scanned.
-    pub scanned: u64,
-    /// Messages that are counted and were not seen; they may be held by another receiver.
-    pub not_seen: u64,
-    /// Whether the operator stopped it, and what was left then.
-    pub stopped: Stopped,
-    /// What is wrong with a line of the file, at which the scan ended.
-    pub fault: Option<anyhow::Error>,
-}
-
-/// Messages that were counted and not scanned, because the command stopped before its end.
-fn not_scanned(engine: &Engine<'_>) -> u64 {
-    let counted = match &engine.source {
-        Source::Queue(_) => engine.settings.expected,
-        Source::File(file) => file.count(),
-    };
-    counted.filter(|_| engine.stopped().is_some()).unwrap_or(0).saturating_sub(engine.fresh)
-}
-
-fn stopped(engine: &Engine<'_>) -> Stopped {
-    Stopped { interrupted: engine.stopped() == Some(Stop::Interrupted), not_scanned: not_scanned(engine) }
-}
-
-/// Shows every message of a source once to `visit`, until it has seen enough or the end is proven. Messages of a queue are released;
-/// its counts are read unless they are known.
-///
-/// # Errors
-///
-/// A call failed; what was taken was released before. What is wrong with a file is in [`Scanned`], because what was seen before still counts.
-pub async fn scan<'w>(
-    source: Source,
-    depth: Option<Depth>,
-    settings: Settings,
-    clients: Rc<Clients>,
-    interrupt: &Interrupt,
-    visit: impl FnMut(&Message) -> Look + 'w,
-) -> anyhow::Result<Scanned> {
-    let (expected, depth) = match depth {
-        Some(depth) => (Some(depth.total()), Some(depth)),
-        None => source.count().await?,
-    };
-    let progress = Progress::begin(expected, Doing::Looking, settings.shown);
-    let settings = Settings { expected: depth.map(Depth::total), ..settings };
-    let work = Work::Look(Box::new(visit));
-    let cost = match &source {
-        Source::Queue(_) => "messages that were received stay hidden until their visibility timeout ends",
-        Source::File(_) => "the file was not read to its end",
-    };
-    let mut engine = Engine::new(source, work, settings, clients, interrupt.clone());
-    interrupt.finishing(cost, engine.run(&mut |counts, rate| progress.show(counts, rate))).await;
-    drop(progress);
-    let fault = match (engine.take_fault(), &engine.source) {
-        (Some(fault), Source::Queue(_)) => return Err(fault),
-        (fault, _) => fault,
-    };
-    let numbers = engine.numbers();
-    Ok(Scanned {
-        scanned: numbers.scanned,
-        not_seen: numbers.not_seen + numbers.arrived_later,
-        stopped: stopped(&engine),
-        fault,
-    })
-}
-
-/// What was copied into a file.
-pub struct Copied {
-    /// The numbers.
-    pub counts: Counts,
-    /// What was seen.
-    pub scanned: Scanned,
-    /// What failed, if something did.
-    pub fault: Option<anyhow::Error>,
-}
-
-/// Copies messages of a queue and leaves them there. Nothing is at risk, so there is no journal.
-pub async fn copy(
-    queue: &Queue,
-    plan: Plan,
-    settings: Settings,
-    clients: Rc<Clients>,
-    interrupt: &Interrupt,
-    progress: Progress,
-) -> Copied {
-    let transfer = Transfer::new(plan, Breaker::new(settings.max_returned), None, Leftovers::default());
-    let work = Work::Move(Box::new(transfer));
-    let cost =
-        "messages that were received stay hidden until their visibility timeout ends, and the file is incomplete";
-    let mut engine = Engine::new(Source::Queue(queue.clone()), work, settings, clients, interrupt.clone());
-    interrupt.finishing(cost, engine.run(&mut |counts, rate| progress.show(counts, rate))).await;
-    let counts = engine.numbers();
-    let scanned = Scanned {
-        scanned: counts.scanned,
-        not_seen: counts.not_seen + counts.arrived_later,
-        stopped: stopped(&engine),
-        fault: None,
-    };
-    Copied { counts, scanned, fault: engine.take_fault() }
 }

@@ -7,11 +7,12 @@ use tokio::time::Instant;
 
 use super::{
     canary::{Canary, Phase, Sight},
-    engine::{Engine, Stop, Work},
+    engine::Engine,
     event::Event,
     lag::{LOOK_EVERY, Lag},
     lanes::Item,
     rate::Trouble,
+    state::{Stop, Work},
     transfer::Transfer,
 };
 use crate::sqs::{

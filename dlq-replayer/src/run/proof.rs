@@ -4,8 +4,9 @@ use tokio::time::Instant;
 
 use super::{
     ending::{Conclusion, Evidence, PAUSE, POLLS, conclude},
-    engine::{Engine, LONG_POLL, Taking, Work},
+    engine::{Engine, LONG_POLL},
     event::{Event, Poll},
+    state::{Taking, Work},
 };
 use crate::{
     report::{output::say_over_a_bar, progress::Shown},

@@ -6,12 +6,13 @@ use tokio::time::Instant;
 
 use super::{
     canary::Canary,
-    engine::{BARREN, BYTES, Engine, LONG_POLL, Look, Stop, Taking, WAITING, WATCH_EVERY, Work},
+    engine::{BARREN, BYTES, Engine, LONG_POLL, WAITING, WATCH_EVERY},
     event::{Event, Poll},
     intake::Seen,
+    plan::Next,
     rate::Trouble,
     source::Source,
-    transfer::Next,
+    state::{Look, Stop, Taking, Work},
 };
 use crate::sqs::{
     call_error::{CallError, Effect},

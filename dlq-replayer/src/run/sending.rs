@@ -8,12 +8,8 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::{
-    canary::Phase,
-    engine::{Engine, Work},
-    event::Event,
-    lanes::Item,
-    rate::Trouble,
-    transfer::{Doomed, Transfer},
+    canary::Phase, engine::Engine, event::Event, lanes::Item, plan::Doomed, rate::Trouble, state::Work,
+    transfer::Transfer,
 };
 use crate::{
     journal::{record::Record, write::Journal},

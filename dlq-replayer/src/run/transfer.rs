@@ -11,6 +11,7 @@ use std::{
 use super::{
     breaker::Breaker,
     lanes::{Item, Lanes, Tries},
+    plan::{Doomed, Next, Plan},
     returned::SentIds,
     routes::{Routes, Target},
     source::After,
@@ -21,15 +22,9 @@ use crate::{
         record::{Note, Record},
         write::Journal,
     },
-    report::counts::{Counts, Named},
-    rules::{
-        decide::{Refusal, Treatment, decide},
-        select::Selection,
-    },
-    sqs::{
-        archive::Bodies,
-        message::{Message, MessageKey},
-    },
+    report::counts::Counts,
+    rules::decide::{Refusal, decide},
+    sqs::message::{Message, MessageKey},
 };
 
 /// Sends of one message, and deletes of one, when the service asks for a lower rate.
@@ -41,53 +36,10 @@ pub const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// Refusals that a report explains one by one; it counts all of them.
 const EXPLAINED: usize = 20;
 
-/// What a run moves, and how.
-pub struct Plan {
-    /// Which messages.
-    pub selection: Selection,
-    /// What is done to them.
-    pub treatment: Treatment,
-    /// Bodies that take the place of those in the queue.
-    pub bodies: Option<Bodies>,
-    /// Where they go.
-    pub routes: Routes,
-    /// What becomes of them at their source.
-    pub after: After,
-    /// Whether their source is a FIFO queue, whose groups must keep their order wherever they go.
-    pub fifo_source: bool,
-    /// The most to send.
-    pub limit: u64,
-}
-
-/// What a message needs next.
-pub enum Next {
-    /// Nothing: it is put aside.
-    Aside,
-    /// Nothing: an earlier run has sent it, and it stays at its source.
-    Finished,
-    /// It waits to be sent.
-    Queued,
-    /// It is deleted: an earlier run has sent it.
-    Delete,
-    /// The queue that it came from has to be looked up.
-    Lookup(String, Box<Message>),
-}
-
-/// A message that is to be deleted.
-#[derive(Clone, Debug)]
-pub struct Doomed {
-    /// Its identity.
-    pub key: MessageKey,
-    /// Its id.
-    pub id: String,
-    /// Deletes that failed.
-    pub tries: u32,
-}
-
 /// A run's knowledge of what it sends.
 pub struct Transfer {
     pub(super) plan: Plan,
-    journal: Option<Rc<Journal>>,
+    pub(super) journal: Option<Rc<Journal>>,
     leftovers: Leftovers,
     /// The numbers.
     pub counts: Counts,
@@ -102,18 +54,18 @@ pub struct Transfer {
     pub(super) stopped_groups: HashSet<String>,
     chosen: u64,
     /// Messages that an earlier run has sent, until they are deleted.
-    finishing: HashSet<MessageKey>,
+    pub(super) finishing: HashSet<MessageKey>,
     /// Those of them that are deleted.
     finished: HashSet<MessageKey>,
-    not_deleted: BTreeSet<String>,
+    pub(super) not_deleted: BTreeSet<String>,
     pub(super) unconfirmed: BTreeSet<String>,
     pub(super) duplicates: BTreeSet<String>,
     /// Messages of the file of repaired bodies that were not met yet, and that no unfinished run has delivered.
-    not_met: BTreeSet<MessageKey>,
+    pub(super) not_met: BTreeSet<MessageKey>,
     /// Messages of the canary that have returned, by the queue's count: some of them may be received later.
-    canary_returned: u64,
+    pub(super) canary_returned: u64,
     /// Messages of earlier runs that were met and are still unfinished.
-    still_left: BTreeSet<MessageKey>,
+    pub(super) still_left: BTreeSet<MessageKey>,
 }
 
 impl Transfer {
@@ -331,50 +283,5 @@ impl Transfer {
     pub fn not_deleted(&mut self, id: &str) {
         self.not_deleted.insert(id.to_owned());
         self.note(Note::NotDeleted, "", id);
-    }
-
-    /// So many messages of the canary have returned.
-    pub fn canary_returned(&mut self, messages: u64) {
-        self.canary_returned = messages;
-    }
-
-    /// Messages of the file of repaired bodies that were not met, which means that they are not in the queue once its end is proven.
-    pub fn not_met(&self) -> Named {
-        Named::of(&self.not_met.iter().map(|key| self.written(*key)).collect())
-    }
-
-    /// The id of a message of the file.
-    fn written(&self, key: MessageKey) -> String {
-        self.plan.bodies.as_ref().map_or_else(|| key.to_string(), |bodies| bodies.written(key))
-    }
-
-    /// Writes down which messages of the file are not in the queue.
-    pub fn note_not_in_queue(&self) {
-        for key in &self.not_met {
-            self.note(Note::NotInQueue, "", &self.written(*key));
-        }
-    }
-
-    /// Messages that this run leaves to the next one.
-    pub fn unfinished(&self) -> u64 {
-        (self.not_deleted.len() + self.unconfirmed.len() + self.finishing.len() + self.still_left.len()) as u64
-    }
-
-    /// The numbers, with the messages that an operator has to know.
-    pub fn counts(&self) -> Counts {
-        Counts {
-            returned: self.counts.returned.max(self.canary_returned),
-            not_deleted: Named::of(&self.not_deleted),
-            unconfirmed: Named::of(&self.unconfirmed),
-            possible_duplicates: Named::of(&self.duplicates),
-            undecided: self.plan.selection.undecided(),
-            ..self.counts.clone()
-        }
-    }
-
-    pub(super) fn note(&self, what: Note, why: &str, id: &str) {
-        if let Some(journal) = &self.journal {
-            journal.note(&Record::Noted { what, why: why.to_owned(), ids: vec![id.to_owned()] });
-        }
     }
 }
