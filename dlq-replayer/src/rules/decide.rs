@@ -125,9 +125,7 @@ pub enum Refusal {
     #[error("its payload is not JSON, and Lambda takes nothing else; repair it with `edit FILE`")]
     NotJson,
     /// A FIFO queue orders messages by group.
-    #[error(
-        "it has no message group, and the destination is a FIFO queue, which needs one; choose a standard queue with `--to`"
-    )]
+    #[error("it has no message group, and the destination is a FIFO queue, which needs one; choose a standard queue")]
     NoGroup,
     /// Nothing says where it came from.
     #[error("nothing says which queue it came from; say where it goes with `--to QUEUE`")]

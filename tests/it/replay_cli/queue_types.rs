@@ -30,7 +30,7 @@ fn a_message_without_a_group_is_refused_by_a_fifo_queue_beforehand() {
     assert_eq!(said.code, 4, "{}", said.text());
     assert!(said.out.contains("2 messages would be refused: no_group"), "{}", said.out);
     assert!(
-        said.out.contains("choose a standard queue with `--to`") && !said.out.contains("from a FIFO"),
+        said.out.contains("which needs one; choose a standard queue") && !said.out.contains("from a FIFO"),
         "{}",
         said.out
     );

@@ -100,6 +100,19 @@ fn a_file_is_not_imported_a_second_time_unless_the_operator_says_so() {
 }
 
 #[test]
+fn again_completes_an_import_that_stopped_before_it_repeats_one() {
+    let scene = Scene::new();
+    let file = file_of(&scene, 30);
+    interrupted(&scene, SOURCE, &file);
+    let again = ["import", SOURCE, &file, "--execute", "--again"];
+    let said = scene.run(&again);
+    scene.assert_each_once((0..30).map(body), &[SOURCE], &said.text());
+    assert_eq!(said.code, 0, "{}", said.text());
+    let said = scene.run(&again);
+    assert_eq!((said.code, scene.model.count(SOURCE)), (0, 60), "{}", said.text());
+}
+
+#[test]
 fn a_journal_without_a_first_line_does_not_keep_its_file_from_being_imported() {
     for text in ["", "{\"step\":\"be"] {
         let scene = Scene::new();
