@@ -92,7 +92,7 @@ pub async fn handle(
 ) -> Result<Box<RawValue>, SignUpNotRecorded> {
     let LambdaEvent { payload, context } = event;
     match trigger::meaning_of(&payload, producer.forward_attributes()) {
-        Meaning::Confirmed(occasion, sub, data) => announce(occasion, sub, data, &context, producer).await?,
+        Meaning::Confirmed(occasion, sub, data) => announce(occasion, sub, *data, &context, producer).await?,
         Meaning::NothingToPublish => tracing::info!("event returned: it tells of no confirmed user"),
         Meaning::Unusable(why) => {
             tracing::error!(why, "event returned: it tells of a confirmed user and does not say who");

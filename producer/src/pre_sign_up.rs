@@ -199,7 +199,7 @@ mod tests {
             }
             let confirmed = sign_up("PostConfirmation_ConfirmSignUp", &attributes);
             let Meaning::Confirmed(_, sub, data) = meaning_of(&confirmed, &[]) else { panic!("{confirmed}") };
-            let detail = Detail::new(sub, data, Origin::SignUp, jiff::Timestamp::UNIX_EPOCH, None);
+            let detail = Detail::new(sub, *data, Origin::SignUp, jiff::Timestamp::UNIX_EPOCH, None);
             let detail = serde_json::to_string(&detail).unwrap();
             let row = UserConfirmed::from_detail(&detail).unwrap();
             prop_assert_eq!(row.data.cognito_sub, CognitoSub::parse(&sub.to_string()).unwrap());

@@ -32,7 +32,7 @@ impl Occasion {
 /// What an event means to the producer.
 pub enum Meaning<'a> {
     /// A user must have a row: publish.
-    Confirmed(Occasion, CognitoSub, DetailData<'a>),
+    Confirmed(Occasion, CognitoSub, Box<DetailData<'a>>),
     /// Something else happened: nothing to publish.
     NothingToPublish,
     /// A user must have a row, and the event does not say who in a way that a row could be keyed by.
@@ -60,7 +60,7 @@ pub fn meaning_of<'a>(event: &'a RawValue, forward: &'a [String]) -> Meaning<'a>
     Meaning::Confirmed(
         occasion,
         sub,
-        DetailData {
+        Box::new(DetailData {
             cognito_sub: sub.to_string().into(),
             username: text(event.get("userName")).unwrap_or_else(|| sub.to_string().into()),
             user_pool_id,
@@ -70,7 +70,7 @@ pub fn meaning_of<'a>(event: &'a RawValue, forward: &'a [String]) -> Meaning<'a>
             first_name: text(attributes.get("given_name")),
             last_name: text(attributes.get("family_name")),
             custom_attributes: custom_attributes(&attributes, forward),
-        },
+        }),
     )
 }
 

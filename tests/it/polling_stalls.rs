@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_sqs::config::StalledStreamProtectionConfig;
 use consumer::{
     poll::{poll, timeouts},
     stop::Stop,
@@ -68,7 +69,9 @@ async fn a_worker_whose_queue_never_answers_is_unhealthy_and_goes_on_when_it_doe
         _ => obliging(call, before),
     };
     let mut bench = Bench::with(&database().await, script);
-    let sdk = bench.http.sdk_config().into_builder().timeout_config(timeouts()).build();
+    let sdk = bench.http.sdk_config().into_builder().timeout_config(timeouts());
+    // A body that nobody reads would end the call as well, and on a wire it is read.
+    let sdk = sdk.stalled_stream_protection(StalledStreamProtectionConfig::disabled()).build();
     bench.consumer.sqs = aws_sdk_sqs::Client::new(&sdk);
     let address = free_address();
     let options = WorkerOptions { workers: 1, health: Some(address), stalled_after: Duration::from_secs(2) };

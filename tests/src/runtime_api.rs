@@ -2,12 +2,13 @@
 //!
 //! Source: "Using the Lambda runtime API for custom runtimes" in the AWS Lambda developer guide.
 
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,15 +75,16 @@ pub async fn invoke(function: &Path, variables: &[(&str, &str)], event: &str) ->
             .spawn()
             .with_context(|| format!("starting {}", function.display()))?,
     );
+    let output = process.0.stdout.take().context("a function without a log")?;
+    // Read while it runs: a function whose log nobody reads waits as soon as the pipe is full.
+    let log = thread::spawn(move || io::read_to_string(output));
     let answer = tokio::time::timeout(LIMIT, exchange(&listener, event)).await;
     let answer = answer.with_context(|| format!("{} did not answer in {LIMIT:?}", function.display()))??;
     let took = start.elapsed();
     // The log is at its end when the process is.
     process.0.kill().context("ending the function")?;
-    let mut log = String::new();
-    if let Some(mut output) = process.0.stdout.take() {
-        output.read_to_string(&mut log).context("reading the function's log")?;
-    }
+    let log = log.join().map_err(|_| anyhow!("the reader of the function's log panicked"))?;
+    let log = log.context("reading the function's log")?;
     Ok(Invocation { answer, took, log })
 }
 
