@@ -68,7 +68,7 @@ fn dependencies(tools: &Path) -> Result<(), Failure> {
 /// Shapes of the CDK app that together have everything it can make.
 const SHAPES: [&[&str]; 3] = [
     &[],
-    &["pool=example", "database=aurora", "key=customer", "pre-sign-up=yes"],
+    &["pool=example", "database=aurora", "key=customer", "pre-sign-up=yes", "post-authentication=yes"],
     &["pool=example", "triggers=native", "database=iam", "network=vpc", "migrate=no", "code=bucket"],
 ];
 

@@ -61,6 +61,12 @@ pub(crate) struct Arguments {
     /// How long there is no database.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=120))]
     minutes: u64,
+    /// Messages that one invocation takes at most, in both deployments.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch_size: u32,
+    /// Seconds that a batch may wait to fill; 0 only up to ten messages.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=20))]
+    batch_window: u32,
     /// The folder that `outage.svg` and `outage.csv` are written to.
     #[arg(long, default_value = "docs")]
     into: PathBuf,
@@ -107,7 +113,8 @@ pub(crate) fn run(arguments: &Arguments, runtime: &Runtime) -> anyhow::Result<Ve
     let down = CALM;
     let up = down + Duration::from_mins(arguments.minutes);
     let plan = Plan { down, up, quiet: up + CALM };
-    let setups = [Setup::start(Kind::Usual)?, Setup::start(Kind::Ours)?];
+    let start = |kind| Setup::start(kind, arguments.batch_size, arguments.batch_window);
+    let setups = [start(Kind::Usual)?, start(Kind::Ours)?];
     let (tracks, signed_up, returned) = runtime.block_on(live_through(&plan, &setups))?;
     let figures = setups
         .iter()

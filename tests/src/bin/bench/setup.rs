@@ -66,11 +66,13 @@ impl Setup {
     /// Starts one with the deployed binary in it.
     ///
     /// The usual consumer is the same binary: it cannot reach ChangeMessageVisibilityBatch, which costs it the back-off and nothing else.
-    pub(crate) fn start(kind: Kind) -> anyhow::Result<Self> {
+    pub(crate) fn start(kind: Kind, batch_size: u32, batch_window_seconds: u32) -> anyhow::Result<Self> {
         say(&format!("starting the stack `{}`", kind.name()));
         let options = Options {
             visibility_timeout_seconds: VISIBILITY,
             max_receive_count: kind.receives(),
+            batch_size,
+            batch_window_seconds,
             ..Options::default()
         };
         let stack = start_stack(&options)?;
