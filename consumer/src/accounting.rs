@@ -47,7 +47,7 @@ impl<'a> Accounting<'a> {
 
 fn failure(id: &str) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
-    failure.item_identifier = id.to_owned();
+    id.clone_into(&mut failure.item_identifier);
     failure
 }
 

@@ -244,7 +244,8 @@ async fn an_iam_token_logs_in_over_tls_and_a_new_one_is_signed_before_the_old_on
     consumers.acquire_at(minute(0)).await.unwrap().give_back();
     only_takes(minute(11)).await;
     let open = consumers.acquire_at(minute(9)).await;
-    open.ok().expect("an open connection outlives its token").give_back();
+    let Ok(open) = open else { panic!("an open connection outlives its token") };
+    open.give_back();
     end_connections_of(&pool, &role).await;
     let early = consumers.acquire_at(minute(9)).await.err().unwrap();
     assert_eq!(early.as_database_error().unwrap().code().unwrap(), "28P01", "the first token is used for ten minutes");

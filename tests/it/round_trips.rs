@@ -88,7 +88,7 @@ async fn a_connection_that_idled_for_long_is_asked_whether_it_is_there_and_a_bus
     let before = proxy.round_trips();
     database.acquire_at(now + Duration::from_secs(5)).await.unwrap().give_back();
     assert_eq!(proxy.round_trips() - before, 0);
-    database.acquire_at(now + Duration::from_secs(60)).await.unwrap().give_back();
+    database.acquire_at(now + Duration::from_mins(1)).await.unwrap().give_back();
     assert_eq!(proxy.round_trips() - before, 1);
     assert_eq!(proxy.connections(), 1);
 }

@@ -31,7 +31,7 @@ const RESPONSE_LIMIT: Duration = Duration::from_secs(20);
 /// What an example is written in.
 #[derive(Clone, Copy, Debug)]
 pub enum Language {
-    /// FastAPI, psycopg and `PyJWT`.
+    /// `FastAPI`, psycopg and `PyJWT`.
     Python,
     /// Hono, pg and jose.
     TypeScript,
