@@ -11,7 +11,7 @@ use crate::table::{Attribute, Holds, Kind, Table};
 /// One statement for a batch of any size: arrays as parameters, so that its text, and with it its plan, never changes.
 ///
 /// `on conflict do nothing` waits for another transaction that is inserting the same `sub`.
-/// What `returning` leaves out is not proven to be there, because a trigger of the table may have skipped it: see [`InsertStatement::present`].
+/// What `returning` leaves out is not proven to be there, because a trigger of the table may have skipped it: see `present`.
 /// Source: "INSERT", section "ON CONFLICT Clause", and "Overview of Trigger Behavior" in the PostgreSQL documentation.
 #[derive(Clone, Debug)]
 pub struct InsertStatement {
