@@ -19,16 +19,18 @@ pub(crate) struct Function {
     pub(crate) name: &'static str,
     /// The package that it is a binary of.
     pub(crate) package: &'static str,
+    /// The profile of `Cargo.toml` that it is built with.
+    pub(crate) profile: &'static str,
     /// Whether it logs in to the database, and so needs the authorities of RDS.
     database: bool,
 }
 
 pub(crate) const FUNCTIONS: [Function; 5] = [
-    Function { name: "producer", package: "producer", database: false },
-    Function { name: "pre-sign-up", package: "producer", database: false },
-    Function { name: "consumer", package: "consumer", database: true },
-    Function { name: "migrate", package: "consumer", database: true },
-    Function { name: "trigger-wiring", package: "trigger-wiring", database: false },
+    Function { name: "producer", package: "producer", profile: "trigger", database: false },
+    Function { name: "pre-sign-up", package: "producer", profile: "trigger", database: false },
+    Function { name: "consumer", package: "consumer", profile: "release", database: true },
+    Function { name: "migrate", package: "consumer", profile: "release", database: true },
+    Function { name: "trigger-wiring", package: "trigger-wiring", profile: "release", database: false },
 ];
 
 /// What the command line asks for.
@@ -59,7 +61,7 @@ pub(crate) fn folder() -> PathBuf {
     root().join("target/lambda")
 }
 
-/// Builds with the release profile, one function at a time, so that none carries another one's features.
+/// Builds one function at a time, so that none carries another one's features.
 pub(crate) fn package(options: &Options) -> Result<(), Failure> {
     let plan = choose(options.architecture, &Machine::look()?).map_err(Failure::new)?;
     say(&format!("── packing for {}", plan.why));
@@ -73,7 +75,7 @@ pub(crate) fn package(options: &Options) -> Result<(), Failure> {
     )?;
     let place = Place::here()?;
     for function in &FUNCTIONS {
-        build(&place, &plan, function.package, function.name)?;
+        build(&place, &plan, function)?;
     }
     // The CDK app reads it, so that nobody has to say again what the zips were built for.
     // While it is not there, the zips are not of one kind.
@@ -100,7 +102,7 @@ fn pack(function: &Function, place: &Place, plan: &Plan, folder: &Path) -> Resul
     if function.database {
         command.arg("--with").arg(folder.join("rds"));
     }
-    command.arg(place.binary(plan, function.name)).arg(folder.join(format!("{}.zip", function.name)));
+    command.arg(place.binary(plan, function)).arg(folder.join(format!("{}.zip", function.name)));
     output_of(&mut command)
 }
 

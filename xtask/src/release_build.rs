@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     architecture::{Plan, cargo_build},
+    package::Function,
     step::{Failure, output_of, root, step},
 };
 
@@ -43,8 +44,8 @@ impl Place {
     }
 
     /// Where the build leaves a function.
-    pub(crate) fn binary(&self, plan: &Plan, function: &str) -> PathBuf {
-        self.target().join(plan.architecture.target()).join("release").join(function)
+    pub(crate) fn binary(&self, plan: &Plan, function: &Function) -> PathBuf {
+        self.target().join(plan.architecture.target()).join(function.profile).join(function.name)
     }
 
     /// Texts that would stand in a binary if a folder of this machine had come into it.
@@ -66,20 +67,21 @@ impl Place {
 }
 
 /// Builds one function, with its package's features only.
-pub(crate) fn build(place: &Place, plan: &Plan, package: &str, function: &str) -> Result<(), Failure> {
+pub(crate) fn build(place: &Place, plan: &Plan, function: &Function) -> Result<(), Failure> {
+    let Function { name, package, profile, .. } = function;
     let mut command = cargo_build(plan);
     command
         .current_dir(&place.clone)
-        .args(["--release", "--locked", "--package", package, "--bin", function, "--target-dir"])
+        .args(["--profile", profile, "--locked", "--package", package, "--bin", name, "--target-dir"])
         .arg(place.target());
-    for (name, _) in env::vars_os().filter(|(name, _)| changes_the_bytes(name)) {
-        command.env_remove(name);
+    for (variable, _) in env::vars_os().filter(|(variable, _)| changes_the_bytes(variable)) {
+        command.env_remove(variable);
     }
     command
         .env("CARGO_HOME", &place.cargo_home)
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_ENCODED_RUSTFLAGS", flags(&place.renamed()?));
-    step(&format!("building {function} for release"), &mut command)
+    step(&format!("building {name} for release"), &mut command)
 }
 
 /// Variables that would change what is built without being part of the source.

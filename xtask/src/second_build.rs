@@ -21,13 +21,13 @@ pub(crate) fn compare(first: &Place, plan: &Plan) -> Result<(), Failure> {
         symlink(&first.cargo_home, &second.cargo_home).map_err(|error| cannot("link", &second.cargo_home, &error))?;
     }
     for function in &FUNCTIONS {
-        build(&second, plan, function.package, function.name)?;
-        if read(&first.binary(plan, function.name))? != read(&second.binary(plan, function.name))? {
+        build(&second, plan, function)?;
+        if read(&first.binary(plan, function))? != read(&second.binary(plan, function))? {
             return Err(Failure::new(format!(
                 "`{}` is not the same when it is built in another folder: compare {} with {}",
                 function.name,
-                first.binary(plan, function.name).display(),
-                second.binary(plan, function.name).display()
+                first.binary(plan, function).display(),
+                second.binary(plan, function).display()
             )));
         }
     }
