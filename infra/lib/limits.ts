@@ -64,11 +64,11 @@ export const VISIBILITY_TIMEOUT_SECONDS: Range = { default: 6 * CONSUMER.timeout
  */
 export const MAX_RECEIVE_COUNT: Range = { default: 1_000, min: 1, max: 1_000 };
 
-/** Messages per invocation: one statement inserts them all, so a bigger batch is cheaper per user. */
-export const BATCH_SIZE: Range = { default: 100, min: 1, max: 10_000 };
+/** Messages per invocation: the most for which Lambda needs no window, so that nobody waits for a batch to fill (decision 0025). */
+export const BATCH_SIZE: Range = { default: 10, min: 1, max: 10_000 };
 
 /** Seconds that Lambda waits for a batch to fill: the most that batching may delay a new user. */
-export const BATCH_WINDOW_SECONDS: Range = { default: 1, min: 0, max: 300 };
+export const BATCH_WINDOW_SECONDS: Range = { default: 0, min: 0, max: 300 };
 
 /** Messages of a batch that needs no window: with more, Lambda asks for at least one second. */
 export const BATCH_WITHOUT_WINDOW = 10;

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { App } from 'aws-cdk-lib';
 import { DataStack } from '../lib/data-stack.ts';
 import { ARCHIVE_DAYS, CONSUMER, DATA, MAXIMUM_CONCURRENCY } from '../lib/limits.ts';
-import { count, seconds, written } from './source-constants.ts';
+import { seconds, written } from './source-constants.ts';
 import { dummyPackages, runApp, synthesize, type Template, temporaryFolder, text } from './synthesized.ts';
 
 /** The stack, and the pipeline that borrows from it. */
@@ -223,8 +223,8 @@ describe('the database', () => {
 describe('connections', () => {
   const { MaxConnectionsPercent, MaxIdleConnectionsPercent, ConnectionBorrowTimeout } = pool['ConnectionPoolConfigurationInfo'];
   const share = (percent: number) => Math.floor((DATA.maxConnections * percent) / 100);
-  const perConsumer = count('consumer/src/database.rs', 'CONNECTIONS');
-  const needed = MAXIMUM_CONCURRENCY.default * perConsumer;
+  /** A consumer holds one connection, as `consumer/src/database.rs` says and `tests/it/connections.rs` counts. */
+  const needed = MAXIMUM_CONCURRENCY.default;
 
   test('the proxy may open what all consumers need, and the third more that AWS asks for', () => {
     assert.ok(share(MaxConnectionsPercent) >= needed * 1.3);
@@ -241,8 +241,8 @@ describe('connections', () => {
   });
 
   test('the proxy gives up before the consumer does', () => {
-    const attempt = seconds('consumer/src/store.rs', 'attempt');
-    const statement = Number(written('consumer/src/database.rs', /STATEMENT_TIMEOUT: &str = "(\d+)s";/));
+    const attempt = seconds('consumer/src/statement.rs', 'attempt');
+    const statement = Number(written('consumer/src/session.rs', /"statement_timeout", "(\d+)s"/));
     assert.ok(ConnectionBorrowTimeout + statement <= attempt);
     assert.ok(ConnectionBorrowTimeout < CONSUMER.timeoutSeconds);
   });

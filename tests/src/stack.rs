@@ -53,7 +53,7 @@ impl Default for Options {
             function_env: Vec::new(),
             visibility_timeout_seconds: 6, // the consumer's death costs a test this long, and AWS's 180 s three minutes
             max_receive_count: 1_000,
-            batch_size: 100,
+            batch_size: 100, // ten times the deployed one, because each invocation costs the emulator 20 ms
             batch_window_seconds: 1,
             maximum_concurrency: 5,
         }
