@@ -33,6 +33,10 @@ fn a_consumers_reason_is_told_as_it_stands() {
     assert_eq!(of(&table), judged("unique_violation:users_email_key", Verdict::NeedsAFix));
     let version = message(&[("failure_reason", "unsupported_version")], &[]);
     assert_eq!(of(&version), judged("unsupported_version", Verdict::DoNotReplay));
+    for elsewhere in ["unknown_user_pool", "row_not_stored"] {
+        let cause = message(&[("failure_reason", elsewhere)], &[]);
+        assert_eq!(of(&cause), judged(elsewhere, Verdict::LookFirst), "nothing in the body is to be edited");
+    }
     assert_eq!(of(&message(&[], &[])), judged("unknown", Verdict::LookFirst));
     assert_eq!(of(&message(&[("ERROR_CODE", "E42")], &[])).0, "unknown", "a code alone is the sender's own");
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub enum Verdict {
     /// It may succeed unchanged.
     ReplayAsIs,
-    /// The message does not say why it is here, so that only a person can tell.
+    /// Only a person can tell: the message doesn't say why it is here, or nothing in it is what has to change.
     LookFirst,
     /// It fails again unless the message, the table or a permission is changed.
     NeedsAFix,
@@ -69,6 +69,8 @@ pub(super) fn of_consumer_reason(reason: &str) -> Verdict {
     match reason.split(':').next().unwrap_or(reason) {
         // Another version or another event is not this consumer's to read, whatever is edited.
         "wrong_detail_type" | "unsupported_version" => Verdict::DoNotReplay,
+        // A pool that is missing from a list, or an event that somebody made up; a trigger of the table that skips it.
+        "unknown_user_pool" | "row_not_stored" => Verdict::LookFirst,
         // A flaw that a newer consumer no longer has.
         "panic" => Verdict::ReplayAsIs,
         _ => Verdict::NeedsAFix,

@@ -62,10 +62,10 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=120))]
     minutes: u64,
     /// Messages that one invocation takes at most, in both deployments.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch_size: u32,
     /// Seconds that a batch may wait to fill; 0 only up to ten messages.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=20))]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=20))]
     batch_window: u32,
     /// The folder that `outage.svg` and `outage.csv` are written to.
     #[arg(long, default_value = "docs")]
@@ -110,6 +110,8 @@ struct SignedUp {
 
 /// Runs both deployments through one outage, writes what was seen, and judges it.
 pub(crate) fn run(arguments: &Arguments, runtime: &Runtime) -> anyhow::Result<Verdict> {
+    // Before ten minutes are spent on what could not be written.
+    fs::create_dir_all(&arguments.into).with_context(|| format!("making {}", arguments.into.display()))?;
     let down = CALM;
     let up = down + Duration::from_mins(arguments.minutes);
     let plan = Plan { down, up, quiet: up + CALM };
