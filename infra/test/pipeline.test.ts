@@ -121,6 +121,8 @@ describe('the way of an event', () => {
       const { USERS_TABLE, USERS_COLUMNS } = lambda.properties['Environment'].Variables;
       assert.deepEqual([text(USERS_TABLE), text(USERS_COLUMNS)], ['<UsersTable>', '<UsersColumns>'], lambda.id);
     }
+    const Database = only('Custom::UsersTable')['Database'];
+    for (const id of ['<UsersTable>', '<UsersColumns>']) assert.match(text(Database), new RegExp(id), 'a change of it runs the migration again');
     // A variable that is empty counts as not set.
     for (const id of ['UsersTable', 'UsersColumns', 'ForwardAttributes', 'AllowedUserPools']) assert.equal(template.Parameters[id]!['Default'], '', id);
   });
