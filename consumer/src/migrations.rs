@@ -31,6 +31,15 @@ pub enum Migrated {
     Theirs(Vec<Finding>),
 }
 
+/// Why there is no table after a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTable {
+    /// It is not ours to make.
+    Absent,
+    /// The history says that it was made: it was dropped, renamed or moved, or this login does not find it.
+    Gone,
+}
+
 /// Every migration in order. The SQL is compiled in, so the binary needs no files beside it.
 ///
 /// Steps of a later version are no error: a deployment that is rolled back runs an older `migrate` after a newer one, and steps only add.
@@ -51,12 +60,11 @@ fn step(version: i64, name: &'static str, sql: &'static str) -> Migration {
 /// Brings the database to the schema that the consumer writes to. Your existing table is validated and left alone.
 ///
 /// Safe to run twice, and at the same time as another one. Leaves the session without `statement_timeout`.
-/// None when there is no table, and it is not ours to make.
 ///
 /// # Errors
 ///
 /// The database's error.
-pub async fn migrate(connection: &mut PgConnection, table: &Table) -> Result<Option<Migrated>, MigrateError> {
+pub async fn migrate(connection: &mut PgConnection, table: &Table) -> Result<Result<Migrated, NoTable>, MigrateError> {
     sqlx::raw_sql(LOCK).execute(&mut *connection).await?;
     let migrated = migrate_alone(connection, table).await;
     // After an error the connection may be gone, and the lock with it.
@@ -64,28 +72,30 @@ pub async fn migrate(connection: &mut PgConnection, table: &Table) -> Result<Opt
     migrated
 }
 
-async fn migrate_alone(connection: &mut PgConnection, table: &Table) -> Result<Option<Migrated>, MigrateError> {
+async fn migrate_alone(
+    connection: &mut PgConnection,
+    table: &Table,
+) -> Result<Result<Migrated, NoTable>, MigrateError> {
     let migrator = migrator();
     carry_over(connection, &migrator).await?;
     let findings = check(connection, table).await?;
     let made_by_us = table.has_default_name() && is_ours(connection, &migrator).await?;
-    if let Some(findings) = findings
-        && !made_by_us
-    {
-        return Ok(Some(Migrated::Theirs(findings)));
+    match findings {
+        // Made anew it would be empty, and whoever only moved it would have two.
+        None if made_by_us => return Ok(Err(NoTable::Gone)),
+        None if !table.is_default() => return Ok(Err(NoTable::Absent)),
+        Some(findings) if !made_by_us => return Ok(Ok(Migrated::Theirs(findings))),
+        _ => migrator.run(&mut *connection).await?,
     }
-    if !made_by_us && !table.is_default() {
-        return Ok(None);
+    // Since a step was applied, somebody may have changed what it made.
+    match check(connection, table).await? {
+        None => Ok(Err(NoTable::Gone)),
+        Some(findings) if !fits(&findings) => Ok(Ok(Migrated::Theirs(findings))),
+        Some(_) => {
+            let steps = migrator.iter().map(|step| format!("{:04} {}", step.version, step.description));
+            Ok(Ok(Migrated::Ours(steps.collect())))
+        }
     }
-    migrator.run(&mut *connection).await?;
-    if !table.is_default()
-        && let Some(findings) = check(connection, table).await?
-        && !fits(&findings)
-    {
-        return Ok(Some(Migrated::Theirs(findings)));
-    }
-    let steps = migrator.iter().map(|step| format!("{:04} {}", step.version, step.description));
-    Ok(Some(Migrated::Ours(steps.collect())))
 }
 
 /// Whether our first step has been applied here. Looking does not make the history.

@@ -14,7 +14,7 @@ use crate::{
     classify::{Verdict, classify},
     database::Database,
     grants::{Granted, Role, grant},
-    migrations::{Migrated, migrate},
+    migrations::{Migrated, NoTable, migrate},
     table::Table,
     table_check::{Finding, conclusion, fits},
 };
@@ -70,9 +70,14 @@ pub enum SchemaError {
     },
     /// There is no table, and it is not ours to make.
     #[error(
-        "there is no table `{0}`, and `migrate` creates only its own table `users`; create the table, or correct USERS_TABLE"
+        "the table `{0}` was not found; `migrate` creates `users` only while neither USERS_TABLE nor USERS_COLUMNS is set\nhint: create the table, correct USERS_TABLE, or run `migrate` once without both and add your columns"
     )]
     Absent(Box<Table>),
+    /// There is no table any more.
+    #[error(
+        "the table `{0}` was not found, although `_rollcall_migrations` says that it was created\nhint: restore the table, or run `drop table _rollcall_migrations` to have an empty one created"
+    )]
+    Gone(Box<Table>),
     /// The role could not be given its rights.
     #[error("the role `{role}` cannot be given what the consumer needs")]
     Grant {
@@ -112,11 +117,12 @@ impl Schema {
         let mut connection = connected.map_err(|_| SchemaError::NoAnswer)?.map_err(SchemaError::Connect)?;
         let table = self.table.clone();
         let migrated = match migrate(&mut connection, &table).await.map_err(SchemaError::Migrate)? {
-            None => return Err(SchemaError::Absent(Box::new(table))),
-            Some(Migrated::Theirs(findings)) if !fits(&findings) => {
+            Err(NoTable::Absent) => return Err(SchemaError::Absent(Box::new(table))),
+            Err(NoTable::Gone) => return Err(SchemaError::Gone(Box::new(table))),
+            Ok(Migrated::Theirs(findings)) if !fits(&findings) => {
                 return Err(SchemaError::Unfit { table: Box::new(table), findings });
             }
-            Some(migrated) => migrated,
+            Ok(migrated) => migrated,
         };
         let Some(role) = self.grant_to.clone() else { return Ok(Brought { table, migrated, granted: None }) };
         match grant(&mut connection, &role, &table).await {
@@ -134,7 +140,7 @@ impl SchemaError {
             Self::Connect(error) => !says_no_for_good(error),
             Self::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
             | Self::Grant { source: error, .. } => classify(error) == Verdict::Transient,
-            Self::Migrate(_) | Self::Unfit { .. } | Self::Absent(_) => false,
+            Self::Migrate(_) | Self::Unfit { .. } | Self::Absent(_) | Self::Gone(_) => false,
         }
     }
 }
@@ -162,8 +168,8 @@ impl fmt::Display for Brought {
         }
         match &self.granted {
             None => Ok(()),
-            Some((role, Granted::Made)) => write!(f, "\nthe role `{role}` was made, and may insert users"),
-            Some((role, Granted::Found)) => write!(f, "\nthe role `{role}` was there, and may insert users"),
+            Some((role, Granted::Made)) => write!(f, "\nrole `{role}` created; it can insert users"),
+            Some((role, Granted::Found)) => write!(f, "\nrole `{role}` already exists; it can insert users"),
         }
     }
 }

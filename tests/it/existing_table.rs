@@ -164,7 +164,7 @@ async fn migrating_leaves_a_table_that_is_not_ours_as_it_is() {
     let url = database_with("create table users (id int)").await;
     let before = schema(&url).await;
     let found = migrate(&mut PgConnection::connect(&url).await.unwrap(), &Table::default()).await.unwrap();
-    assert!(matches!(found, Some(Migrated::Theirs(findings)) if !fits(&findings)));
+    assert!(matches!(found, Ok(Migrated::Theirs(findings)) if !fits(&findings)));
     assert_eq!(schema(&url).await, before);
 }
 
@@ -176,7 +176,7 @@ fn migrate_binary(url: &str, arguments: &[&str]) -> (i32, String) {
 pub(crate) fn run_migrate(variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
     let binary = &Stack::shared().unwrap().binaries["migrate"];
     let output = Command::new(binary).args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    (output.status.code().unwrap(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 
 #[tokio::test]

@@ -78,6 +78,43 @@ async fn an_installation_of_an_earlier_version_is_carried_over() {
 }
 
 #[tokio::test]
+async fn a_table_that_was_dropped_after_it_was_made_is_not_made_anew_in_silence() {
+    let url = database_with("").await;
+    migrated(&url).await;
+    run(&url, "drop table users cascade").await;
+    let (code, said) = run_migrate(&[("DATABASE_URL", &url)], &[]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("hint: restore the table, or run `drop table _rollcall_migrations`"), "{said}");
+    run(&url, "drop table _rollcall_migrations").await;
+    let (code, said) = run_migrate(&[("DATABASE_URL", &url)], &[]);
+    assert_eq!((code, said.contains("0001 users: applied")), (0, true), "the hint helps: {said}");
+}
+
+#[tokio::test]
+async fn a_column_that_was_dropped_from_our_table_fails_the_migration() {
+    let url = database_with("").await;
+    migrated(&url).await;
+    run(&url, "alter table users drop column last_name cascade").await;
+    let (code, said) = run_migrate(&[("DATABASE_URL", &url)], &[]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("problem: there is no column `last_name`"), "{said}");
+}
+
+#[tokio::test]
+async fn columns_of_ones_own_come_after_the_table_was_made_without_them() {
+    let url = database_with("").await;
+    let columns = "cognito_sub=cognito_sub,email=email,user_pool_id=user_pool_id";
+    let mapped = [("DATABASE_URL", url.as_str()), ("USERS_COLUMNS", columns)];
+    let (code, said) = run_migrate(&mapped, &[]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("hint: create the table, correct USERS_TABLE, or run `migrate` once without both"), "{said}");
+    migrated(&url).await;
+    run(&url, "alter table users add column user_pool_id text").await;
+    let (code, said) = run_migrate(&mapped, &[]);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test]
 async fn a_table_of_users_beside_an_applications_history_is_not_ours() {
     let url = database_with(HISTORY_OF_AN_APPLICATION).await;
     run(&url, "create table users (id int)").await;

@@ -141,8 +141,8 @@ async fn the_consumers_own_role_is_made_and_may_do_what_the_consumer_does_and_no
     let role = format!("app_{}", Uuid::new_v4().simple());
     let variables = [("DATABASE_URL", url.as_str()), ("DATABASE_GRANT_TO", &role)];
     let reason = succeed("Create", &variables).await;
-    assert_eq!(reason, format!("{APPLIED}\nthe role `{role}` was made, and may insert users"));
-    assert!(succeed("Update", &variables).await.ends_with("was there, and may insert users"));
+    assert_eq!(reason, format!("{APPLIED}\nrole `{role}` created; it can insert users"));
+    assert!(succeed("Update", &variables).await.ends_with("already exists; it can insert users"));
 
     let as_role = url.replace("rollcall@", &format!("{role}@"));
     let bench = Bench::logged_in(&url, &[("DATABASE_URL", &as_role)], obliging);
@@ -176,7 +176,7 @@ async fn deployments_at_the_same_time_make_the_role_once_and_all_succeed() {
     let role = format!("app_{}", Uuid::new_v4().simple());
     let variables = [("DATABASE_URL", url.as_str()), ("DATABASE_GRANT_TO", &role)];
     let said = join_all((0..8).map(|_| succeed("Create", &variables))).await;
-    assert_eq!(said.iter().filter(|said| said.contains("was made")).count(), 1, "{said:?}");
+    assert_eq!(said.iter().filter(|said| said.contains("` created")).count(), 1, "{said:?}");
     assert!(may(&url.replace("rollcall@", &format!("{role}@")), "select cognito_sub from users").await);
 }
 

@@ -58,7 +58,7 @@ async fn main() -> ExitCode {
         }
     };
     done.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "error: {error:#}");
+        let _ = writeln!(io::stderr(), "error: {}", logging::chain(error.as_ref()));
         ExitCode::FAILURE
     })
 }

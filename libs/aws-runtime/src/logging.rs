@@ -58,12 +58,17 @@ fn targets(level: LevelFilter) -> Targets {
 }
 
 /// An error and everything that caused it in one line: each operation's words once, outermost first.
+///
+/// Some errors of libraries, sqlx's among them, end with the words of their cause.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         source = cause.source();
     }
     text
@@ -74,6 +79,20 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn the_words_of_a_cause_are_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{words}")]
+        struct Failed {
+            words: &'static str,
+            source: Option<Box<Failed>>,
+        }
+        let refused = || Some(Box::new(Failed { words: "connection refused", source: None }));
+        let repeats = Failed { words: "io: connection refused", source: refused() };
+        assert_eq!(chain(&repeats), "io: connection refused");
+        assert_eq!(chain(&Failed { words: "cannot connect", source: refused() }), "cannot connect: connection refused");
+    }
 
     #[test]
     fn lambdas_own_setting_decides_the_level_and_nonsense_means_info() {
