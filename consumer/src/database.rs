@@ -95,7 +95,7 @@ impl Database {
                 return Err(VariableError::Unreadable {
                     name: "DATABASE_POOLER",
                     holds: "`transaction` behind RDS Proxy or a PgBouncer in transaction mode, or nothing",
-                    why: "it is something else".to_owned(),
+                    why: "its value is unknown".to_owned(),
                 });
             }
         };

@@ -224,7 +224,7 @@ async fn keep_hidden(consumer: &Consumer, held: &[Receipt], mut over: oneshot::R
 
 async fn give_back(consumer: &Consumer, kept: &[Receipt]) {
     if !kept.is_empty() {
-        tracing::info!(messages = kept.len(), "given back");
+        tracing::info!(messages = kept.len(), "messages returned to the queue");
         hide(consumer, kept, 0).await;
     }
 }
@@ -257,7 +257,7 @@ async fn delete(consumer: &Consumer, done: &[Receipt]) {
     let not_deleted: usize =
         stream::iter(calls).buffer_unordered(CALLS).fold(0, async |sum, failed| sum + failed).await;
     if not_deleted > 0 {
-        tracing::warn!(not_deleted, "these come again");
+        tracing::warn!(not_deleted, "messages not deleted; SQS will deliver them again");
     }
 }
 

@@ -102,7 +102,7 @@ impl Schema {
             return Err(unreadable("DATABASE_POOLER", POOLER_HOLDS, "it names a pooler"));
         }
         let role = environment.optional("DATABASE_GRANT_TO").map(|name| {
-            Role::parse(name).ok_or_else(|| unreadable("DATABASE_GRANT_TO", Role::HOLDS, "it is something else"))
+            Role::parse(name).ok_or_else(|| unreadable("DATABASE_GRANT_TO", Role::HOLDS, "it is not a name"))
         });
         Ok(Self { database, table: Table::read(environment)?, grant_to: role.transpose()? })
     }

@@ -83,7 +83,7 @@ mod tests {
             ("eu-west-1_", "`eu-west-1_`"),
         ] {
             let error = pools(text).unwrap_err();
-            assert!(error.contains("`ALLOWED_USER_POOLS` cannot be read: ") && error.contains(odd), "{error}");
+            assert!(error.contains("`ALLOWED_USER_POOLS` is not valid: ") && error.contains(odd), "{error}");
         }
     }
 }

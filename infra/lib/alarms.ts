@@ -87,8 +87,10 @@ function watches(metrics: Metrics): Watch[] {
       id: 'TableUnfit',
       metric: metrics.tableUnfit,
       above: 0,
-      // One statement may meet a table in the middle of a migration; the next minute's retries show whether it stays so.
-      periods: [2, 5],
+      // One statement may meet a table in the middle of a migration; the next try shows whether it stays so.
+      // A message comes back within 15 minutes (`LONG_CAP` in `consumer/src/backpressure.rs`): an hour has three tries of even a single one,
+      // so the alarm does not clear between them.
+      periods: [2, 60],
       what: 'The table or the server rejects rows for a reason that is not in the message. No user is lost, and none gets a row until it is fixed.',
       section: 'the-table-rejects-every-row',
     },

@@ -15,7 +15,7 @@ export class PipelineDashboard extends Construct {
       widgets: [
         [
           graph('Sign-ups published, and those that nobody took', metrics.published, metrics.unpublished),
-          graph('Rows inserted, duplicates, retries', metrics.inserted, metrics.duplicates, metrics.retried),
+          graph('Rows inserted, duplicates, retries, rejected by an unfit table', metrics.inserted, metrics.duplicates, metrics.retried, metrics.tableUnfit),
           graph('From the confirmation to the row, ms', ...metrics.signUpToRow),
         ],
         [

@@ -43,7 +43,7 @@ const DEFAULT_FUNCTIONS_FOLDER = '../target/lambda';
 const CHOICES = {
   pool: { values: ['given', 'example'], decides: "whose the user pool is" },
   triggers: { values: ['attach', 'native', 'none'], decides: 'how the pool comes to call the functions' },
-  'pre-sign-up': { values: ['no', 'yes'], decides: 'whether sign-ups that could never become a row are refused' },
+  'pre-sign-up': { values: ['no', 'yes'], decides: 'whether sign-ups with a NUL character in an attribute are rejected' },
   'post-authentication': { values: ['no', 'yes'], decides: 'whether a sign-in, too, makes the row of a user who has none' },
   database: { values: ['url', 'secret', 'iam', 'aurora'], decides: 'how the consumer logs in, or that a database is made' },
   network: { values: ['lambda', 'vpc'], decides: 'where the database can be reached from' },

@@ -191,11 +191,11 @@ export class PipelineStack extends Stack {
     });
   }
 
-  /** Cognito's PreSignUp trigger: refuses who could never become a row, and lets everybody else pass. */
+  /** Cognito's PreSignUp trigger: rejects what Postgres cannot store, and lets every other sign-up pass. */
   private preSignUp(): Function {
     return new RustFunction(this, 'PreSignUp', {
       name: this.named('pre-sign-up'),
-      description: 'Refuses sign-ups that could never become a row.',
+      description: 'Rejects sign-ups with a NUL character in an attribute, which Postgres cannot store.',
       packages: this.context.packages,
       code: 'pre-sign-up',
       timeout: PRE_SIGN_UP.timeout,

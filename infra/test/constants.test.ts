@@ -49,6 +49,15 @@ test('the local stack gives up a message after as many receives as the deployed 
   assert.equal(receives, limits.MAX_RECEIVE_COUNT.default);
 });
 
+test('the alarm about a table that rejects every row does not clear while a single message waits for its next try', () => {
+  const [bad, of] = written('infra/lib/alarms.ts', /metrics\.tableUnfit,[^]*?periods: (\[\d+, \d+\])/)
+    .slice(1, -1)
+    .split(',')
+    .map(Number);
+  const between = seconds(BACKOFF, 'LONG_CAP') + CONSUMER.timeoutSeconds;
+  assert.ok((of! * 60) / between > bad! + 1, 'periods are cut at whole minutes, and a try may fall on either side of one');
+});
+
 test('the alarm about old messages is silent while a message waits for its next try', () => {
   const oldest = Number(written('infra/lib/alarms.ts', /OLDEST_MESSAGE_SECONDS = Duration\.minutes\((\d+)\)/)) * 60;
   assert.ok(oldest >= 3 * seconds(BACKOFF, 'SHORT_CAP'));

@@ -366,6 +366,7 @@ describe('being seen', () => {
       'Inserted',
       'Retried',
       'SignUpToRowMs',
+      'TableUnfit',
       'UserConfirmedPublished',
       'UserConfirmedUnpublished',
     ]);
@@ -380,7 +381,7 @@ describe('being seen', () => {
     const [, alarm] = found[0]!;
     assert.deepEqual([alarm['Namespace'], alarm['Statistic'], alarm['Period']], ['rollcall', 'Sum', 60]);
     assert.deepEqual(alarm['Dimensions'].map(({ Name, Value }: any) => [Name, text(Value)]), [['FunctionName', `<${consumer.id}>`]]);
-    assert.deepEqual([alarm['DatapointsToAlarm'], alarm['EvaluationPeriods'], alarm['Threshold']], [2, 5, 0]);
+    assert.deepEqual([alarm['DatapointsToAlarm'], alarm['EvaluationPeriods'], alarm['Threshold']], [2, 60, 0]);
     assert.equal(alarm['ComparisonOperator'], 'GreaterThanThreshold');
     assert.match(alarm['AlarmDescription'], /docs\/runbook\.md#the-table-rejects-every-row\.$/);
   });

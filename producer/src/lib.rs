@@ -95,7 +95,7 @@ pub async fn handle(
         Meaning::Confirmed(occasion, sub, data) => announce(occasion, sub, *data, &context, producer).await?,
         Meaning::NothingToPublish => tracing::info!("event returned: it tells of no confirmed user"),
         Meaning::Unusable(why) => {
-            tracing::error!(why, "event returned: it tells of a confirmed user and does not say who");
+            tracing::error!(why, "event returned: it has no usable sub of the confirmed user");
             producer.metrics.emit(&[Metric::count("UserConfirmedUnusable", &1.0)]);
         }
     }

@@ -38,7 +38,7 @@ pub(crate) enum LoginError {
     #[error("the secret cannot be read: {0}")]
     Unreadable(String),
     #[error(
-        "the secret is not what it must be: {0}; it must be a JSON object with `username` and `password`, and with `host` unless DATABASE_HOST is set"
+        "the secret is not valid: {0}; it must be a JSON object with `username` and `password`, and with `host` unless DATABASE_HOST is set"
     )]
     Malformed(&'static str),
     #[error("there are no AWS credentials to sign a token with")]
@@ -53,7 +53,7 @@ impl Login {
         let iam = match environment.optional("DATABASE_AUTH") {
             None => false,
             Some("iam") => true,
-            Some(_) => return Err(unreadable("DATABASE_AUTH", AUTH_HOLDS, "it is something else")),
+            Some(_) => return Err(unreadable("DATABASE_AUTH", AUTH_HOLDS, "its value is unknown")),
         };
         match (environment.optional("DATABASE_URL"), environment.optional("DATABASE_SECRET_ARN"), iam) {
             (Some(url), None, false) => Ok(Self::Url(Box::new(of_url(url, environment)?))),

@@ -31,7 +31,7 @@ impl Place {
             Some("verify-ca") => PgSslMode::VerifyCa,
             Some("require") => PgSslMode::Require,
             Some("disable") => PgSslMode::Disable,
-            Some(_) => return Err(unreadable("DATABASE_SSLMODE", SSLMODE_HOLDS, "it is something else")),
+            Some(_) => return Err(unreadable("DATABASE_SSLMODE", SSLMODE_HOLDS, "its value is unknown")),
         };
         Ok(Self {
             host: text("DATABASE_HOST"),

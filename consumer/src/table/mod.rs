@@ -175,7 +175,7 @@ mod tests {
             ("\"users\"x", "`\"users\"x` has text after its closing quote"),
         ] {
             let error = read(table, "").unwrap_err();
-            assert!(error.starts_with("the environment variable `USERS_TABLE` cannot be read: "), "{error}");
+            assert!(error.starts_with("the environment variable `USERS_TABLE` is not valid: "), "{error}");
             assert!(error.contains(why), "{table}: {error}");
         }
         let long = format!("cognito_sub={}", "a".repeat(64));
@@ -208,7 +208,7 @@ mod tests {
             ("cognito_sub=id,a='x\0'", "a name or a text contains NUL"),
         ] {
             let error = read("", columns).unwrap_err();
-            assert!(error.starts_with("the environment variable `USERS_COLUMNS` cannot be read: "), "{error}");
+            assert!(error.starts_with("the environment variable `USERS_COLUMNS` is not valid: "), "{error}");
             assert!(error.contains(why), "{columns}: {error}");
         }
     }

@@ -21,7 +21,7 @@ pub enum VariableError {
         holds: &'static str,
     },
     /// It is set to something else than it must hold.
-    #[error("the environment variable `{name}` cannot be read: {why}; it must hold {holds}")]
+    #[error("the environment variable `{name}` is not valid: {why}; it must hold {holds}")]
     Unreadable {
         /// Its name.
         name: &'static str,

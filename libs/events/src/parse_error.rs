@@ -19,8 +19,8 @@ pub enum ParseError {
         /// The version it says it has.
         found: u64,
     },
-    /// The detail has not the shape of version 1.
-    #[error("the event's detail has not the shape of version {VERSION}: {0}")]
+    /// The detail does not match schema version 1.
+    #[error("the event's detail does not match schema version {VERSION}: {0}")]
     MalformedDetail(JsonFault),
     /// The key of the row is not one.
     #[error("the event's `cognito_sub` {0}")]
