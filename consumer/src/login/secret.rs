@@ -29,7 +29,8 @@ enum Port {
 
 pub(super) fn of_secret(text: &str, place: &Place) -> Result<PgConnectOptions, LoginError> {
     // serde's own words can quote the password.
-    let secret: Secret = serde_json::from_str(text).map_err(|_| LoginError::Malformed("`username` or `password` is missing, or a value has the wrong type"))?;
+    let secret: Secret = serde_json::from_str(text)
+        .map_err(|_| LoginError::Malformed("`username` or `password` is missing, or a value has the wrong type"))?;
     let port = match secret.port {
         None => PORT,
         Some(Port::Number(port)) => port,
