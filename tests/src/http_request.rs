@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 /// One request whose body has a stated length.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub(crate) struct HttpRequest {
 
 impl HttpRequest {
     /// Waits for the next one.
-    pub(crate) async fn read(stream: &mut BufReader<TcpStream>) -> anyhow::Result<Self> {
+    pub(crate) async fn read(stream: &mut BufReader<impl AsyncRead + Unpin>) -> anyhow::Result<Self> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();

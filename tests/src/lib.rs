@@ -8,6 +8,7 @@ mod cache;
 mod certificates;
 pub mod clients;
 mod cognito;
+pub mod cold_start;
 pub mod dead_letters;
 pub mod deadlocks;
 mod deployment;

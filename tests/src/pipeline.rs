@@ -79,6 +79,22 @@ pub(crate) fn build_replayer_for_release() -> anyhow::Result<Binaries> {
     cargo_build(["--release"].into_iter().chain(wanted), Stdio::inherit())
 }
 
+/// Builds the producer with a profile of `Cargo.toml`, as `cargo xtask package` does for the machine that it runs on.
+pub(crate) fn build_producer(profile: &str) -> anyhow::Result<PathBuf> {
+    let wanted = ["--locked", "--profile", profile, "--package", "producer", "--bin", "producer"];
+    cargo_build(wanted.into_iter(), Stdio::inherit())?.remove("producer").context("cargo has built no `producer`")
+}
+
+/// Builds a package that is no member of the workspace, for release, into a folder of its own.
+pub(crate) fn build_apart(manifest: &Path, target: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let paths = [manifest, target].map(|path| path.to_string_lossy().into_owned());
+    let [manifest, target] = &paths;
+    let wanted = ["--locked", "--release", "--manifest-path", manifest, "--target-dir", target, "--bin", name];
+    cargo_build(wanted.into_iter(), Stdio::inherit())?
+        .remove(name)
+        .with_context(|| format!("cargo has built no `{name}`"))
+}
+
 fn cargo_build<'a>(arguments: impl Iterator<Item = &'a str>, log: Stdio) -> anyhow::Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

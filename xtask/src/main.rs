@@ -24,6 +24,7 @@ usage: cargo xtask <command>
   demo [--users N] [--keep] [--json]   sign users up and watch each become a row, on real parts on this machine
   bench outage [--minutes N]           stop the database while people sign up, and count whom two deployments lose
   bench concurrency                    let eight consumers take 50,000 messages with duplicates, and count rows and deadlocks
+  bench producer [--repetitions N]     start the producer and its peers, and write docs/benchmarks/producer.md
   bench replay [--repetitions N] [--messages N] [--only ROW]
                                        compare dlq-replayer with its peers, and write docs/benchmarks/replay.md
   test                                 run every test, Rust and CDK

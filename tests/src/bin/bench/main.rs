@@ -1,4 +1,4 @@
-//! `bench`: the long proofs of the consumer, each really run on local stacks of its own, and the measurement of the replayer.
+//! `bench`: the long proofs of the consumer, each really run on local stacks of its own, and the measurements of the replayer and the producer.
 //!
 //! Figures go to standard output, progress to standard error; the exit code says whether the promise held.
 
@@ -7,7 +7,9 @@ mod figures;
 mod graph;
 mod ink;
 mod outage;
+mod page_file;
 mod panel;
+mod producer;
 mod replay;
 mod setup;
 mod track;
@@ -36,6 +38,8 @@ enum Proof {
     Concurrency(concurrency::Arguments),
     /// Compares dlq-replayer with lumigo-cli, a boto3 script and a bare client, and writes docs/benchmarks/replay.md.
     Replay(replay::Arguments),
+    /// Starts the producer, and triggers for the same job in Python, JavaScript and Rust, and writes docs/benchmarks/producer.md.
+    Producer(producer::Arguments),
 }
 
 /// Whether the promise held in this run.
@@ -62,6 +66,7 @@ fn prove(proof: &Proof) -> anyhow::Result<Verdict> {
         Proof::Outage(arguments) => outage::run(arguments, &runtime),
         Proof::Concurrency(arguments) => concurrency::run(arguments, &runtime),
         Proof::Replay(arguments) => replay::run(arguments),
+        Proof::Producer(arguments) => producer::run(arguments, &runtime),
     }
 }
 

@@ -1,21 +1,19 @@
 //! Compares `dlq-replayer` with its peers, and with its targets.
 
-mod machine;
+pub(crate) mod machine;
 mod page;
 mod runs;
-mod statistics;
-mod table;
+pub(crate) mod statistics;
+pub(crate) mod table;
 mod targets;
 mod tool;
 mod trials;
 
 use std::{
-    fs,
-    io::{self, ErrorKind, Write},
-    path::{Path, PathBuf},
+    io::{self, Write},
+    path::PathBuf,
 };
 
-use anyhow::Context;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use machine::Machine;
@@ -24,7 +22,7 @@ use runs::{Conditions, Run};
 use serde::Serialize;
 use targets::{Row, Target};
 
-use crate::{Verdict, say};
+use crate::{Verdict, page_file::Page, say};
 
 /// Conditions in the order in which they run; the model is apart, because it needs no emulator.
 const EMULATED: [Conditions; 4] = [Conditions::Local, Conditions::Latency, Conditions::Fifo, Conditions::FifoLatency];
@@ -33,9 +31,8 @@ const EMULATED: [Conditions; 4] = [Conditions::Local, Conditions::Latency, Condi
 const MESSAGES: u32 = 2_000;
 const REPETITIONS: u32 = 5;
 
-/// The files that are written.
-const PAGE: &str = "replay.md";
-const JSON: &str = "replay.json";
+/// The page that is written, and its figures beside it.
+const PAGE: Page = Page { name: "replay", title: "How fast dlq-replayer is" };
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -79,16 +76,15 @@ struct Report {
 /// A missed target is a result, not a failure; a message that did not arrive whole and once is one.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
     let plan = Plan { repetitions: arguments.repetitions, messages: arguments.messages };
-    let page = arguments.into.join(PAGE);
     // A page that cannot be rewritten is better known before ten minutes of measuring.
-    page::rewrite(old_page(&page)?.as_deref(), "").with_context(|| page.display().to_string())?;
+    PAGE.check(&arguments.into)?;
     // Before the build, which would count as a load of the machine.
     let machine = Machine::here();
     say("installing the peers, building dlq-replayer and the bare client for release");
     let peers = Peers::prepare()?;
     let report = measure(arguments, &plan, &peers, machine)?;
     if arguments.only.is_none() {
-        write(&arguments.into, &report)?;
+        PAGE.write(&arguments.into, &page::render(&report), &report)?;
     }
     show(arguments, &report)
 }
@@ -128,26 +124,6 @@ fn command(arguments: &Arguments) -> String {
     let changed = numbers.into_iter().filter(|(_, value, default)| value != default);
     let options = changed.map(|(name, value, _)| format!(" --{name} {value}"));
     ["cargo xtask bench replay".to_owned()].into_iter().chain(options).collect()
-}
-
-/// The page as it is, if there is one.
-fn old_page(page: &Path) -> anyhow::Result<Option<String>> {
-    match fs::read_to_string(page) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading {}", page.display())),
-    }
-}
-
-fn write(into: &Path, report: &Report) -> anyhow::Result<()> {
-    fs::create_dir_all(into).context("creating the folder of the page")?;
-    let [page, json] = [PAGE, JSON].map(|name| into.join(name));
-    let text = page::rewrite(old_page(&page)?.as_deref(), &page::render(report))?;
-    for (path, text) in [(&page, text), (&json, serde_json::to_string_pretty(report)? + "\n")] {
-        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-        say(&format!("written: {}", path.display()));
-    }
-    Ok(())
 }
 
 fn show(arguments: &Arguments, report: &Report) -> anyhow::Result<Verdict> {

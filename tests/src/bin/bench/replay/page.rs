@@ -1,6 +1,4 @@
-//! The page: everything between its two marks is written by the benchmark, the rest by people.
-
-use anyhow::Context;
+//! The generated part of the page.
 
 use super::{
     Report,
@@ -11,34 +9,6 @@ use super::{
     tool::Tool,
     trials::{GROUPS, SIZES},
 };
-
-/// What stands before and behind the part that is written anew.
-const MARKS: [&str; 2] = [
-    "<!-- from here on written by `cargo xtask bench replay` -->\n",
-    "<!-- up to here written by `cargo xtask bench replay` -->\n",
-];
-
-/// A page that does not exist yet.
-const EMPTY: &str = "# How fast dlq-replayer is\n\n";
-
-/// The page with its generated part replaced; what people wrote around it stays.
-///
-/// # Errors
-///
-/// The page has lost a mark: what would be overwritten is then unclear.
-pub(crate) fn rewrite(page: Option<&str>, generated: &str) -> anyhow::Result<String> {
-    let [begin, end] = MARKS;
-    let (head, tail) = match page {
-        None => (EMPTY, ""),
-        Some(page) => {
-            let (head, rest) =
-                page.split_once(begin).context("the page has no mark where its generated part begins")?;
-            let (_, tail) = rest.split_once(end).context("the page has no mark where its generated part ends")?;
-            (head, tail)
-        }
-    };
-    Ok(format!("{head}{begin}\n{generated}\n{end}{tail}"))
-}
 
 /// The generated part.
 pub(crate) fn render(report: &Report) -> String {
@@ -282,20 +252,5 @@ mod tests {
         report.runs[1].exit = 3;
         let text = render(&report);
         assert!(text.contains("| 1 / 0 / 0 | String, Number, Binary | 0, 3 |"), "{text}");
-    }
-
-    #[test]
-    fn what_people_wrote_around_the_generated_part_stays() {
-        let first = rewrite(None, "one").unwrap();
-        assert!(first.starts_with("# How fast dlq-replayer is\n"), "{first}");
-        let edited =
-            first.replace("# How fast dlq-replayer is", "# Ours\n\nWhy it is slower here.") + "\nA footnote.\n";
-        let second = rewrite(Some(&edited), "two").unwrap();
-        assert_eq!(second, edited.replace("\none\n", "\ntwo\n"));
-        assert_eq!(rewrite(Some(&second), "two").unwrap(), second, "nothing grows");
-        for mark in MARKS {
-            let error = rewrite(Some(&second.replace(mark, "")), "three").unwrap_err();
-            assert!(error.to_string().contains("no mark"), "{error}");
-        }
     }
 }
