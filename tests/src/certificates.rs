@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use crate::toolbox::Account;
 
@@ -25,6 +25,8 @@ pub(crate) struct Certificates {
 pub(crate) fn make(folder: &Path, account: Option<&Account>) -> anyhow::Result<Certificates> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // By rcgen's own choice both would have the same name, which OpenSSL takes for a certificate that signs itself.
+    authority.distinguished_name.push(DnType::CommonName, "authority of one run");
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
     let certificate = CertificateParams::new([HOST.to_owned()])?.signed_by(&key, &authority)?;

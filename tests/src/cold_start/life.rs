@@ -43,17 +43,15 @@ pub struct Function {
 pub struct Life {
     /// From the start of the process until it asked for its first event.
     pub init: Duration,
-    /// From the first event handed out until its answer.
-    pub first: Duration,
+    /// Of each event, from when it was handed out until its answer.
+    pub answers: Vec<Duration>,
     /// Processor time of all its threads until it asked for its first event, and until the first answer.
-    pub processor: [Duration; 2],
-    /// The same span as `first`, for each later event.
-    pub warm: Vec<Duration>,
+    pub processor: Vec<Duration>,
     /// Its largest resident set, in KiB.
     pub peak_kib: u64,
 }
 
-/// Starts a process and hands it so many events, one after the other; `limit` holds from the moment when it asks for the first.
+/// Starts a process and hands it so many events, one after the other, or none; `limit` holds from the moment when it asks for the first.
 ///
 /// # Errors
 ///
@@ -219,11 +217,8 @@ impl Environment<'_> {
     }
 
     fn life(&self, peak_kib: u64) -> anyhow::Result<Life> {
-        let seen = self.note(|seen| seen.clone());
-        let (first, warm) = seen.answers.split_first().context("no event was answered")?;
-        let processor = seen.processor.try_into().ok().context("no processor time was read")?;
-        let init = seen.asked.context("no event was asked for")?;
-        Ok(Life { init, first: *first, processor, warm: warm.to_vec(), peak_kib })
+        let Moments { asked, answers, processor, .. } = self.note(|seen| seen.clone());
+        Ok(Life { init: asked.context("no event was asked for")?, answers, processor, peak_kib })
     }
 }
 

@@ -115,7 +115,12 @@ impl Programs {
             Program::Node => {
                 let command =
                     vec![self.node.executable.clone(), sources().join("node/runtime.mjs"), self.node_bundle()];
-                (command, vec![set("NODE_EXTRA_CA_CERTS", endpoint.authority().into())])
+                let variables = vec![
+                    set("NODE_EXTRA_CA_CERTS", endpoint.authority().into()),
+                    // Writing down that Node.js 20 is old would count as work.
+                    set("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true".into()),
+                ];
+                (command, variables)
             }
         };
         variables.append(&mut more);

@@ -78,7 +78,9 @@ impl PutEvents {
         let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).context("no free port on 127.0.0.1")?;
+        // Made apart from the runtime: the caller may have one of its own.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?;
+        listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let (stop, stopped) = oneshot::channel();
         let counts = Arc::<Counts>::default();
@@ -126,7 +128,8 @@ impl Drop for PutEvents {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, counts: Arc<Counts>, delay: Duration) {
+async fn accept(listener: std::net::TcpListener, acceptor: TlsAcceptor, counts: Arc<Counts>, delay: Duration) {
+    let Ok(listener) = TcpListener::from_std(listener) else { return };
     while let Ok((stream, _)) = listener.accept().await {
         counts.connections.fetch_add(1, Ordering::SeqCst);
         let (acceptor, counts) = (acceptor.clone(), Arc::clone(&counts));

@@ -45,6 +45,7 @@ pub(crate) struct Run {
     /// Events that were handed out, and that the endpoint took.
     pub(crate) events: u32,
     pub(crate) published: u32,
+    /// More than one where a program lets its client open several connections.
     pub(crate) handshakes: u32,
 }
 
@@ -56,12 +57,10 @@ impl Run {
 
     /// What makes its figures worthless, or worse.
     pub(crate) fn complaint(&self) -> Option<String> {
-        let Self { events, published, handshakes, repetition, conditions, .. } = self;
-        let right = events == published && *handshakes == 1;
-        (!right).then(|| {
-            let program = name(self.program);
-            format!("{program}, {conditions:?}, {repetition}: {published} of {events} events published, {handshakes} handshakes")
-        })
+        let Self { events, published, repetition, conditions, .. } = self;
+        let program = name(self.program);
+        (events != published)
+            .then(|| format!("{program}, {conditions:?}, {repetition}: {published} of {events} events published"))
     }
 }
 
@@ -128,8 +127,8 @@ pub(crate) mod tests {
     fn an_event_that_was_not_published_once_is_a_complaint() {
         let good = run(Conditions::Whole, Program::Python, 1, 1.0);
         assert_eq!(good.complaint(), None);
-        for (published, handshakes) in [(2, 1), (4, 1), (3, 2)] {
-            assert!(Run { published, handshakes, ..good.clone() }.complaint().is_some());
+        for published in [2, 4] {
+            assert!(Run { published, ..good.clone() }.complaint().is_some());
         }
     }
 }

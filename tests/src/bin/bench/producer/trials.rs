@@ -64,14 +64,16 @@ impl Place<'_> {
         let events = WARM + 1;
         let life = live(&function, EVENT.trim_end(), usize::try_from(events)?, self.quota, &programs.home()?).await?;
         let after = self.endpoint.seen();
-        let Life { init, first, processor: [init_processor, cold_processor], warm, peak_kib } = life;
-        let warm_ms: Vec<f64> = warm.into_iter().map(milliseconds).collect();
+        let Life { init, answers, processor, peak_kib } = life;
+        let (first, warm) = answers.split_first().context("no event was answered")?;
+        let [init_processor, cold_processor] = processor.try_into().ok().context("no processor time was read")?;
+        let warm_ms: Vec<f64> = warm.iter().copied().map(milliseconds).collect();
         Ok(Run {
             conditions: self.conditions,
             program,
             repetition,
             init_ms: milliseconds(init),
-            first_ms: milliseconds(first),
+            first_ms: milliseconds(*first),
             init_processor_ms: milliseconds(init_processor),
             cold_processor_ms: milliseconds(cold_processor),
             warm_median_ms: Spread::of(warm_ms.iter().copied()).context("no warm invocation")?.median,
