@@ -107,11 +107,9 @@ async fn lived(
     let pid = process.id().context("a process without an id")?;
     let environment = Environment { event, events, pid, limit, start, seen: Mutex::default() };
     let life = timeout(LIMIT, environment.serve(&listener)).await;
-    // Read before it ends: afterwards there is no peak to ask for.
-    let peak_kib = peak_kib(pid);
     process.kill().await.context("ending the function")?;
     life.with_context(|| format!("not done within {LIMIT:?}"))??;
-    environment.life(peak_kib?)
+    environment.life()
 }
 
 /// The Runtime API of one process.
@@ -131,6 +129,7 @@ struct Moments {
     handed: Option<Instant>,
     answers: Vec<Duration>,
     processor: Vec<Duration>,
+    peak_kib: u64,
 }
 
 impl Environment<'_> {
@@ -192,7 +191,13 @@ impl Environment<'_> {
                 seen.processor.push(processor);
             });
         }
-        Ok(seen.answers.len() == self.events)
+        let last = seen.answers.len() == self.events;
+        if last {
+            // While it waits: many a process ends with its connection, and then there is no peak to ask for.
+            let peak = peak_kib(self.pid)?;
+            self.note(|seen| seen.peak_kib = peak);
+        }
+        Ok(last)
     }
 
     fn answered(&self, at: Instant, body: &[u8]) -> anyhow::Result<()> {
@@ -216,8 +221,8 @@ impl Environment<'_> {
         change(&mut self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    fn life(&self, peak_kib: u64) -> anyhow::Result<Life> {
-        let Moments { asked, answers, processor, .. } = self.note(|seen| seen.clone());
+    fn life(&self) -> anyhow::Result<Life> {
+        let Moments { asked, answers, processor, peak_kib, .. } = self.note(|seen| seen.clone());
         Ok(Life { init: asked.context("no event was asked for")?, answers, processor, peak_kib })
     }
 }
