@@ -56,6 +56,14 @@ impl Producer {
         Self { publisher, metrics: Metrics::of_function(environment) }
     }
 
+    /// Does what need not wait for an event. It may fail, and it may not take long: a start is a person waiting.
+    pub async fn warm_up(&self) {
+        if let Ok(publisher) = &self.publisher {
+            // A panic is a flaw of ours or of a library, and the first event would meet it too, where it is counted.
+            let _ = AssertUnwindSafe(publisher.connect()).catch_unwind().await;
+        }
+    }
+
     /// The custom attributes that travel.
     fn forward_attributes(&self) -> &[String] {
         self.publisher.as_ref().map_or(&[], |publisher| &publisher.config().forward_attributes)

@@ -7,6 +7,7 @@ use aws_sdk_eventbridge::{
     types::PutEventsRequestEntry,
 };
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
+use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use rollcall_aws_runtime::{
@@ -15,7 +16,7 @@ use rollcall_aws_runtime::{
 };
 use rollcall_events::{DETAIL_TYPE, Envelope, SOURCE};
 use serde_json::value::RawValue;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 
@@ -26,6 +27,12 @@ const PACE: Pace = Pace {
     longest_wait: Duration::from_millis(400),
     attempt: Duration::from_millis(700),
 };
+
+/// The most that opening a connection ahead of the first event may delay a start. It takes some milliseconds; whoever is not there by then is better tried with an event in hand.
+const CONNECT_LIMIT: Duration = Duration::from_millis(300);
+
+/// The headers of PutEvents that a request without an event does not have.
+const HEADERS_OF_AN_EVENT: [&str; 3] = ["x-amz-target", "content-type", "content-length"];
 
 /// EventBridge's share of the budget when there is a fallback; the queue gets the rest.
 const BUS_SHARE: (u32, u32) = (2, 3);
@@ -104,7 +111,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Makes the clients; opens no connection.
+    /// Makes the clients; opens no connection, which [`Publisher::connect`] does.
     ///
     /// The SDK's own retries are off: one budget and one policy decide here.
     pub fn new(sdk: &SdkConfig, config: Config) -> Self {
@@ -123,6 +130,28 @@ impl Publisher {
     /// What the environment said.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Opens the connection that the first event will use, so that its TLS handshake is done in Lambda's init; see `docs/decisions/0023-the-handshake-during-init.md`.
+    ///
+    /// It asks EventBridge's endpoint for `/`, which is no operation and publishes nothing; the answer does not matter, and neither does its absence.
+    pub async fn connect(&self) {
+        // Through the client itself: a connection is kept for requests of the same client only.
+        let request = self.eventbridge.put_events().customize().mutate_request(|request| {
+            for header in HEADERS_OF_AN_EVENT {
+                request.headers_mut().remove(header);
+            }
+            *request.body_mut() = SdkBody::empty();
+            // A method's name that is in order.
+            let _ = request.set_method("GET");
+        });
+        let answered = timeout(CONNECT_LIMIT, request.send()).await;
+        // An endpoint that answers has a connection, whatever it says to a request that is none of its own.
+        let connected = answered
+            .is_ok_and(|answer| !matches!(answer, Err(SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))));
+        if !connected {
+            tracing::warn!("EventBridge cannot be reached yet: the first event will try again");
+        }
     }
 
     /// Publishes, and is done before the budget is used up and before `end`.

@@ -33,6 +33,7 @@ mod packages;
 mod polling;
 mod polling_stalls;
 mod pre_sign_up;
+mod producer_start;
 mod publishing;
 mod replay_cli;
 mod replay_hazards;

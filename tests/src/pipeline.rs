@@ -79,10 +79,15 @@ pub(crate) fn build_replayer_for_release() -> anyhow::Result<Binaries> {
     cargo_build(["--release"].into_iter().chain(wanted), Stdio::inherit())
 }
 
-/// Builds the producer with a profile of `Cargo.toml`, as `cargo xtask package` does for the machine that it runs on.
-pub(crate) fn build_producer(profile: &str) -> anyhow::Result<PathBuf> {
-    let wanted = ["--locked", "--profile", profile, "--package", "producer", "--bin", "producer"];
-    cargo_build(wanted.into_iter(), Stdio::inherit())?.remove("producer").context("cargo has built no `producer`")
+/// Builds the producer with a profile of `Cargo.toml`, as `cargo xtask package` does for the machine that it runs on, and beside it the example that opens its connection later.
+pub(crate) fn build_producer(profile: &str) -> anyhow::Result<[PathBuf; 2]> {
+    const NAMES: [&str; 2] = ["producer", "handshake_at_first_use"];
+    let [function, example] = NAMES;
+    let wanted = ["--locked", "--profile", profile, "--package", "producer", "--bin", function, "--example", example];
+    let mut built = cargo_build(wanted.into_iter(), Stdio::inherit())?;
+    let [function, example] =
+        NAMES.map(|name| built.remove(name).with_context(|| format!("cargo has built no `{name}`")));
+    Ok([function?, example?])
 }
 
 /// Builds a package that is no member of the workspace, for release, into a folder of its own.

@@ -5,7 +5,6 @@
 use std::{
     ffi::OsString,
     fs,
-    path::Path,
     process::Stdio,
     sync::Mutex,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -22,13 +21,16 @@ use tokio::{
 };
 
 use super::Quota;
-use crate::http_request::HttpRequest;
+use crate::{http_request::HttpRequest, run::Run};
 
 /// What a whole life may take: the slowest start takes seconds, where the processor is limited.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// What an invocation may take, as Cognito limits it.
 const INVOCATION: Duration = Duration::from_secs(5);
+
+/// The name of the log with what the process writes.
+const LOG: &str = "function";
 
 /// A program with the variables that it gets besides Lambda's own.
 pub struct Function {
@@ -56,20 +58,12 @@ pub struct Life {
 /// # Errors
 ///
 /// It does not start, does not answer in time, answers with an error or with anything but the event. The error has the end of its output.
-pub async fn live(
-    function: &Function,
-    event: &str,
-    events: usize,
-    limit: Option<&Quota>,
-    home: &Path,
-) -> anyhow::Result<Life> {
-    let log = home.join("output");
-    let lived = lived(function, event, events, limit, home, &log).await;
-    lived.with_context(|| {
-        let output = fs::read(&log).unwrap_or_default();
-        let output = String::from_utf8_lossy(&output);
-        format!("its output ends with:\n{}", output.get(output.len().saturating_sub(1_000)..).unwrap_or(&output))
-    })
+pub async fn live(function: &Function, event: &str, events: usize, limit: Option<&Quota>) -> anyhow::Result<Life> {
+    let run = Run::create()?;
+    let lived = lived(function, event, events, limit, &run).await;
+    let lived = lived.with_context(|| run.explain(LOG));
+    run.remove();
+    lived
 }
 
 async fn lived(
@@ -77,18 +71,17 @@ async fn lived(
     event: &str,
     events: usize,
     limit: Option<&Quota>,
-    home: &Path,
-    log: &Path,
+    run: &Run,
 ) -> anyhow::Result<Life> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let (program, arguments) = function.command.split_first().context("a function without a program")?;
-    let output = fs::File::create(log).context("opening the function's log")?;
+    let output = fs::File::create(run.log(LOG)).context("opening the function's log")?;
     let mut command = Command::new(program);
     command
         .args(arguments)
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", listener.local_addr()?.to_string())
-        .env("HOME", home)
+        .env("HOME", run.folder())
         .envs([
             ("AWS_LAMBDA_FUNCTION_NAME", "function"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -97,7 +90,7 @@ async fn lived(
             ("AWS_LAMBDA_LOG_GROUP_NAME", "group"),
         ])
         .envs(function.variables.iter().map(|(name, value)| (name, value)))
-        .current_dir(home)
+        .current_dir(run.folder())
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
         .stderr(output)

@@ -29,6 +29,8 @@ const ZIP: &str = "infra/zip-function.py";
 pub enum Program {
     /// As `cargo xtask package` builds it.
     Producer,
+    /// The same, with the connection opened by the first event: see `producer/examples/handshake_at_first_use.rs`.
+    FirstUse,
     /// The same source with the profile of the consumer.
     ForSpeed,
     /// boto3, under the Runtime API client that Lambda itself runs.
@@ -46,6 +48,7 @@ pub struct Programs {
     python_folder: PathBuf,
     node_folder: PathBuf,
     producer: PathBuf,
+    first_use: PathBuf,
     for_speed: PathBuf,
     rust: PathBuf,
     run: Run,
@@ -59,11 +62,14 @@ impl Programs {
     /// Python or Node.js is missing, a package cannot be installed, or a build fails.
     pub fn prepare() -> anyhow::Result<Self> {
         let (python, node) = (toolbox::python()?, toolbox::node()?);
+        let [producer, first_use] = pipeline::build_producer("trigger")?;
+        let [for_speed, _] = pipeline::build_producer("release")?;
         Ok(Self {
             python_folder: install_python(&python).context("installing boto3")?,
             node_folder: install_node(&node).context("installing the AWS SDK for JavaScript")?,
-            producer: pipeline::build_producer("trigger")?,
-            for_speed: pipeline::build_producer("release")?,
+            producer,
+            first_use,
+            for_speed,
             rust: pipeline::build_apart(
                 &sources().join("rust/Cargo.toml"),
                 &clone().join("target/peers/producer"),
@@ -96,6 +102,7 @@ impl Programs {
         ];
         let (command, mut more) = match program {
             Program::Producer => (vec![self.producer.clone()], self.trusted_by_the_producer(endpoint)?),
+            Program::FirstUse => (vec![self.first_use.clone()], self.trusted_by_the_producer(endpoint)?),
             Program::ForSpeed => (vec![self.for_speed.clone()], self.trusted_by_the_producer(endpoint)?),
             Program::Rust => {
                 let system = SYSTEM_AUTHORITIES.into_iter().map(PathBuf::from).find(|file| file.exists());
@@ -135,6 +142,7 @@ impl Programs {
     pub fn zip_bytes(&self, program: Program) -> anyhow::Result<u64> {
         let file = match program {
             Program::Producer => self.producer.clone(),
+            Program::FirstUse => self.first_use.clone(),
             Program::ForSpeed => self.for_speed.clone(),
             Program::Rust => self.rust.clone(),
             Program::Python => sources().join("python/handler.py"),
@@ -143,15 +151,6 @@ impl Programs {
         let zip = self.run.folder().join("function.zip");
         succeed(Command::new(&self.python.executable).arg("-I").arg(clone().join(ZIP)).args([&file, &zip]))?;
         Ok(fs::metadata(&zip)?.len())
-    }
-
-    /// A folder for the processes' home and output.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be made.
-    pub fn home(&self) -> anyhow::Result<PathBuf> {
-        self.run.subfolder("home")
     }
 
     /// What the programs are made of, each with its version.

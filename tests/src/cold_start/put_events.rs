@@ -101,6 +101,11 @@ impl PutEvents {
         format!("https://localhost:{}", self.port)
     }
 
+    /// The port of 127.0.0.1 that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The certificate that a client has to trust.
     pub fn authority(&self) -> &Path {
         &self.authority

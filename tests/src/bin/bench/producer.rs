@@ -31,7 +31,8 @@ const REPETITIONS: u32 = 21;
 const PAGE: Page = Page { name: "producer", title: "How fast the producer starts" };
 
 /// The programs, in the order of the tables.
-const PROGRAMS: [Program; 5] = [Program::Producer, Program::ForSpeed, Program::Rust, Program::Node, Program::Python];
+const PROGRAMS: [Program; 6] =
+    [Program::Producer, Program::FirstUse, Program::ForSpeed, Program::Rust, Program::Node, Program::Python];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -124,6 +125,7 @@ impl Conditions {
 fn name(program: Program) -> &'static str {
     match program {
         Program::Producer => "producer, as packaged",
+        Program::FirstUse => "producer, handshake at first use",
         Program::ForSpeed => "producer, optimized for speed",
         Program::Python => "Python with boto3",
         Program::Node => "JavaScript with the AWS SDK",

@@ -62,7 +62,7 @@ impl Bound {
 pub(crate) fn targets(runs: &[Run], sizes: &[Size]) -> Vec<Target> {
     use Bound::{AtLeast, AtMost, None as NoBound};
     use Conditions::{Limited, Whole};
-    use Program::{Node, Producer, Python, Rust};
+    use Program::{FirstUse, Node, Producer, Python, Rust};
     use Unit::{Mebibytes, Megabytes, Times};
 
     // How many times as long another program takes.
@@ -86,6 +86,14 @@ pub(crate) fn targets(runs: &[Run], sizes: &[Size]) -> Vec<Target> {
             Times,
             NoBound,
             times(Limited, Rust, |run| run.first_ms),
+        ),
+        ("cold start with the handshake at first use", Times, NoBound, times(Whole, FirstUse, Run::cold_ms)),
+        ("first event with the handshake at first use", Times, NoBound, times(Whole, FirstUse, |run| run.first_ms)),
+        (
+            "cold start with the share of 256 MB and the handshake at first use",
+            Times,
+            NoBound,
+            times(Limited, FirstUse, Run::cold_ms),
         ),
         ("largest peak memory of the producer", Mebibytes, AtMost(8.0), peak(runs)),
         ("zip of the producer", Megabytes, AtMost(2.5), zip(sizes)),

@@ -62,7 +62,7 @@ impl Place<'_> {
         let function = programs.function(program, self.endpoint)?;
         let before = self.endpoint.seen();
         let events = WARM + 1;
-        let life = live(&function, EVENT.trim_end(), usize::try_from(events)?, self.quota, &programs.home()?).await?;
+        let life = live(&function, EVENT.trim_end(), usize::try_from(events)?, self.quota).await?;
         let after = self.endpoint.seen();
         let Life { init, answers, processor, peak_kib } = life;
         let (first, warm) = answers.split_first().context("no event was answered")?;
