@@ -150,7 +150,7 @@ impl Publisher {
         let connected = answered
             .is_ok_and(|answer| !matches!(answer, Err(SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))));
         if !connected {
-            tracing::warn!("EventBridge cannot be reached yet: the first event will try again");
+            tracing::warn!("no connection to EventBridge during init: the first event opens one");
         }
     }
 
