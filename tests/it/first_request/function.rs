@@ -93,7 +93,7 @@ async fn a_schema_whose_name_needs_quotes_is_pinned_too() {
     let url = database_with("create schema \"My App\"").await;
     let mut connection = connect(&url).await;
     execute(&mut connection, "set search_path = \"My App\"").await;
-    migrate(&mut connection, &Table::default()).await.unwrap();
+    migrate(&mut connection, &Table::default()).await.unwrap().unwrap();
     execute(&mut connection, "set search_path = public").await;
     let call = sqlx::query("select cognito_sub from \"My App\".ensure_user($1, null, null, null)").bind(Uuid::new_v4());
     call.fetch_one(&mut connection).await.unwrap();
@@ -142,7 +142,7 @@ async fn an_installation_of_the_first_version_gets_the_function_and_keeps_its_ro
     let sub = Uuid::new_v4();
     execute(&mut connection, &format!("insert into users (cognito_sub, first_name) values ('{sub}', 'Grace')")).await;
     for _ in 0..2 {
-        migrate(&mut connection, &Table::default()).await.unwrap();
+        migrate(&mut connection, &Table::default()).await.unwrap().unwrap();
     }
     let (_, _, first_name, ..) = ensure_ada(&mut connection, sub).await.unwrap();
     assert_eq!((first_name.as_deref(), count(&mut connection).await), (Some("Grace"), 1));
