@@ -2,7 +2,7 @@
 //!
 //! An attribute of the wrong JSON type is not an error here: it becomes [`Value::Unusable`].
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -86,16 +86,22 @@ pub(crate) struct Unread<'a>(#[serde(borrow)] Option<&'a RawValue>);
 #[derive(Deserialize, PartialEq, Eq, Hash)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
+impl<'a> Unread<'a> {
+    fn read(&self) -> Option<Value<'a>> {
+        self.0.map_or(Some(Value::Absent), |raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    fn members(&self) -> Option<HashMap<Name<'a>, Self>> {
+        serde_json::from_str(self.0?.get()).ok()
+    }
+}
+
+/// One level deep, which is as deep as `custom_attributes` go: whoever writes the body chooses how deep it is.
 impl<'a> From<Unread<'a>> for Value<'a> {
-    fn from(Unread(raw): Unread<'a>) -> Self {
-        let Some(raw) = raw else { return Self::Absent };
-        if let Ok(value) = serde_json::from_str(raw.get()) {
-            return value;
-        }
-        match serde_json::from_str::<std::collections::HashMap<Name<'a>, Unread<'a>>>(raw.get()) {
-            Ok(members) => Self::Object(members.into_iter().map(|(Name(name), value)| (name, value.into())).collect()),
-            Err(_) => Self::Unusable,
-        }
+    fn from(unread: Unread<'a>) -> Self {
+        let alone = |(Name(name), member): (_, Unread<'a>)| (name, member.read().unwrap_or(Self::Unusable));
+        let members = || Some(Self::Object(unread.members()?.into_iter().map(alone).collect()));
+        unread.read().or_else(members).unwrap_or(Self::Unusable)
     }
 }
 

@@ -140,6 +140,25 @@ fn custom_attributes_are_optional_texts_like_the_others() {
 }
 
 #[test]
+fn an_attribute_that_is_nested_as_deep_as_a_message_allows_costs_only_itself() {
+    // As large as SQS allows. A reader that recursed would end the process; one that read each level again would take minutes.
+    let levels = 170_000;
+    let deep = format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+    let golden = golden("custom-attributes.json");
+    for (from, to, dropped) in [
+        ("\"Ada\"", deep.clone(), "first_name"),
+        ("\"Ζωή & Co\"", deep, "custom:tenant"),
+        ("\"Ada\"", "[".repeat(levels) + &"]".repeat(levels), "first_name"),
+    ] {
+        let body = golden.replace(from, &to);
+        assert_ne!(body, golden);
+        let event = UserConfirmed::from_envelope(&body).unwrap();
+        assert_eq!(event.dropped, [dropped]);
+        assert_eq!(event.data.custom_attributes["custom:plan"].as_str(), "pro");
+    }
+}
+
+#[test]
 fn what_is_not_stored_never_costs_a_row() {
     for (pointer, value) in [
         ("/resources", json!("none")),
