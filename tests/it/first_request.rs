@@ -12,6 +12,7 @@ mod examples;
 mod function;
 mod isolation;
 mod race;
+mod unique_address;
 mod your_table;
 
 /// Calls the function of the migration as an application does.

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What a deployment says about the steps.
-const APPLIED: &str = "0001 users: applied\n0002 ensure_user: applied";
+const APPLIED: &str = "0001 users: applied\n0002 ensure_user: applied\n0003 ensure_user_looks_again: applied";
 
 async fn may(url: &str, statement: &str) -> bool {
     let mut connection = PgConnection::connect(url).await.unwrap();

@@ -132,13 +132,33 @@ async fn a_column_that_is_added_later_is_returned_by_sessions_that_are_open() {
     }
 }
 
+/// A database with the first steps only, as an earlier version left it.
+async fn database_of_an_earlier_version(steps: usize) -> String {
+    let url = database_with("").await;
+    let mut earlier = migrator();
+    earlier.migrations.to_mut().truncate(steps);
+    earlier.run(&mut connect(&url).await).await.unwrap();
+    url
+}
+
+#[tokio::test]
+async fn an_installation_whose_search_path_has_changed_gets_its_function_replaced_where_it_is() {
+    let url = database_of_an_earlier_version(2).await;
+    let mut connection = connect(&url).await;
+    execute(&mut connection, "create schema elsewhere; set search_path = elsewhere, public").await;
+    migrate(&mut connection, &Table::default()).await.unwrap();
+    let made = "select array_agg(format('%s %s %s', oid::regprocedure, proconfig, prosrc ~ 'attempt = 3')) \
+                from pg_proc where proname = 'ensure_user'";
+    let made: Vec<String> = sqlx::query(made).fetch_one(&mut connection).await.unwrap().get(0);
+    assert_eq!(made, ["ensure_user(uuid,text,text,text) {\"search_path=public, pg_temp\"} t"]);
+    let path = sqlx::query("select current_setting('search_path')").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(path.get::<&str, _>(0), "elsewhere, public", "the session keeps its own");
+}
+
 #[tokio::test]
 async fn an_installation_of_the_first_version_gets_the_function_and_keeps_its_rows() {
-    let url = database_with("").await;
+    let url = database_of_an_earlier_version(1).await;
     let mut connection = connect(&url).await;
-    let mut first = migrator();
-    first.migrations.to_mut().truncate(1);
-    first.run(&mut connection).await.unwrap();
     let sub = Uuid::new_v4();
     execute(&mut connection, &format!("insert into users (cognito_sub, first_name) values ('{sub}', 'Grace')")).await;
     for _ in 0..2 {

@@ -47,7 +47,7 @@ enum Level {
 /// Users whose requests and messages come in a random order of their own; the windows follow one another.
 const WINDOW: usize = 2 * BATCH;
 
-/// Both sides of the race. The consumers are much faster, so they wait for the requests: otherwise they would never meet.
+/// Both sides of the race. Each waits for the other before it begins a batch of users: whichever is faster would run ahead, and they would never meet.
 struct Race {
     requests: Vec<Uuid>,
     messages: Vec<Uuid>,
@@ -76,8 +76,13 @@ impl Race {
         }
     }
 
-    fn next_request(&self) -> Option<Uuid> {
-        self.requests.get(self.next_request.fetch_add(1, Relaxed)).copied()
+    /// The user of the next request, once a consumer has begun the batch of the same place in the order.
+    async fn next_request(&self) -> Option<Uuid> {
+        let at = self.next_request.fetch_add(1, Relaxed);
+        let sub = self.requests.get(at)?;
+        let begun = async || Ok((self.next_batch.load(Relaxed) * BATCH > at).then_some(()));
+        wait::until("a consumer has begun the batch", Duration::from_mins(1), begun).await.unwrap();
+        Some(*sub)
     }
 
     /// The next batch, once the requests have reached its users.
@@ -95,19 +100,26 @@ fn alone<T>(work: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// What a request sends with the user's `sub`.
-const CLAIMS: [Option<&str>; 3] = [Some("request@example.com"), Some("Request"), None];
+/// The address of a user, which is the same on both sides and has to be unique.
+fn address(sub: Uuid) -> String {
+    format!("{sub}@example.com")
+}
+
+/// What a request sends.
+async fn request_for(connection: &mut PgConnection, sub: Uuid) -> Result<Person, sqlx::Error> {
+    ensure(connection, sub, [Some(&address(sub)), Some("Request"), None]).await
+}
 
 /// One call as the application makes it at the default level.
 async fn call(connection: &mut PgConnection, sub: Uuid) -> Person {
-    ensure(connection, sub, CLAIMS).await.unwrap()
+    request_for(connection, sub).await.unwrap()
 }
 
 /// One call within a stricter transaction that has its snapshot already, retried as docs/first-request.md says.
 async fn call_with_retries(connection: &mut PgConnection, sub: Uuid, retries: &AtomicU32) -> Person {
     for _ in 0..RETRIES {
         execute(connection, "begin isolation level repeatable read; select 1").await;
-        match ensure(connection, sub, CLAIMS).await {
+        match request_for(connection, sub).await {
             Ok(person) => {
                 execute(connection, "commit").await;
                 return person;
@@ -123,7 +135,7 @@ async fn call_with_retries(connection: &mut PgConnection, sub: Uuid, retries: &A
 async fn request(url: &str, race: &Race, level: Level) {
     let mut connection = connect(url).await;
     race.start.wait();
-    while let Some(sub) = race.next_request() {
+    while let Some(sub) = race.next_request().await {
         let (returned, _, first_name, ..) = match level {
             Level::ReadCommitted => call(&mut connection, sub).await,
             Level::RepeatableRead => call_with_retries(&mut connection, sub, &race.retries).await,
@@ -138,7 +150,7 @@ async fn consume(url: &str, race: &Race) {
     let bench = Bench::with(url, obliging);
     race.start.wait();
     while let Some(subs) = race.next_batch().await {
-        let bodies = subs.iter().map(|sub| about(*sub, &json!({ "first_name": "Consumer" })));
+        let bodies = subs.iter().map(|sub| about(*sub, &json!({ "email": address(*sub), "first_name": "Consumer" })));
         assert!(bench.failed(batch(bodies)).await.is_empty(), "every message is acknowledged at its first delivery");
     }
     assert!(bench.buried().is_empty() && bench.held().is_empty(), "no message is buried or held back");
@@ -151,6 +163,7 @@ const ROWS: &str = "select count(*), count(distinct cognito_sub), count(*) filte
 
 async fn run(level: Level) {
     let (url, race) = (database().await, Race::new());
+    execute(&mut connect(&url).await, "alter table users add unique (email)").await;
     let begin = Instant::now();
     thread::scope(|threads| {
         for _ in 0..CONNECTIONS {

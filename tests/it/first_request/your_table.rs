@@ -13,11 +13,11 @@ use crate::{
     existing_table::database_with,
 };
 
-/// The table of the example.
-const ACCOUNTS: &str = "\
+/// The table of the example, with an address that has to be unique.
+pub(super) const ACCOUNTS: &str = "\
 create schema app; \
 create table app.accounts (id bigint generated always as identity primary key, auth_id text not null unique, \
-  email_address text, given text, active boolean not null default false, source text not null, \
+  email_address text unique, given text, active boolean not null default false, source text not null, \
   plan text not null default 'free')";
 
 fn page(name: &str) -> String {
@@ -30,6 +30,11 @@ fn block(page: &str, first_line: &str) -> String {
     rest.split_once("```").unwrap().0.to_owned()
 }
 
+/// The function's text for this table.
+pub(super) fn function_for_accounts() -> String {
+    block(&page("first-request.md"), "```sql existing-table")
+}
+
 /// The value that a page exports under this name.
 fn exported(page: &str, name: &str) -> String {
     let (_, rest) = page.split_once(&format!("export {name}=")).unwrap();
@@ -37,7 +42,12 @@ fn exported(page: &str, name: &str) -> String {
 }
 
 /// One call; gives back everything of the row but its two keys.
-async fn ensure(connection: &mut PgConnection, sub: Uuid, email: Option<&str>, first_name: Option<&str>) -> String {
+pub(super) async fn ensure_account(
+    connection: &mut PgConnection,
+    sub: Uuid,
+    email: Option<&str>,
+    first_name: Option<&str>,
+) -> String {
     const CALL: &str =
         "select auth_id, concat_ws('|', email_address, given, active, source, plan) from app.ensure_user($1, $2, $3)";
     let row = sqlx::query(CALL).bind(sub).bind(email).bind(first_name).fetch_one(connection).await.unwrap();
@@ -49,7 +59,7 @@ async fn ensure(connection: &mut PgConnection, sub: Uuid, email: Option<&str>, f
 async fn both_sides_make_the_same_row_of_your_table_and_only_one() {
     let url = database_with(ACCOUNTS).await;
     let mut connection = connect(&url).await;
-    execute(&mut connection, &block(&page("first-request.md"), "```sql existing-table")).await;
+    execute(&mut connection, &function_for_accounts()).await;
     let deploying = page("deploying/existing-table.md");
     let variables = ["USERS_TABLE", "USERS_COLUMNS"].map(|name| (name, exported(&deploying, name)));
     let table = Table::read(&variables.iter().map(|(name, value)| (*name, value.as_str())).collect()).unwrap();
@@ -57,13 +67,16 @@ async fn both_sides_make_the_same_row_of_your_table_and_only_one() {
     bench.consumer.insert = InsertStatement::into(&table);
 
     let [by_a_request, by_the_consumer] = [(); 2].map(|()| Uuid::new_v4());
-    let ada = "ada@example.com|Ada|t|cognito|free";
-    assert_eq!(ensure(&mut connection, by_a_request, Some("ada@example.com"), Some("Ada")).await, ada);
-    let bodies = [by_a_request, by_the_consumer]
-        .map(|sub| user(sub, &json!({ "email": "ada@example.com", "first_name": "Ada" })));
-    assert!(bench.failed(batch(bodies)).await.is_empty());
-    assert_eq!(ensure(&mut connection, by_the_consumer, Some("eve@example.com"), Some("")).await, ada);
-    assert_eq!(ensure(&mut connection, Uuid::new_v4(), None, Some("")).await, "t|cognito|free");
+    let address = |sub: Uuid| format!("{sub}@example.com");
+    let ada = |sub| format!("{}|Ada|t|cognito|free", address(sub));
+    let returned = ensure_account(&mut connection, by_a_request, Some(&address(by_a_request)), Some("Ada")).await;
+    assert_eq!(returned, ada(by_a_request));
+    let bodies =
+        [by_a_request, by_the_consumer].map(|sub| user(sub, &json!({ "email": address(sub), "first_name": "Ada" })));
+    assert!(bench.failed(batch(bodies)).await.is_empty() && bench.buried().is_empty());
+    let returned = ensure_account(&mut connection, by_the_consumer, Some("eve@example.com"), Some("")).await;
+    assert_eq!(returned, ada(by_the_consumer));
+    assert_eq!(ensure_account(&mut connection, Uuid::new_v4(), None, Some("")).await, "t|cognito|free");
     let rows = sqlx::query("select count(*) from app.accounts").fetch_one(&mut connection).await.unwrap();
     assert_eq!(rows.get::<i64, _>(0), 3);
 }
