@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::types::Oid};
 
 use crate::{
+    sequences::closed_to,
     session::SETTINGS,
     table::{Attribute, LONGEST_NAME, Table},
 };
@@ -63,19 +64,28 @@ pub async fn grant(connection: &mut PgConnection, role: &Role, table: &Table) ->
     let mut transaction = connection.begin().await?;
     sqlx::raw_sql(LOCK).execute(&mut *transaction).await?;
     let granted = if exists(&mut transaction, &role.0).await? { Granted::Found } else { Granted::Made };
-    let mut statements = Vec::new();
     if granted == Granted::Made {
-        statements.push(format!("create role {role} login"));
-        statements.extend(SETTINGS.map(|(name, value)| format!("alter role {role} set {name} = '{value}'")));
-        if exists(&mut transaction, RDS_IAM).await? {
-            statements.push(format!("grant {RDS_IAM} to {role}"));
-        }
+        make(&mut transaction, role).await?;
     }
-    statements.extend(schema_grant(&mut transaction, role, table).await?);
+    let mut statements = Vec::from_iter(schema_grant(&mut transaction, role, table).await?);
     statements.push(table_grant(role, table));
-    sqlx::raw_sql(AssertSqlSafe(statements.join("; "))).execute(&mut *transaction).await?;
+    statements.extend(sequence_grants(&mut transaction, role, table).await?);
+    execute(&mut transaction, &statements).await?;
     transaction.commit().await?;
     Ok(granted)
+}
+
+async fn make(connection: &mut PgConnection, role: &Role) -> Result<(), sqlx::Error> {
+    let mut statements = vec![format!("create role {role} login")];
+    statements.extend(SETTINGS.map(|(name, value)| format!("alter role {role} set {name} = '{value}'")));
+    if exists(connection, RDS_IAM).await? {
+        statements.push(format!("grant {RDS_IAM} to {role}"));
+    }
+    execute(connection, &statements).await
+}
+
+async fn execute(connection: &mut PgConnection, statements: &[String]) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(statements.join("; "))).execute(connection).await.map(drop)
 }
 
 /// To insert each column, and to read the key for `on conflict` and `returning`.
@@ -97,6 +107,18 @@ async fn schema_grant(
     let Some(schema) = &table.schema else { return Ok(None) };
     let public_may: (bool,) = sqlx::query_as(PUBLIC_MAY).bind(schema.as_str()).fetch_one(connection).await?;
     Ok((!public_may.0).then(|| format!("grant usage on schema {} to {role}", schema.quoted())))
+}
+
+/// To use the sequences that its rows need, unless it may. Asked first, because a sequence may not be ours to grant.
+async fn sequence_grants(
+    connection: &mut PgConnection,
+    role: &Role,
+    table: &Table,
+) -> Result<Vec<String>, sqlx::Error> {
+    let oid: (Oid,) =
+        sqlx::query_as("select $1::regclass::oid").bind(table.quoted()).fetch_one(&mut *connection).await?;
+    let closed = closed_to(connection, oid.0, table, Some(&role.0)).await?;
+    Ok(closed.iter().map(|closed| format!("grant usage on sequence {} to {role}", closed.sequence)).collect())
 }
 
 async fn exists(connection: &mut PgConnection, role: &str) -> Result<bool, sqlx::Error> {

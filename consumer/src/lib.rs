@@ -24,6 +24,7 @@ mod received;
 mod records;
 pub mod schema;
 pub mod schema_resource;
+mod sequences;
 mod session;
 mod statement;
 pub mod stop;

@@ -22,6 +22,7 @@ mod existing_table;
 mod failures;
 mod first_request;
 mod from_check_to_rows;
+mod grants;
 mod kill_points;
 mod killed;
 mod libpq;

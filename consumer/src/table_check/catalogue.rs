@@ -4,7 +4,10 @@
 
 use sqlx::{PgConnection, Row, postgres::PgRow, postgres::types::Oid};
 
-use crate::table::Table;
+use crate::{
+    sequences::{ClosedSequence, closed_to},
+    table::Table,
+};
 
 /// What the catalogues say. Names are as SQL writes them, quoted where they must be.
 pub(super) struct Found {
@@ -20,6 +23,8 @@ pub(super) struct Found {
     pub(super) unique_indexes: Vec<UniqueIndex>,
     pub(super) triggers: Vec<Trigger>,
     pub(super) rules: Vec<String>,
+    /// Those that the role may not use.
+    pub(super) sequences: Vec<ClosedSequence>,
     /// The names of the columns that are wanted, in order.
     pub(super) wanted: Vec<String>,
 }
@@ -111,6 +116,7 @@ pub(super) async fn read(connection: &mut PgConnection, table: &Table) -> Result
         unique_indexes: rows_of(connection, UNIQUE_INDEXES, oid, unique_index).await?,
         triggers: rows_of(connection, TRIGGERS, oid, trigger).await?,
         rules: rows_of(connection, RULES, oid, |row| row.try_get("name")).await?,
+        sequences: closed_to(connection, oid, table, None).await?,
         wanted: wanted.try_get("names")?,
     }))
 }

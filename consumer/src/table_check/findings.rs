@@ -4,7 +4,10 @@ use super::{
     Finding, Weight,
     catalogue::{BaseType, Filled, Found, FoundColumn, RowSecurity},
 };
-use crate::table::{Attribute, Holds, Kind, Table};
+use crate::{
+    sequences::ClosedSequence,
+    table::{Attribute, Holds, Kind, Table},
+};
 
 /// Characters of a `sub`.
 const SUB_CHARS: i32 = 36;
@@ -30,6 +33,7 @@ pub(super) fn of(found: &Found, table: &Table) -> Vec<Finding> {
         }
     }
     findings.extend(found.columns.iter().filter_map(|column| of_other(found, column)));
+    findings.extend(found.sequences.iter().map(|closed| of_sequence(found, closed)));
     findings.extend(of_indexes(found, table));
     findings.extend(of_what_else_runs(found));
     findings.extend(of_row_security(found));
@@ -103,6 +107,11 @@ fn of_other(found: &Found, column: &FoundColumn) -> Option<Finding> {
         let what = format!("`{name}` may not be null and has no default, and nothing is mapped to it");
         problem(what, alter(found, &format!("alter column {name} drop not null")))
     })
+}
+
+fn of_sequence(found: &Found, ClosedSequence { sequence, column }: &ClosedSequence) -> Finding {
+    let what = format!("the role `{}` may not use the sequence `{sequence}`, which fills `{column}`", found.role);
+    problem(what, format!("grant usage on sequence {sequence} to {};", found.role))
 }
 
 fn of_indexes(found: &Found, table: &Table) -> Vec<Finding> {
