@@ -13,6 +13,7 @@ mod end_of_queue;
 mod functions;
 mod idle;
 mod imports;
+mod late_counts;
 mod receipts;
 mod repaired_bodies;
 mod scans;

@@ -8,6 +8,7 @@
 mod at;
 mod batches;
 mod consumer;
+mod counts;
 mod event_bus;
 mod fault;
 mod lambda;
@@ -31,13 +32,14 @@ use serde_json::{Value, json};
 
 pub use at::At;
 pub use consumer::Consumer;
+pub use counts::Counts;
 pub use event_bus::Rule;
 pub use fault::Fault;
 pub use message::{NewMessage, Stored};
 pub use place::{
     ACCOUNT, OTHER_ACCOUNT, OTHER_REGION, Place, REGION, account, arn, operation, queue_name, region, url,
 };
-pub use queue::{Counts, ModelQueue};
+pub use queue::ModelQueue;
 pub use server::Server;
 
 use crate::scripted_http::{Answer, Call, ScriptedHttp};
@@ -201,6 +203,7 @@ impl SqsModel {
         let mut state = self.lock();
         state.consume();
         let changed = change(&mut state);
+        state.note_counts();
         drop(state);
         self.changed.notify_all();
         changed
@@ -243,6 +246,7 @@ impl SqsModel {
             }
             state.consume();
             let answer = state.apply(call, fault);
+            state.note_counts();
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || !is_empty_receive(call, &answer) {
                 drop(state);
@@ -273,6 +277,10 @@ impl State {
             Some("Lambda") => self.invoke(call),
             _ => self.sqs(call, fault),
         }
+    }
+
+    fn note_counts(&mut self) {
+        self.queues.values_mut().for_each(ModelQueue::note_counts);
     }
 
     fn next_seq(&mut self) -> u64 {

@@ -59,7 +59,7 @@ pub async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::List(arguments) => with_session(global, async |session| list::list(session, arguments).await).await,
         Command::Show(arguments) => with_session(global, async |session| show::show(session, arguments).await).await,
         Command::Replay(arguments) => {
-            with_session(global, async |session| replay::replay(session, arguments).await).await
+            with_session(global, async |session| Box::pin(replay::replay(session, arguments)).await).await
         }
         Command::Move(arguments) => {
             with_session(global, async |session| move_messages::move_messages(session, arguments).await).await

@@ -166,7 +166,7 @@ impl<'a> Session<'a> {
         let of_file = defaults.rate.as_deref().map(rate).transpose();
         let of_file = of_file.map_err(|why| anyhow::anyhow!("the rate in dlq-replayer.toml is not valid: {why}"))?;
         let usual = self.settings();
-        let canary = stop.and_then(|stop| Some(CanarySetting { messages: stop.canary?, timeout: stop.canary_timeout }));
+        let canary = stop.and_then(|stop| Some(CanarySetting::of(stop.canary?, stop.canary_timeout)));
         let max_returned = stop.and_then(|stop| stop.max_bounced).or(defaults.max_bounced);
         Ok(Settings {
             rate: run.rate.or(of_file).unwrap_or(usual.rate),

@@ -16,7 +16,7 @@ use super::{
 pub enum CanaryEnd {
     /// Too many of its messages returned.
     Returned,
-    /// Its messages were still at the destination when the time was over.
+    /// When the time was over, the counts did not show that its messages had left the destination.
     Unsettled,
 }
 
@@ -40,7 +40,7 @@ impl RunReport {
         let (sent, wait) = (messages(sent), age(Duration::from_secs(waited_seconds)));
         if self.outcome == outcome(Exit::Partly, Some(CanaryEnd::Unsettled)) {
             return format!(
-                "canary: {sent} sent first, and not all of them were processed within {wait}, so nothing more was sent; check that the destination's consumer is running, or allow more time with `--canary-timeout`"
+                "canary: {sent} sent first, and the queue counts did not show that all of them were processed within {wait}, so nothing more was sent; check that the destination's consumer is running, or allow more time with `--canary-timeout`"
             );
         }
         let returned = if returned == 0 { "none".to_owned() } else { grouped(returned) };

@@ -1,23 +1,18 @@
 //! A run that begins with a few messages, and waits to see what becomes of them before it sends the rest.
 //!
-//! They are gone when the destination is empty, or holds no more than before when all the time in which they can return is over;
-//! they have returned when the dead-letter queue holds more than it should. A look without an answer shows nothing.
+//! Counts are some seconds late, so neither an empty destination nor a full dead-letter queue is believed at once:
+//! see `docs/decisions/0013-the-end-of-a-queue.md`. A look without an answer shows nothing.
 //! Messages that arrive from elsewhere look like returned ones, which errs on the safe side.
 
 use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
+use super::settings::CanarySetting;
 use crate::report::canary::CanaryOutcome;
 
-/// Time between two looks.
-pub const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Looks in a row that must show the destination drained: counts are approximate.
+/// Looks in a row that must show the destination empty: counts are approximate.
 const LOOKS: u32 = 2;
-
-/// Looks in a row after which more messages than there should be are no late count, when the count has never shown the deletes.
-const STEADY: u32 = 5;
 
 /// How long a bus or a function is given, whose queue cannot be looked at: Lambda gives an event up after three minutes and three
 /// attempts. Source: "How Lambda handles errors and retries with asynchronous invocation" in the AWS Lambda developer guide.
@@ -28,17 +23,17 @@ const LONGEST_SETTLE: Duration = Duration::from_hours(1);
 
 /// What is known of the canary.
 pub struct Canary {
-    messages: u64,
-    settle: Option<Duration>,
+    setting: CanarySetting,
     /// What each destination held before; none where it may not be looked at.
     before: HashMap<usize, Option<u64>>,
     default_settle: Duration,
     phase: Phase,
-    drained: u32,
-    /// Whether the dead-letter queue's count has shown that the canary was deleted.
+    /// Looks in a row that have shown every destination empty, and when the first of them was.
+    empty: Option<(Instant, u32)>,
+    /// When the canary had left its destinations.
+    gone: Option<Instant>,
+    /// Whether the dead-letter queue's count has shown that the canary was deleted: what it counts more since then has arrived.
     caught_up: bool,
-    /// Looks in a row that showed more in it than there should be.
-    steady: u32,
     outcome: Option<CanaryOutcome>,
 }
 
@@ -65,23 +60,22 @@ pub enum Sight {
     NotYet,
     /// They are gone, and so many have returned.
     Settled(u64),
-    /// The time is over, and the destination still has some.
+    /// The time is over, and the counts do not show that they are gone.
     Unsettled,
 }
 
 impl Canary {
-    /// A canary of so many messages.
-    pub fn new(messages: u64, settle: Option<Duration>) -> Self {
+    /// A canary that has not begun.
+    pub fn new(setting: CanarySetting) -> Self {
         Self {
-            messages,
-            settle,
             before: HashMap::new(),
             default_settle: Duration::ZERO,
-            phase: Phase::Sending(messages),
-            drained: 0,
+            phase: Phase::Sending(setting.messages),
+            empty: None,
+            gone: None,
             caught_up: false,
-            steady: 0,
             outcome: None,
+            setting,
         }
     }
 
@@ -95,6 +89,14 @@ impl Canary {
         self.phase
     }
 
+    /// When the next look is due.
+    pub fn next_look(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Settling { next, .. } => Some(next),
+            Phase::Sending(_) | Phase::Passed => None,
+        }
+    }
+
     /// Whether the rest waits for what becomes of it.
     pub fn is_settling(&self) -> bool {
         matches!(self.phase, Phase::Settling { .. })
@@ -102,7 +104,7 @@ impl Canary {
 
     /// How many messages it has.
     pub fn messages(&self) -> u64 {
-        self.messages
+        self.setting.messages
     }
 
     /// Whether a destination was looked at before something is sent to it.
@@ -126,116 +128,81 @@ impl Canary {
 
     /// Everything of it was confirmed and deleted: the wait begins.
     pub fn settle(&mut self, now: Instant) {
-        self.phase = Phase::Settling { since: now, next: now + LOOK_EVERY };
+        self.phase = Phase::Settling { since: now, next: now + self.setting.look_every };
     }
 
-    /// The longest wait.
+    /// How long its destinations have time to process it; what the counts then show is given its time beyond that.
     pub fn longest(&self) -> Duration {
-        self.settle.unwrap_or(self.default_settle)
+        self.setting.timeout.unwrap_or(self.default_settle)
     }
 
     /// A look: what each destination holds now, and how many messages the dead-letter queue has more than it should;
     /// what had no answer is missing.
     pub fn look(&mut self, now: Instant, depths: &HashMap<usize, u64>, more: Option<u64>) -> Sight {
         let Phase::Settling { since, .. } = self.phase else { return Sight::NotYet };
-        self.phase = Phase::Settling { since, next: now + LOOK_EVERY };
-        let over = now.saturating_duration_since(since) >= self.longest();
-        let not_yet = if over { Sight::Unsettled } else { Sight::NotYet };
-        let waited_seconds = now.saturating_duration_since(since).as_secs();
-        let outcome = |returned, watched| CanaryOutcome { sent: self.messages, returned, watched, waited_seconds };
-        let watched: Vec<_> =
-            self.before.iter().filter_map(|(to, before)| Some((depths.get(to), (*before)?))).collect();
-        let (Some(more), true) = (more, watched.iter().all(|(depth, _)| depth.is_some())) else {
-            self.drained = 0;
-            return not_yet;
-        };
-        // A backlog that shrinks says nothing about the messages at its end.
-        let gone =
-            |(depth, before): &(Option<&u64>, u64)| depth.is_some_and(|depth| *depth == 0 || (over && depth <= before));
-        let drained = watched.iter().all(gone);
-        let all_watched = !self.before.is_empty() && watched.len() == self.before.len();
-        self.drained = if drained && all_watched { self.drained + 1 } else { 0 };
-        self.caught_up |= more == 0;
-        self.steady = if more > 0 { self.steady + 1 } else { 0 };
-        let returned = more > 0 && (self.caught_up || self.steady >= STEADY);
-        let settled = (self.drained >= LOOKS || (over && drained && all_watched)) && (more == 0 || returned);
-        if settled || (returned && more >= self.messages) || (over && !all_watched) {
+        self.phase = Phase::Settling { since, next: now + self.setting.look_every };
+        let waited = now.saturating_duration_since(since);
+        self.see_destinations(now, waited, depths);
+        let watched = self.is_watched();
+        let sent = self.setting.messages;
+        let outcome = |returned| CanaryOutcome { sent, returned, watched, waited_seconds: waited.as_secs() };
+        if let Some(returned) = more.and_then(|more| self.settled(now, waited, more)) {
             self.phase = Phase::Passed;
-            let returned = more.min(self.messages);
-            self.outcome = Some(outcome(returned, all_watched));
+            self.outcome = Some(outcome(returned));
             return Sight::Settled(returned);
         }
-        self.outcome = over.then(|| outcome(0, all_watched));
-        not_yet
+        let late = self.setting.late_counts;
+        let nothing_shows = watched && self.gone.is_none() && self.empty.is_none();
+        let over = waited >= self.longest();
+        if over && (nothing_shows || waited >= self.longest() + 2 * late) {
+            self.outcome = Some(outcome(0));
+            return Sight::Unsettled;
+        }
+        Sight::NotYet
+    }
+
+    /// Whether all destinations can be looked at.
+    fn is_watched(&self) -> bool {
+        !self.before.is_empty() && self.before.values().all(Option::is_some)
+    }
+
+    /// Whether the canary has left its destinations. A count of zero may be older than the canary: it is believed when it still stands
+    /// after all the time by which counts are late.
+    fn see_destinations(&mut self, now: Instant, waited: Duration, depths: &HashMap<usize, u64>) {
+        if self.gone.is_some() {
+            return;
+        }
+        let over = waited >= self.longest();
+        // A backlog that shrinks says nothing about the messages at its end.
+        let is_empty = |(to, before): (&usize, &Option<u64>)| {
+            let now = depths.get(to).zip(*before);
+            now.is_some_and(|(depth, before)| *depth == 0 || (over && *depth <= before))
+        };
+        if !self.is_watched() || !self.before.iter().all(is_empty) {
+            self.empty = None;
+            return;
+        }
+        let (since, looks) = self.empty.map_or((now, 1), |(since, looks)| (since, looks + 1));
+        self.empty = Some((since, looks));
+        self.gone = Some(since).filter(|_| looks >= LOOKS && waited >= self.setting.late_counts);
+    }
+
+    /// How many messages have returned, when that is certain by what the dead-letter queue has more than it should.
+    fn settled(&mut self, now: Instant, waited: Duration, more: u64) -> Option<u64> {
+        let late = self.setting.late_counts;
+        self.caught_up |= more == 0;
+        // Until then it may still count what was deleted.
+        let returned = more.min(self.setting.messages);
+        let certain = self.caught_up || waited >= late;
+        if certain && returned == self.setting.messages {
+            return Some(returned);
+        }
+        // What has just left a destination may not be counted here yet.
+        let gone = self.gone.is_some_and(|gone| now.saturating_duration_since(gone) >= late);
+        let unseen = !self.is_watched() && waited >= self.longest().max(late);
+        (gone || unseen).then_some(returned)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settling(before: Option<u64>) -> (Canary, Instant) {
-        let (mut canary, now) = (Canary::new(10, None), Instant::now());
-        canary.destination(0, before, Some(Duration::from_secs(90)));
-        canary.arrived(10);
-        assert_eq!(canary.phase(), Phase::Sending(0));
-        canary.settle(now);
-        (canary, now)
-    }
-
-    #[tokio::test]
-    async fn it_has_settled_when_the_destination_is_empty() {
-        let (mut canary, now) = settling(Some(3));
-        assert_eq!(canary.look(now, &HashMap::from([(0, 13)]), Some(0)), Sight::NotYet);
-        assert_eq!(canary.look(now, &HashMap::from([(0, 0)]), Some(0)), Sight::NotYet, "one look is not enough");
-        assert_eq!(canary.look(now, &HashMap::from([(0, 0)]), Some(2)), Sight::Settled(2));
-        assert_eq!(canary.phase(), Phase::Passed);
-    }
-
-    #[tokio::test]
-    async fn a_backlog_that_shrinks_is_not_taken_for_a_canary_that_is_gone() {
-        let (mut canary, now) = settling(Some(5_000));
-        for depth in [4_900, 4_000, 3_000, 2_000] {
-            assert_eq!(canary.look(now, &HashMap::from([(0, depth)]), Some(0)), Sight::NotYet);
-        }
-        let over = now + Duration::from_secs(90);
-        assert_eq!(canary.look(over, &HashMap::from([(0, 1_000)]), Some(0)), Sight::Settled(0));
-    }
-
-    #[tokio::test]
-    async fn a_look_without_an_answer_shows_nothing() {
-        let (mut canary, now) = settling(Some(0));
-        for _ in 0..4 {
-            assert_eq!(canary.look(now, &HashMap::new(), Some(0)), Sight::NotYet);
-            assert_eq!(canary.look(now, &HashMap::from([(0, 0)]), None), Sight::NotYet);
-        }
-        assert_eq!(canary.look(now + Duration::from_secs(90), &HashMap::new(), None), Sight::Unsettled);
-    }
-
-    #[tokio::test]
-    async fn a_late_count_is_not_taken_for_returned_messages() {
-        let (mut canary, now) = settling(Some(0));
-        let drained = HashMap::from([(0, 0)]);
-        for _ in 0..4 {
-            assert_eq!(canary.look(now, &drained, Some(10)), Sight::NotYet, "the deletes do not show yet");
-        }
-        assert_eq!(canary.look(now, &drained, Some(0)), Sight::Settled(0));
-    }
-
-    #[tokio::test]
-    async fn it_has_settled_when_all_have_returned_and_not_when_the_destination_keeps_them() {
-        let (mut canary, now) = settling(Some(0));
-        assert_eq!(canary.look(now, &HashMap::from([(0, 10)]), Some(0)), Sight::NotYet);
-        assert_eq!(canary.look(now, &HashMap::from([(0, 10)]), Some(10)), Sight::Settled(10));
-        let (mut canary, now) = settling(Some(0));
-        let late = now + Duration::from_secs(90);
-        assert_eq!(canary.look(late, &HashMap::from([(0, 10)]), Some(0)), Sight::Unsettled);
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_looked_at_is_given_its_time() {
-        let (mut canary, now) = settling(None);
-        assert_eq!(canary.look(now, &HashMap::new(), Some(0)), Sight::NotYet);
-        assert_eq!(canary.look(now + Duration::from_secs(90), &HashMap::new(), Some(1)), Sight::Settled(1));
-    }
-}
+mod tests;

@@ -9,8 +9,8 @@ use std::time::Duration;
 /// Receives of one round that must all bring nothing new.
 pub const POLLS: usize = 3;
 
-/// How long a run waits for counts to agree when it has deleted messages: counts are some seconds late.
-const LATE_COUNTS: Duration = Duration::from_secs(10);
+/// How late counts are believed to be at most: so long a run waits for them to agree when it has deleted messages.
+pub const LATE_COUNTS: Duration = Duration::from_secs(10);
 
 /// How long a run waits for messages that other receivers hold, when it has no reason to expect them back.
 const OTHERS: Duration = Duration::from_secs(2);

@@ -99,7 +99,7 @@ impl<'w> Engine<'w> {
         let now = Instant::now();
         Self {
             rate: Rate::new(settings.rate, settings.calls),
-            canary: settings.canary.map(|canary| Canary::new(canary.messages, canary.timeout)),
+            canary: settings.canary.map(Canary::new),
             source,
             work,
             settings,
@@ -185,8 +185,9 @@ impl<'w> Engine<'w> {
             Work::Look(_) => None,
         };
         let throttled = self.throttled.map(|(until, _)| until).filter(|until| *until > Instant::now());
+        let canary = self.canary.as_ref().and_then(Canary::next_look);
         let far = Instant::now() + PICTURE;
-        [lanes, throttled, self.send_at, self.intake.next_beat(), self.proof.next_at()]
+        [lanes, throttled, canary, self.send_at, self.intake.next_beat(), self.proof.next_at()]
             .into_iter()
             .flatten()
             .fold(far, Instant::min)

@@ -101,11 +101,12 @@ impl Engine<'_> {
         }
     }
 
-    /// The wait begins when everything of the canary was confirmed and deleted.
+    /// The wait begins when everything of the canary was confirmed and deleted: a delete that comes later would look like a message that
+    /// has returned.
     pub(super) fn settle_canary(&mut self, now: Instant) {
-        let deleting =
-            self.under_way.deletes > 0 || self.transfer_mut().is_some_and(|transfer| !transfer.to_delete.is_empty());
-        if self.under_way.sends > 0 || deleting {
+        let way = &self.under_way;
+        let calls = way.sends + way.confirmations + way.deletes;
+        if calls > 0 || self.transfer_mut().is_some_and(|transfer| !transfer.to_delete.is_empty()) {
             return;
         }
         if let Some(canary) = &mut self.canary {

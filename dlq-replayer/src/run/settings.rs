@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{breaker::DEFAULT_SHARE, rate::RateSetting};
+use super::{breaker::DEFAULT_SHARE, ending::LATE_COUNTS, rate::RateSetting};
 use crate::report::progress::Shown;
 
 /// Messages that are put aside at the same time before the oldest are released: below the 120,000 that may be in flight, with room for other receivers.
@@ -43,6 +43,17 @@ pub struct CanarySetting {
     pub messages: u64,
     /// The longest wait for what becomes of them; by default the destination's visibility timeout times its receives.
     pub timeout: Option<Duration>,
+    /// Time between two looks.
+    pub look_every: Duration,
+    /// How late counts may be.
+    pub late_counts: Duration,
+}
+
+impl CanarySetting {
+    /// One look a second, at counts that may be as late as those of SQS.
+    pub fn of(messages: u64, timeout: Option<Duration>) -> Self {
+        Self { messages, timeout, look_every: Duration::from_secs(1), late_counts: LATE_COUNTS }
+    }
 }
 
 impl Default for Settings {

@@ -1,14 +1,19 @@
-//! A canary is what has arrived, and it is judged by more than one late count.
+//! A canary is what has arrived, and an earlier run's messages are none of it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
-use std::time::Duration;
 
-use pipeline_tests::sqs_model::{Fault, NewMessage, operation, queue_name};
+use dlq_replayer::{
+    report::exit::Exit,
+    rules::decide::{Replay, Treatment},
+    run::settings::CanarySetting,
+};
+use pipeline_tests::sqs_model::{Consumer, Fault, NewMessage, operation, queue_name};
 
 use super::{DLQ, SOURCE, Scene, body, old};
+use crate::bench_replay::{ReplayBench, Run, replay};
 
 #[test]
 fn a_canary_that_was_refused_does_not_let_the_rest_go() {
@@ -26,52 +31,27 @@ fn a_canary_that_was_refused_does_not_let_the_rest_go() {
     assert!(scene.model.count(SOURCE) <= 5, "more than the canary has arrived: {}", said.text());
 }
 
-#[test]
-fn a_canary_with_a_message_for_quarantine_settles() {
-    let scene = Scene::new();
-    scene.model.create("quarantine");
-    (0..6).for_each(|_| drop(scene.model.put(DLQ, old(NewMessage::new("often", &[("replay_count", "9")])))));
-    scene.fill(6);
-    let (model, done) = (scene.model.clone(), Arc::new(AtomicBool::new(false)));
-    let ends = Arc::clone(&done);
-    // A consumer that takes everything.
-    let consumer = std::thread::spawn(move || {
-        let mut taken = 0;
-        while !ends.load(Ordering::SeqCst) {
-            taken += drain(&model);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        taken
-    });
-    let command = [
-        "replay",
-        DLQ,
-        "--to",
-        SOURCE,
-        "--quarantine",
-        "quarantine",
-        "--execute",
-        "--canary",
-        "10",
-        "--canary-timeout",
-        "6s",
-        "--concurrency",
-        "1",
-    ];
-    let said = scene.run(&command);
-    done.store(true, Ordering::SeqCst);
-    consumer.join().unwrap();
-    assert_eq!(said.code, 0, "{}", said.text());
+#[tokio::test]
+async fn a_canary_with_a_message_for_quarantine_settles() {
+    let bench = ReplayBench::new();
+    bench.model.create("quarantine");
+    (0..6).for_each(|_| drop(bench.model.put(DLQ, NewMessage::new("often", &[("replay_count", "9")]))));
+    bench.fill(6);
+    bench.model.with(SOURCE, |queue| queue.consumer = Consumer::Takes { after: Duration::ZERO });
+    let run = Run {
+        treatment: Treatment::Replay(Box::new(Replay { quarantine: true, ..replay() })),
+        quarantine: Some("quarantine"),
+        canary: Some(CanarySetting { late_counts: Duration::from_millis(50), ..CanarySetting::of(5, None) }),
+        calls: 1,
+        ..Run::default()
+    };
+    let ended = bench.run(run).await;
+    assert_eq!((ended.exit, ended.counts.sent, ended.counts.quarantined), (Exit::Done, 6, 6), "{:?}", ended.counts);
 }
 
-fn drain(model: &pipeline_tests::sqs_model::SqsModel) -> usize {
-    let there = model.count(SOURCE);
-    model.with(SOURCE, |queue| {
-        let fresh = pipeline_tests::sqs_model::SqsModel::new();
-        fresh.create(SOURCE);
-        fresh.with(SOURCE, |other| std::mem::swap(queue, other));
-    });
-    there
+/// A consumer that is slower than the first look, which then shows that the dead-letter queue counts the deletes.
+fn gives_up() -> Consumer {
+    Consumer::GivesUp { dlq: DLQ.to_owned(), after: Duration::from_millis(1_500) }
 }
 
 #[test]
@@ -80,7 +60,7 @@ fn a_canary_that_returns_is_seen_although_an_earlier_run_is_finished() {
     scene.fill(20);
     scene.deny_deletes();
     assert_eq!(scene.run(&["replay", DLQ, "--execute", "--limit", "20"]).code, 1);
-    drain(&scene.model);
+    scene.model.create(SOURCE);
     scene.allow_everything();
     scene.let_visibility_run_out();
     for at in 20..120 {
@@ -88,7 +68,7 @@ fn a_canary_that_returns_is_seen_although_an_earlier_run_is_finished() {
     }
     scene.model.with(SOURCE, |queue| {
         queue.dead_letters = Some(DLQ.to_owned());
-        queue.bounces_to = Some(DLQ.to_owned());
+        queue.consumer = gives_up();
     });
     let said = scene.run(&["replay", DLQ, "--execute", "--yes", "--canary", "8", "--canary-timeout", "5s"]);
     assert_eq!(said.code, 5, "{}", said.text());
@@ -102,37 +82,10 @@ fn a_canary_that_returns_stops_the_run() {
     for at in 20..120 {
         scene.model.put(DLQ, old(NewMessage::new(body(at), &[])));
     }
-    scene.model.with(SOURCE, |queue| queue.bounces_to = Some(DLQ.to_owned()));
+    scene.model.with(SOURCE, |queue| queue.consumer = gives_up());
     let said = scene.run(&["replay", DLQ, "--execute", "--yes", "--canary", "8", "--canary-timeout", "5s"]);
     assert_eq!(said.code, 5, "{}", said.text());
     assert!(said.text().contains("\n8 messages sent"), "{}", said.text());
-}
-
-#[test]
-fn counts_that_are_some_seconds_late_are_not_taken_for_a_canary_that_returned() {
-    let scene = Scene::new();
-    scene.fill(60);
-    let (model, frozen) = (scene.model.clone(), AtomicBool::new(false));
-    let done = Arc::new(AtomicBool::new(false));
-    scene.model.set_faults(move |call, _| {
-        if operation(call) == "DeleteMessageBatch" && !frozen.swap(true, Ordering::SeqCst) {
-            // The figures of three seconds.
-            model.with(DLQ, |queue| queue.freeze_counts(3));
-        }
-        Fault::None
-    });
-    let (model, ends) = (scene.model.clone(), Arc::clone(&done));
-    let consumer = std::thread::spawn(move || {
-        while !ends.load(Ordering::SeqCst) {
-            drain(&model);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    });
-    let command = ["replay", DLQ, "--to", SOURCE, "--execute", "--canary", "10", "--canary-timeout", "20s"];
-    let said = scene.run(&command);
-    done.store(true, Ordering::SeqCst);
-    consumer.join().unwrap();
-    assert_eq!((said.code, scene.model.count(DLQ)), (0, 0), "nothing returned: {}", said.text());
 }
 
 #[test]

@@ -54,6 +54,7 @@ impl State {
         for (place, dlq, leaves, message) in moves {
             self.arrive(place, dlq, leaves, message);
         }
+        self.note_counts();
     }
 
     fn arrive(&mut self, place: Place, dlq: String, leaves: Leaves, message: Stored) {

@@ -1,7 +1,7 @@
 //! One queue of the model: its settings, what is in it, and who holds what.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     consumer::Consumer,
+    counts::{Counts, Told},
     line::{Line, is_fifo},
     message::{NewMessage, Stored},
     place::Place,
@@ -32,15 +33,6 @@ pub(super) type Failed = (&'static str, bool);
 ///
 /// Source: "How do I troubleshoot `ReceiptHandleIsInvalid` and `InvalidParameterValue` errors" (AWS re:Post).
 const BAD_RECEIPT: Failed = ("ReceiptHandleIsInvalid", true);
-
-/// The approximate figures of a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Messages that can be received.
-    pub visible: usize,
-    /// Messages in flight.
-    pub in_flight: usize,
-}
 
 /// A queue.
 pub struct ModelQueue {
@@ -68,7 +60,7 @@ pub struct ModelQueue {
     pub content_based_deduplication: bool,
     /// The key that encrypts it.
     pub kms_key: Option<String>,
-    pub(super) told: VecDeque<Counts>,
+    told: Told,
     messages: BTreeMap<u64, Stored>,
     line: Line,
     hidden: BTreeSet<(Instant, u64)>,
@@ -90,7 +82,7 @@ impl ModelQueue {
             visibility_timeout: 30,
             content_based_deduplication: false,
             kms_key: None,
-            told: VecDeque::new(),
+            told: Told::default(),
             messages: BTreeMap::new(),
             line: Line::of(name),
             hidden: BTreeSet::new(),
@@ -255,13 +247,27 @@ impl ModelQueue {
 
     /// Answers the next `calls` looks at the figures with these.
     pub fn misreport(&mut self, calls: usize, counts: Counts) {
-        self.told.extend(std::iter::repeat_n(counts, calls));
+        self.told.misreport(calls, counts);
     }
 
-    /// Answers the next `calls` looks with the figures of this moment, whatever happens meanwhile.
-    pub fn freeze_counts(&mut self, calls: usize) {
-        let counts = self.counts();
-        self.misreport(calls, counts);
+    /// Answers each look from now on with the figures of so long ago.
+    pub fn count_late(&mut self, late: Duration) {
+        let now = self.counts();
+        self.told.be_late(late, now);
+    }
+
+    /// Remembers the figures of this moment, for looks that are answered late.
+    pub(super) fn note_counts(&mut self) {
+        if self.told.is_late() {
+            let now = self.counts();
+            self.told.note(now);
+        }
+    }
+
+    /// The figures as a look is told them.
+    pub(super) fn told_counts(&mut self) -> Counts {
+        let now = self.counts();
+        self.told.tell(now)
     }
 
     /// Visible messages that arrived at least `after` ago, oldest first.

@@ -110,8 +110,7 @@ fn on_the_wire(message: &Stored, call: &Call) -> Value {
 
 fn attributes(queue: &mut ModelQueue, call: &Call) -> Value {
     let counted = asks(call, &["AttributeNames"], "ApproximateNumberOfMessages");
-    let told = if counted { queue.told.pop_front() } else { None };
-    let counts = told.unwrap_or_else(|| queue.counts());
+    let counts = if counted { queue.told_counts() } else { queue.counts() };
     let mut all = Map::new();
     let mut set = |name: &str, value: String| drop(all.insert(name.to_owned(), value.into()));
     set("QueueArn", queue.place.arn(&queue.name));

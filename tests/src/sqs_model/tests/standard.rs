@@ -112,17 +112,30 @@ fn a_queue_says_what_it_was_set_to_and_its_figures_may_lag() {
         queue.max_receive_count = 7;
         queue.visibility_timeout = 90;
         queue.kms_key = Some("alias/k".into());
-        queue.freeze_counts(1);
         queue.misreport(1, Counts { visible: 9, in_flight: 0 });
     });
     model.put("q", plain("b"));
-    assert_eq!(counts(&model, "q"), ("0".into(), "0".into()));
     assert_eq!(counts(&model, "q"), ("9".into(), "0".into()));
     assert_eq!(counts(&model, "q"), ("1".into(), "0".into()));
     let (_, answer) = ask(&model, "GetQueueAttributes", &url("q"), &json!({ "AttributeNames": ["All"] }));
     let attributes = &answer["Attributes"];
     assert_eq!((&attributes["VisibilityTimeout"], &attributes["KmsMasterKeyId"]), (&json!("90"), &json!("alias/k")));
     assert!(attributes["RedrivePolicy"].as_str().unwrap().contains(r#""maxReceiveCount":7"#));
+}
+
+#[test]
+fn figures_that_are_late_are_those_of_a_while_ago() {
+    let (model, late) = (SqsModel::new(), Duration::from_millis(100));
+    model.with("q", |queue| queue.count_late(late));
+    model.put("q", plain("a"));
+    let put = Instant::now();
+    let mut told = counts(&model, "q").0;
+    assert!(told == "0" || put.elapsed() >= late);
+    while told == "0" {
+        assert!(put.elapsed() < Duration::from_secs(10), "it is never counted");
+        told = counts(&model, "q").0;
+    }
+    assert!(put.elapsed() >= late && told == "1", "{told} after {:?}", put.elapsed());
 }
 
 #[test]
