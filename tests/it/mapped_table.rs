@@ -196,7 +196,9 @@ async fn migrate_creates_no_mapped_table_and_grants_what_the_mapping_needs() {
         run_migrate(&variables, &["--check"]),
         (1, "problem: there is no table `app.\"Accounts\"`\n    create it, or correct USERS_TABLE\n".to_owned())
     );
-    assert_eq!(run_migrate(&variables, &[]), (1, String::new()));
+    let (code, said) = run_migrate(&variables, &[]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.starts_with("error: the table `app.\"Accounts\"` was not found"), "{said}");
 
     run(&url, &accounts("uuid")).await;
     let (code, said) = run_migrate(&variables, &[]);

@@ -146,7 +146,7 @@ async fn an_installation_whose_search_path_has_changed_gets_its_function_replace
     let url = database_of_an_earlier_version(2).await;
     let mut connection = connect(&url).await;
     execute(&mut connection, "create schema elsewhere; set search_path = elsewhere, public").await;
-    migrate(&mut connection, &Table::default()).await.unwrap();
+    migrate(&mut connection, &Table::default()).await.unwrap().unwrap();
     let made = "select array_agg(format('%s %s %s', oid::regprocedure, proconfig, prosrc ~ 'attempt = 3')) \
                 from pg_proc where proname = 'ensure_user'";
     let made: Vec<String> = sqlx::query(made).fetch_one(&mut connection).await.unwrap().get(0);
