@@ -15,7 +15,7 @@ use crate::bench_consumer::{
 };
 
 /// A row-level trigger that runs before each insert; `body` is the text of its function.
-pub(crate) async fn before_insert(bench: &Bench, body: &'static str) {
+async fn before_insert(bench: &Bench, body: &'static str) {
     let function = format!("create function before_insert() returns trigger language plpgsql as $$ {body} $$");
     sqlx::raw_sql(sqlx::AssertSqlSafe(function)).execute(&bench.pool).await.unwrap();
     bench
@@ -23,7 +23,7 @@ pub(crate) async fn before_insert(bench: &Bench, body: &'static str) {
         .await;
 }
 
-pub(crate) fn reasons(bench: &Bench) -> Vec<String> {
+fn reasons(bench: &Bench) -> Vec<String> {
     let reason =
         |entry: &Value| entry["MessageAttributes"]["failure_reason"]["StringValue"].as_str().unwrap().to_owned();
     bench.buried().iter().map(reason).collect()
@@ -77,7 +77,7 @@ async fn a_row_that_another_transaction_commits_while_the_insert_waits_for_it_co
 // ── faults of the table, which meet everybody
 
 /// Everybody comes back, nobody is buried, and the metric says so.
-pub(crate) async fn everybody_is_held_back(bench: &Bench, what: &str) {
+async fn everybody_is_held_back(bench: &Bench, what: &str) {
     let before = bench.rows().await;
     let failed = bench.failed(batch(people(6))).await;
     assert_eq!(failed.len(), 6, "{what}: healthy users come back");
