@@ -132,7 +132,7 @@ impl Publisher {
         &self.config
     }
 
-    /// Opens the connection that the first event will use, so that its TLS handshake is done in Lambda's init; see `docs/decisions/0023-the-handshake-during-init.md`.
+    /// Opens the connection that the first event will use, so that its TLS handshake is done in Lambda's init.
     ///
     /// It asks EventBridge's endpoint for `/`, which is no operation and publishes nothing; the answer does not matter, and neither does its absence.
     pub async fn connect(&self) {
