@@ -15,12 +15,8 @@ use sqlx::{
 pub enum Verdict {
     /// The database is not well, or another session is in the way: the same statement may succeed later.
     Transient,
-    /// The table can never hold this data.
-    Permanent(Reason),
-    /// A rule of the table is broken: permanent if the rule concerns a column that we write, and otherwise the table's fault.
-    Violation(Reason, Violated),
-    /// A trigger of the table raised an error of its own: permanent for a row that is refused while others pass.
-    Raised(Reason),
+    /// A row is refused; by a rule of the table, if the server names one.
+    Refused(Reason, Option<Violated>),
     /// The table or the server is at fault, not the data.
     Unfit,
 }
@@ -97,13 +93,16 @@ fn classify_refusal(refusal: &dyn DatabaseError) -> Verdict {
     let Some(word) = word(&code) else { return Verdict::Unfit };
     let refusal = refusal.try_downcast_ref::<PgDatabaseError>();
     let about = refusal.and_then(|refusal| refusal.constraint().or(refusal.column())).map(str::to_owned);
-    let reason = Reason { word, about, code: code.into_owned() };
-    match (reason.code.get(..2), refusal.and_then(Violated::of)) {
-        (Some("22"), _) => Verdict::Permanent(reason),
-        (Some("23"), Some(rule)) => Verdict::Violation(reason, rule),
-        // Also class 23 without a name: the server names its own rules, so this is a trigger's `raise`.
-        _ => Verdict::Raised(reason),
-    }
+    // Class 23 without a name is a trigger's `raise`, because the server names its own rules. Class 22 names nothing:
+    // a text that is too long can be the user's, or one that a trigger writes for every row.
+    let rule = if code.starts_with("23") { refusal.and_then(Violated::of) } else { None };
+    Verdict::Refused(Reason { word, about, code: code.into_owned() }, rule)
+}
+
+/// Whether a statement has waited for too long, as it does for a lock, so that another one with fewer rows may succeed.
+pub(crate) fn timed_out(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "55P03" || code == "57014")
 }
 
 fn is_transient(code: &str) -> bool {

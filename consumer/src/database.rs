@@ -12,7 +12,7 @@ use rollcall_aws_runtime::environment::{Environment, VariableError};
 use sqlx::{ConnectOptions, Connection, PgConnection, error::DatabaseError, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use crate::{catalogue::Catalogue, iam_token, login::Login, session::SETTINGS};
+use crate::{catalogue::Catalogue, doubts::Doubts, iam_token, login::Login, session::SETTINGS};
 
 /// Longest wait for a new connection. A dead database must not cost a whole invocation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,6 +40,7 @@ pub struct Database {
     login: Login,
     pub(crate) pooler: Pooler,
     pub(crate) catalogue: Catalogue,
+    pub(crate) doubts: Doubts,
     /// Connections that wait for the next batch: one in Lambda, one for each worker that polls.
     idle: Mutex<Vec<Idle>>,
     /// What to connect with, and when it was made.
@@ -103,6 +104,7 @@ impl Database {
             login: Login::read(environment, aws)?,
             pooler,
             catalogue: Catalogue::default(),
+            doubts: Doubts::default(),
             idle: Mutex::default(),
             options: tokio::sync::Mutex::default(),
         })

@@ -9,6 +9,7 @@ mod calls;
 mod catalogue;
 pub mod classify;
 pub mod database;
+mod doubts;
 pub mod grants;
 mod health;
 pub mod iam_token;

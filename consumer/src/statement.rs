@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    classify::{Reason, Verdict, classify, describe, ends_connection},
+    catalogue::Concerns,
+    classify::{Reason, Verdict, classify, describe, ends_connection, timed_out},
     database::{Database, Pooler},
     insert_statement::InsertStatement,
 };
@@ -39,12 +40,14 @@ pub(crate) struct Stored {
 pub(crate) enum Failure {
     /// The table refuses the data of at least one of them, and always will.
     Permanent(Reason),
-    /// A trigger raised an error for at least one of them.
-    Raised(Reason),
+    /// The table refuses at least one of them, and nothing says whether that is about the data or about the table.
+    Doubtful(Reason),
     /// The table or the server is at fault.
     Unfit(String),
-    /// The database did not answer, or not well, until the deadline.
-    Unavailable(String),
+    /// The server ended the statement, because it waited for too long.
+    TimedOut(String),
+    /// The database did not answer until the deadline, or not well.
+    Unavailable(Option<String>),
 }
 
 /// Inserts users with one statement, and looks up those whose rows it did not make.
@@ -68,9 +71,7 @@ pub(crate) async fn insert_part(
     });
     attempts.await.map_err(|gave_up| match gave_up {
         GaveUp::Refused(failure) => failure,
-        GaveUp::OutOfTime(last) => {
-            last.unwrap_or_else(|| Failure::Unavailable("the database does not answer".to_owned()))
-        }
+        GaveUp::OutOfTime(last) => last.unwrap_or(Failure::Unavailable(None)),
     })
 }
 
@@ -80,39 +81,60 @@ async fn attempt(
     statement: &InsertStatement,
     part: &[&UserData<'_>],
 ) -> Result<Stored, Refusal<Failure>> {
-    let unavailable = |error| Refusal::Transient(Failure::Unavailable(describe(&error)));
     // Whatever its code: it comes before our data is sent.
-    let mut connection = database.acquire().await.map_err(unavailable)?;
-    let error = match store(&mut connection, database.pooler, statement, part).await {
-        Ok(stored) => {
-            connection.give_back();
-            return Ok(stored);
-        }
-        Err(error) => error,
-    };
-    let failure = match classify(&error) {
-        Verdict::Transient => {
-            if !ends_connection(&error) {
-                connection.give_back();
-            }
-            return Err(unavailable(error));
-        }
-        Verdict::Permanent(reason) => Failure::Permanent(reason),
-        Verdict::Raised(reason) => Failure::Raised(reason),
-        Verdict::Unfit => Failure::Unfit(describe(&error)),
-        Verdict::Violation(reason, rule) => {
-            let concerns_us = database.catalogue.concerns_us(&mut connection, database.pooler, statement, &rule).await;
-            if concerns_us.map_err(unavailable)? {
-                Failure::Permanent(reason)
-            } else {
-                Failure::Unfit(describe(&error))
-            }
-        }
-    };
-    if !ends_connection(&error) {
+    let connecting = |error| Refusal::Transient(Failure::Unavailable(Some(describe(&error))));
+    let mut connection = database.acquire().await.map_err(connecting)?;
+    let mut answer = store(&mut connection, database.pooler, statement, part).await.map(Ok);
+    if let Err(error) = &answer
+        && !ends_connection(error)
+    {
+        answer = explain(&mut connection, database, statement, part, error).await;
+    }
+    if !answer.as_ref().is_err_and(ends_connection) {
         connection.give_back();
     }
-    Err(Refusal::Permanent(failure))
+    match answer {
+        Ok(Ok(stored)) => Ok(stored),
+        Ok(Err(failure @ Failure::Unavailable(_))) => Err(Refusal::Transient(failure)),
+        Ok(Err(failure)) => Err(Refusal::Permanent(failure)),
+        Err(error) if classify(&error) == Verdict::Transient => {
+            Err(Refusal::Transient(Failure::Unavailable(Some(describe(&error)))))
+        }
+        Err(error) => Err(Refusal::Permanent(Failure::Unfit(describe(&error)))),
+    }
+}
+
+/// What the error of an insert means: no failure, if it is about a user who has a row.
+///
+/// # Errors
+///
+/// The database is not well, or it cannot be asked.
+async fn explain(
+    connection: &mut PgConnection,
+    database: &Database,
+    statement: &InsertStatement,
+    part: &[&UserData<'_>],
+    error: &sqlx::Error,
+) -> Result<Result<Stored, Failure>, sqlx::Error> {
+    let failure = match classify(error) {
+        Verdict::Transient if timed_out(error) => return Ok(Err(Failure::TimedOut(describe(error)))),
+        Verdict::Transient => return Ok(Err(Failure::Unavailable(Some(describe(error))))),
+        Verdict::Unfit => Failure::Unfit(describe(error)),
+        Verdict::Refused(reason, None) => Failure::Doubtful(reason),
+        Verdict::Refused(reason, Some(rule)) => {
+            match database.catalogue.concerns(connection, database.pooler, statement, &rule).await? {
+                Concerns::Us => Failure::Permanent(reason),
+                Concerns::UsAndOthers => Failure::Doubtful(reason),
+                Concerns::Others => Failure::Unfit(describe(error)),
+            }
+        }
+    };
+    // Postgres applies most rules before it looks for the key, and another transaction may have committed this very row.
+    let present = match part {
+        [user] => present(connection, statement, &[user.cognito_sub.as_uuid()]).await?,
+        _ => Vec::new(),
+    };
+    Ok(if present.is_empty() { Err(failure) } else { Ok(Stored { inserted: Vec::new(), present }) })
 }
 
 async fn store(
@@ -127,9 +149,17 @@ async fn store(
     if omitted.is_empty() {
         return Ok(Stored { inserted, present: Vec::new() });
     }
-    // A statement of its own sees what another transaction has committed while the insert waited for it.
-    let rows = sqlx::raw_sql(statement.present(&omitted)).fetch_all(connection).await?;
-    Ok(Stored { inserted, present: keys(&rows)? })
+    let present = present(connection, statement, &omitted).await?;
+    Ok(Stored { inserted, present })
+}
+
+/// Those of the keys that have a row. A statement of its own sees what another transaction has committed while the insert waited for it.
+async fn present(
+    connection: &mut PgConnection,
+    statement: &InsertStatement,
+    omitted: &[Uuid],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    keys(&sqlx::raw_sql(statement.present(omitted)).fetch_all(connection).await?)
 }
 
 /// The keys in the first column, sorted.

@@ -125,6 +125,11 @@ impl Bench {
         self.metrics.lock().unwrap().iter().filter_map(|line| line[metric].as_f64()).sum()
     }
 
+    /// Whether a metric was written at all, be it a zero.
+    pub(crate) fn reported(&self, metric: &str) -> bool {
+        self.metrics.lock().unwrap().iter().any(|line| line.get(metric).is_some())
+    }
+
     pub(crate) async fn rows(&self) -> i64 {
         sqlx::query("select count(*) from users").fetch_one(&self.pool).await.unwrap().get(0)
     }

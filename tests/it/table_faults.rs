@@ -15,7 +15,7 @@ use crate::bench_consumer::{
 };
 
 /// A row-level trigger that runs before each insert; `body` is the text of its function.
-async fn before_insert(bench: &Bench, body: &'static str) {
+pub(crate) async fn before_insert(bench: &Bench, body: &'static str) {
     let function = format!("create function before_insert() returns trigger language plpgsql as $$ {body} $$");
     sqlx::raw_sql(sqlx::AssertSqlSafe(function)).execute(&bench.pool).await.unwrap();
     bench
@@ -23,7 +23,7 @@ async fn before_insert(bench: &Bench, body: &'static str) {
         .await;
 }
 
-fn reasons(bench: &Bench) -> Vec<String> {
+pub(crate) fn reasons(bench: &Bench) -> Vec<String> {
     let reason =
         |entry: &Value| entry["MessageAttributes"]["failure_reason"]["StringValue"].as_str().unwrap().to_owned();
     bench.buried().iter().map(reason).collect()
@@ -77,13 +77,18 @@ async fn a_row_that_another_transaction_commits_while_the_insert_waits_for_it_co
 // ── faults of the table, which meet everybody
 
 /// Everybody comes back, nobody is buried, and the metric says so.
-async fn everybody_is_held_back(bench: &Bench, what: &str) {
+pub(crate) async fn everybody_is_held_back(bench: &Bench, what: &str) {
+    everybody_is_held_back_of(bench, 6, what).await;
+}
+
+pub(crate) async fn everybody_is_held_back_of(bench: &Bench, n: u32, what: &str) {
+    let users = usize::try_from(n).unwrap();
     let before = bench.rows().await;
-    let failed = bench.failed(batch(people(6))).await;
-    assert_eq!(failed.len(), 6, "{what}: healthy users come back");
+    let failed = bench.failed(batch(people(users))).await;
+    assert_eq!(failed.len(), users, "{what}: healthy users come back");
     assert!(bench.buried().is_empty(), "{what}: nobody is a dead letter because of the table: {:?}", reasons(bench));
-    assert_eq!(bench.held().len(), 6, "{what}");
-    assert_eq!(bench.counted("TableUnfit").to_bits(), 6_f64.to_bits(), "{what}");
+    assert_eq!(bench.held().len(), users, "{what}");
+    assert_eq!(bench.counted("TableUnfit").to_bits(), f64::from(n).to_bits(), "{what}");
     assert_eq!(bench.rows().await, before, "{what}");
 }
 
