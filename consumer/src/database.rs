@@ -132,8 +132,8 @@ impl Database {
             }
         }
         let connection = match self.open(now).await {
-            // The password is another one since it was read: the secret has been rotated.
-            Err(error) if matches!(self.login, Login::Secret { .. }) && refuses_login(&error) => {
+            // The secret has been rotated since it was read, or the credentials that signed the token have ended.
+            Err(error) if !matches!(self.login, Login::Url(_)) && refuses_login(&error) => {
                 *self.options.lock().await = None;
                 self.open(now).await?
             }

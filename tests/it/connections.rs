@@ -242,12 +242,18 @@ async fn an_iam_token_logs_in_over_tls_and_a_new_one_is_signed_before_the_old_on
 
     only_takes(minute(0)).await;
     consumers.acquire_at(minute(0)).await.unwrap().give_back();
-    only_takes(minute(11)).await;
+    end_connections_of(&pool, &role).await;
+    let again = consumers.acquire_at(minute(9)).await;
+    let Ok(again) = again else { panic!("the first token is used for ten minutes") };
+    again.give_back();
+    only_takes(minute(21)).await;
     let open = consumers.acquire_at(minute(9)).await;
     let Ok(open) = open else { panic!("an open connection outlives its token") };
     open.give_back();
     end_connections_of(&pool, &role).await;
     let early = consumers.acquire_at(minute(9)).await.err().unwrap();
-    assert_eq!(early.as_database_error().unwrap().code().unwrap(), "28P01", "the first token is used for ten minutes");
-    assert!(consumers.acquire_at(minute(11)).await.is_ok(), "then another one is signed, five minutes before its end");
+    assert_eq!(early.as_database_error().unwrap().code().unwrap(), "28P01");
+    assert!(consumers.acquire_at(minute(21)).await.is_ok(), "then another one is signed, five minutes before its end");
+    only_takes(minute(22)).await;
+    assert!(consumers.acquire_at(minute(22)).await.is_ok(), "one that is refused is signed again at once");
 }
