@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::types::Oid};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, error::DatabaseError, postgres::types::Oid};
 
 use crate::{
     sequences::closed_to,
@@ -23,12 +23,15 @@ const RDS_IAM: &str = "rds_iam";
 pub struct Role(String);
 
 /// What became of the role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Granted {
     /// There was none.
     Made,
     /// It was there, and has been given what it needs.
-    Found,
+    Found {
+        /// Statements that give it the settings of our sessions, which are not ours to change.
+        left: Vec<String>,
+    },
 }
 
 impl Role {
@@ -63,10 +66,12 @@ pub async fn grant(connection: &mut PgConnection, role: &Role, table: &Table) ->
     // In one transaction: a role without its rights would stay behind otherwise.
     let mut transaction = connection.begin().await?;
     sqlx::raw_sql(LOCK).execute(&mut *transaction).await?;
-    let granted = if exists(&mut transaction, &role.0).await? { Granted::Found } else { Granted::Made };
-    if granted == Granted::Made {
+    let granted = if exists(&mut transaction, &role.0).await? {
+        Granted::Found { left: complete_settings(&mut transaction, role).await? }
+    } else {
         make(&mut transaction, role).await?;
-    }
+        Granted::Made
+    };
     let mut statements = Vec::from_iter(schema_grant(&mut transaction, role, table).await?);
     statements.push(table_grant(role, table));
     statements.extend(sequence_grants(&mut transaction, role, table).await?);
@@ -77,11 +82,43 @@ pub async fn grant(connection: &mut PgConnection, role: &Role, table: &Table) ->
 
 async fn make(connection: &mut PgConnection, role: &Role) -> Result<(), sqlx::Error> {
     let mut statements = vec![format!("create role {role} login")];
-    statements.extend(SETTINGS.map(|(name, value)| format!("alter role {role} set {name} = '{value}'")));
+    statements.extend(SETTINGS.map(|setting| alter(role, setting)));
     if exists(connection, RDS_IAM).await? {
         statements.push(format!("grant {RDS_IAM} to {role}"));
     }
     execute(connection, &statements).await
+}
+
+fn alter(role: &Role, (name, value): (&str, &str)) -> String {
+    format!("alter role {role} set {name} = '{value}'")
+}
+
+/// Gives a role of an earlier version the settings that it lacks in this database, and gives back the statements that were not ours to execute.
+///
+/// Earlier versions set our `statement_timeout` alone. A role without it may be an application's, whose own statements may take longer.
+async fn complete_settings(connection: &mut PgConnection, role: &Role) -> Result<Vec<String>, sqlx::Error> {
+    const THERE: &str = "\
+select setting from pg_db_role_setting s join pg_roles r on r.oid = s.setrole, unnest(s.setconfig) as setting \
+where r.rolname = $1 and s.setdatabase in (0, (select oid from pg_database where datname = current_database()))";
+    let there: Vec<(String,)> = sqlx::query_as(THERE).bind(&role.0).fetch_all(&mut *connection).await?;
+    let has = |name| there.iter().any(|(setting,)| setting.split_once('=').is_some_and(|(set, _)| set == name));
+    let missing: Vec<_> =
+        SETTINGS.iter().filter(|(name, _)| !has(*name)).map(|setting| alter(role, *setting)).collect();
+    let [(name, value), ..] = SETTINGS;
+    let made_by_us = there.iter().any(|(setting,)| setting.split_once('=') == Some((name, value)));
+    if !made_by_us {
+        return Ok(missing);
+    }
+    let mut savepoint = connection.begin().await?;
+    match execute(&mut savepoint, &missing).await {
+        Ok(()) => savepoint.commit().await.map(|()| Vec::new()),
+        Err(error) if is_forbidden(&error) => savepoint.rollback().await.map(|()| missing),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_forbidden(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "42501")
 }
 
 async fn execute(connection: &mut PgConnection, statements: &[String]) -> Result<(), sqlx::Error> {

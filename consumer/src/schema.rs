@@ -169,7 +169,13 @@ impl fmt::Display for Brought {
         match &self.granted {
             None => Ok(()),
             Some((role, Granted::Made)) => write!(f, "\nrole `{role}` created; it can insert users"),
-            Some((role, Granted::Found)) => write!(f, "\nrole `{role}` already exists; it can insert users"),
+            Some((role, Granted::Found { left })) => {
+                write!(f, "\nrole `{role}` already exists; it can insert users")?;
+                if left.is_empty() {
+                    return Ok(());
+                }
+                write!(f, "\nhint: if `{role}` connects through a transaction pooler, run: {};", left.join("; "))
+            }
         }
     }
 }

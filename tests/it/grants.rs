@@ -105,3 +105,76 @@ async fn a_sequence_that_somebody_else_owns_is_not_granted_when_the_role_may_use
     assert_eq!(code, 0, "{said}");
     assert_eq!(store(&url, &as_role).await, 3);
 }
+
+/// The settings of a role in its sessions, as an operator reads them.
+async fn settings(as_role: &str) -> [String; 3] {
+    let mut connection = PgConnection::connect(as_role).await.unwrap();
+    let mut settings = <[String; 3]>::default();
+    for (name, value) in NAMES.iter().zip(&mut settings) {
+        let current: (String,) =
+            sqlx::query_as("select current_setting($1)").bind(name).fetch_one(&mut connection).await.unwrap();
+        *value = current.0;
+    }
+    settings
+}
+
+const NAMES: [&str; 3] = ["statement_timeout", "idle_in_transaction_session_timeout", "client_min_messages"];
+
+/// What `migrate` says about a role that is not its own, or that it may not change, when these settings are missing.
+fn hint(role: &str, missing: &[&str]) -> String {
+    let statements: Vec<_> = missing.iter().map(|setting| format!("alter role {role} set {setting};")).collect();
+    format!("hint: if `{role}` connects through a transaction pooler, run: {}\n", statements.join(" "))
+}
+
+#[tokio::test]
+async fn a_role_that_an_earlier_version_made_gets_the_settings_of_this_one() {
+    let (url, role, as_role) = database_and_role("alter role $role set statement_timeout = '5s'").await;
+    let (code, said) = migrate(&url, &role);
+    assert_eq!((code, said.contains("hint:")), (0, false), "{said}");
+    assert_eq!(settings(&as_role).await, ["5s", "10s", "error"]);
+}
+
+#[tokio::test]
+async fn a_role_of_your_own_stays_as_it_is_and_what_it_lacks_behind_a_pooler_is_printed() {
+    let (url, role, as_role) = database_and_role("alter role $role set statement_timeout = '1min'").await;
+    let (code, said) = migrate(&url, &role);
+    let hint = hint(&role, &["idle_in_transaction_session_timeout = '10s'", "client_min_messages = 'error'"]);
+    assert_eq!((code, said.ends_with(&format!("it can insert users\n{hint}"))), (0, true), "{said}");
+    assert_eq!(settings(&as_role).await, ["1min", "0", "notice"]);
+
+    run(&url, hint.split_once("run: ").unwrap().1).await;
+    let (code, said) = migrate(&url, &role);
+    assert_eq!((code, said.contains("hint:")), (0, false), "{said}");
+    assert_eq!(settings(&as_role).await, ["1min", "10s", "error"]);
+}
+
+#[tokio::test]
+async fn settings_that_the_role_has_in_this_database_count_and_those_of_another_one_do_not() {
+    let (url, role, _) = database_and_role("").await;
+    run(&url, &format!("create database other_of_{role}")).await;
+    let database = url.rsplit('/').next().unwrap().split('?').next().unwrap();
+    for (place, missing) in [(format!("other_of_{role}"), true), (database.to_owned(), false)] {
+        for setting in [
+            "statement_timeout = '1min'",
+            "idle_in_transaction_session_timeout = '1min'",
+            "client_min_messages = 'log'",
+        ] {
+            run(&url, &format!("alter role {role} in database {place} set {setting}")).await;
+        }
+        let (code, said) = migrate(&url, &role);
+        assert_eq!((code, said.contains("hint:")), (0, missing), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_may_not_change_the_role_grants_what_it_can_and_prints_the_rest() {
+    let owner = "alter role $role set statement_timeout = '5s'; create role owner_of_$role login; \
+                 alter schema app owner to owner_of_$role; alter table app.accounts owner to owner_of_$role; \
+                 grant usage on sequence app.shared, app.\"Tickets\" to public";
+    let (url, role, as_role) = database_and_role(owner).await;
+    let as_owner = url.replace("rollcall@", &format!("owner_of_{role}@"));
+    let (code, said) = migrate(&as_owner, &role);
+    let hint = hint(&role, &["idle_in_transaction_session_timeout = '10s'", "client_min_messages = 'error'"]);
+    assert_eq!((code, said.ends_with(&hint)), (0, true), "{said}");
+    assert_eq!(store(&url, &as_role).await, 3);
+}
