@@ -26,7 +26,7 @@ use rollcall_aws_runtime::{
     metrics::{Metric, Metrics},
 };
 use rollcall_events::{CognitoSub, Detail, DetailData, Origin};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::{
     config::{Config, OnPublishFailure},
@@ -141,7 +141,7 @@ async fn announce(
 async fn publish(detail: &Detail<'_>, context: &Context, producer: &Producer) -> Result<Path, PublishError> {
     let publisher = producer.publisher.as_ref().map_err(|error| PublishError::Unconfigured(error.clone()))?;
     let publication = Publication {
-        detail: &to_raw_value(detail)?,
+        detail: &detail.to_json()?,
         event_id: &detail.metadata.event_id,
         account: account(&context.invoked_function_arn),
         trace_header: context.xray_trace_id.as_deref(),

@@ -19,7 +19,11 @@ pub(crate) const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../produ
 /// As Lambda hands it to the function.
 const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
+/// Both services when they are well. SQS refuses what it documents and no emulator looks at.
 pub(crate) fn accepted(call: &Call) -> Answer {
+    if call.body["MessageBody"].as_str().is_some_and(|body| !body.chars().all(is_accepted_by_sqs)) {
+        return error(400, "InvalidMessageContents");
+    }
     Answer::Reply(
         200,
         match call.operation.as_str() {
@@ -27,6 +31,12 @@ pub(crate) fn accepted(call: &Call) -> Answer {
             _ => json!({ "MessageId": "1", "MD5OfMessageBody": "x" }),
         },
     )
+}
+
+/// The characters of a message.
+/// Source: `SendMessage` in the Amazon SQS API reference.
+fn is_accepted_by_sqs(char: char) -> bool {
+    matches!(char, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// What PutEvents says, with HTTP 200, when it did not take the entry.
@@ -148,6 +158,23 @@ async fn the_fallback_writes_the_same_envelope_that_eventbridge_would_have_deliv
     assert_eq!(envelope["source"], "rollcall");
     let sent: Value = serde_json::from_str(run.calls[0].body["Entries"][0]["Detail"].as_str().unwrap()).unwrap();
     assert_eq!(envelope["detail"], sent);
+}
+
+#[tokio::test]
+async fn a_name_with_a_character_that_sqs_does_not_take_travels_on_both_paths() {
+    let name: String = ('\u{1}'..' ').chain(['\u{7f}', '\u{fffd}', '\u{fffe}', '\u{ffff}', '\u{1fffe}']).collect();
+    let mut event: Value = serde_json::from_str(&fixture("01-email-pool.json")).unwrap();
+    event["request"]["userAttributes"]["given_name"] = json!(name);
+    let event = event.to_string();
+    let run = invoke(&event, &[], |call, _| {
+        if call.operation == PUT_EVENTS { error(400, "AccessDeniedException") } else { accepted(call) }
+    })
+    .await;
+    assert!(run.metrics.contains("\"UserConfirmedPublished\":1"), "{}", run.metrics);
+    let body = run.sends()[0].body["MessageBody"].as_str().unwrap();
+    assert_eq!(UserConfirmed::from_envelope(body).unwrap().data.first_name.unwrap().as_str(), name);
+    let detail = run.calls[0].body["Entries"][0]["Detail"].as_str().unwrap();
+    assert!(detail.chars().all(is_accepted_by_sqs), "EventBridge delivers it to a queue");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use uuid::{Uuid, uuid};
 
 use crate::{CognitoSub, Origin, VERSION};
@@ -83,6 +84,21 @@ impl<'a> Detail<'a> {
             trace_id: trace_id.map(Cow::from),
         };
         Self { metadata, data }
+    }
+
+    /// The JSON of the event, in characters that SQS takes.
+    ///
+    /// SQS rejects a message with U+FFFE or U+FFFF in it, and EventBridge delivers to SQS: they are written as escapes, which mean the same to every reader.
+    /// JSON escapes all other characters that SQS rejects anyway.
+    /// Source: `SendMessage` in the Amazon SQS API reference.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as JSON.
+    pub fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        // Outside of its strings JSON has no such character.
+        let json = serde_json::to_string(self)?.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
+        RawValue::from_string(json)
     }
 }
 
