@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_eventbridge::{
     error::{ProvideErrorMetadata, SdkError},
+    operation::put_events::PutEventsOutput,
     types::PutEventsRequestEntry,
 };
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
@@ -185,16 +186,7 @@ impl Publisher {
             .build();
         until("EventBridge", deadline, || async {
             let answer = self.eventbridge.put_events().entries(entry.clone()).send().await.map_err(|e| verdict(&e))?;
-            // HTTP 200 says only that the request was read; whether the entry was taken stands in the entry.
-            if answer.failed_entry_count() == 0 {
-                return Ok(());
-            }
-            let code = answer.entries().first().and_then(|entry| entry.error_code()).unwrap_or("Unknown").to_owned();
-            Err(if TRANSIENT_ENTRY_CODES.contains(&code.as_str()) {
-                Refusal::Transient(code)
-            } else {
-                Refusal::Permanent(code)
-            })
+            taken(&answer)
         })
         .await
     }
@@ -219,6 +211,19 @@ impl Publisher {
         let message = message.set_message_system_attributes(attributes);
         until("SQS", deadline, || async { message.clone().send().await.map(|_| ()).map_err(|e| verdict(&e)) }).await
     }
+}
+
+/// HTTP 200 says only that the request was read. The entry was taken if it has an id; an answer with neither id nor error code proves nothing, and another attempt is harmless.
+fn taken(answer: &PutEventsOutput) -> Result<(), Refusal<String>> {
+    let entry = answer.entries().first();
+    if answer.failed_entry_count() == 0 && entry.and_then(|entry| entry.event_id()).is_some_and(|id| !id.is_empty()) {
+        return Ok(());
+    }
+    let Some(code) = entry.and_then(|entry| entry.error_code()) else {
+        return Err(Refusal::Transient("NoEventId".to_owned()));
+    };
+    let transient = TRANSIENT_ENTRY_CODES.contains(&code);
+    Err(if transient { Refusal::Transient(code.to_owned()) } else { Refusal::Permanent(code.to_owned()) })
 }
 
 /// Only an answer that blames the request is permanent; everything else may pass. Holds the service's code and never its message.

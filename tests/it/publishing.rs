@@ -178,6 +178,27 @@ async fn a_name_with_a_character_that_sqs_does_not_take_travels_on_both_paths() 
 }
 
 #[tokio::test]
+async fn an_answer_of_eventbridge_that_names_no_event_proves_nothing() {
+    let event = fixture("01-email-pool.json");
+    for unproven in [
+        json!({}),
+        json!({ "FailedEntryCount": 0 }),
+        json!({ "FailedEntryCount": 0, "Entries": [] }),
+        json!({ "FailedEntryCount": 0, "Entries": [{}] }),
+        json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "" }] }),
+        json!({ "Entries": [{ "ErrorCode": "InternalFailure" }] }),
+    ] {
+        let answer = Answer::Reply(200, unproven.clone());
+        let run = invoke(&event, &[("PUBLISH_BUDGET_MS", "600")], move |call, _| {
+            if call.operation == PUT_EVENTS { answer.clone() } else { accepted(call) }
+        })
+        .await;
+        assert!(run.echoed(&event), "{unproven}");
+        assert_eq!(run.sends().len(), 1, "{unproven}: {:?}", run.operations());
+    }
+}
+
+#[tokio::test]
 async fn the_trace_goes_with_the_event_on_both_paths() {
     let event = fixture("01-email-pool.json");
     let run = invoke(&event, &[], |call, _| accepted(call)).await;
