@@ -80,6 +80,7 @@ mod tests {
             ("arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_A", "`arn:"),
             ("*", "`*`"),
             ("_A", "`_A`"),
+            ("eu_west_1_A", "`eu_west_1_A`"),
             ("eu-west-1_", "`eu-west-1_`"),
         ] {
             let error = pools(text).unwrap_err();

@@ -1,9 +1,10 @@
 import { CfnParameter, type Stack } from 'aws-cdk-lib';
-import { unlessGiven } from './parameters.ts';
+import { POOL_ID, unlessGiven } from './parameters.ts';
 
-const POOL_ID = '[\\w-]+_[0-9a-zA-Z]+';
 /** As `consumer/src/table/mapping.rs` reads it. */
 const NAME = '([a-z0-9_]+|"([^"]|"")+")';
+/** As `producer/src/config.rs` reads it. */
+const CUSTOM_ATTRIBUTE = '(dev:)?custom:[^,\\s]{1,20}';
 
 function optional(stack: Stack, id: string, about: { description: string; allowedPattern?: string; constraintDescription?: string }): string {
   // A variable that is empty counts as not set.
@@ -29,8 +30,8 @@ export function forwardedAttributes(stack: Stack): Record<string, string> {
   return {
     FORWARD_ATTRIBUTES: optional(stack, 'ForwardAttributes', {
       description: 'Custom attributes that the producer publishes as well, such as custom:tenant,custom:plan; none if empty.',
-      allowedPattern: '(custom:[^,\\s]+(,custom:[^,\\s]+)*)?',
-      constraintDescription: 'Give names that begin with custom: and are separated by commas, without blanks.',
+      allowedPattern: `(${CUSTOM_ATTRIBUTE}(,${CUSTOM_ATTRIBUTE})*)?`,
+      constraintDescription: 'Give names of custom: and at most 20 more characters, separated by commas, without blanks.',
     }),
   };
 }

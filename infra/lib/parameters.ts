@@ -28,6 +28,9 @@ export interface Parameters {
 
 const NO_TOPIC = 'none';
 
+/** As `consumer/src/user_pools.rs` reads it: what stands before the underscore is a Region. */
+export const POOL_ID = '[0-9a-zA-Z-]+_[0-9a-zA-Z]+';
+
 /** Declares the parameters at the top of the stack, where their logical ids are their names. */
 export function declareParameters(stack: Stack): Parameters {
   const parameters = {
@@ -93,7 +96,7 @@ export function userPoolId(stack: Stack): string {
   return new CfnParameter(stack, 'UserPoolId', {
     type: 'String',
     description: 'The only Cognito user pool that may call the producer, in the account and Region of this stack.',
-    allowedPattern: '[\\w-]+_[0-9a-zA-Z]+',
+    allowedPattern: POOL_ID,
     maxLength: 55,
     constraintDescription: 'Give the id of a user pool, such as eu-central-1_AbCdEfGhI, not its name or ARN.',
   }).valueAsString;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { count } from './source-constants.ts';
 import { type Resource, synthesize, text } from './synthesized.ts';
 
 const { template, printed } = synthesize();
@@ -138,9 +139,13 @@ describe('the way of an event', () => {
     for (const good of ['', 'accounts', 'app.accounts', '"My.Schema"."Users"', '"a""b"']) assert.match(good, pattern('UsersTable'));
     for (const bad of [' ', 'Accounts', 'a.b.c', 'users; drop table users']) assert.doesNotMatch(bad, pattern('UsersTable'));
     for (const good of ['', 'eu-west-1_Ab12Cd34E', 'eu-west-1_a,us-east-1_b']) assert.match(good, pattern('AllowedUserPools'));
-    for (const bad of ['*', 'eu-west-1', 'eu-west-1_a,', 'eu-west-1_a, us-east-1_b']) assert.doesNotMatch(bad, pattern('AllowedUserPools'));
-    for (const good of ['', 'custom:tenant', 'custom:tenant,custom:plan']) assert.match(good, pattern('ForwardAttributes'));
-    for (const bad of ['tenant', 'email', 'custom:', 'custom:a,']) assert.doesNotMatch(bad, pattern('ForwardAttributes'));
+    for (const bad of ['*', 'eu-west-1', 'eu-west-1_a,', 'eu-west-1_a, us-east-1_b', 'eu_west_1_A']) assert.doesNotMatch(bad, pattern('AllowedUserPools'));
+    // The consumer accepts its events when AllowedUserPools is empty.
+    assert.match('eu-west-1_Ab12Cd34E', pattern('UserPoolId'));
+    assert.doesNotMatch('eu_west_1_A', pattern('UserPoolId'));
+    const longest = 'a'.repeat(count('producer/src/config.rs', 'LONGEST_NAME'));
+    for (const good of ['', 'custom:tenant', 'custom:tenant,dev:custom:plan', `custom:a,custom:${longest}`]) assert.match(good, pattern('ForwardAttributes'));
+    for (const bad of ['tenant', 'email', 'custom:', 'custom:a,', 'prod:custom:a', `custom:${longest}a`]) assert.doesNotMatch(bad, pattern('ForwardAttributes'));
   });
 });
 
