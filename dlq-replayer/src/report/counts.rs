@@ -71,7 +71,7 @@ pub struct Counts {
     pub from_other_source: BTreeMap<String, u64>,
     /// Messages that were confirmed and could not be deleted; the next run deletes them.
     pub not_deleted: Named,
-    /// Messages whose send had no answer and that are still in the dead-letter queue: the destination may have them.
+    /// Messages whose send had no answer and that are still in the dead-letter queue or the file: the destination may have them.
     pub unconfirmed: Named,
     /// Messages that were sent again after an unconfirmed send: the destination may have them twice.
     pub possible_duplicates: Named,

@@ -169,15 +169,16 @@ impl RunReport {
 
     /// Messages that an operator has to know by id.
     fn write_named(&self, out: &mut String) -> std::fmt::Result {
+        let unconfirmed = match self.command.as_str() {
+            "import" => "unconfirmed: the destination may have them, and they are still in the file",
+            _ => "unconfirmed: the destination may have them, and they are still in the dead-letter queue",
+        };
         for (named, what) in [
             (
                 &self.counts.not_deleted,
                 "sent and not deleted; the next run of this queue deletes them and does not send them again",
             ),
-            (
-                &self.counts.unconfirmed,
-                "unconfirmed: the destination may have them, and they are still in the dead-letter queue",
-            ),
+            (&self.counts.unconfirmed, unconfirmed),
             (
                 &self.counts.possible_duplicates,
                 "sent again after an unconfirmed send: the destination may have them twice",

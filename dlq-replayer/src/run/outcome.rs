@@ -84,7 +84,7 @@ pub(super) fn end(engine: &Engine<'_>, counts: &Counts, exit: Exit) -> End {
 
 /// Whether the same command sends the rest: nothing is deleted from a file, so only the journal tells what is not to be sent again.
 fn is_to_be_repeated(engine: &Engine<'_>, counts: &Counts) -> bool {
-    engine.transfer().is_some_and(|transfer| !transfer.deletes()) && counts.not_sent() > 0
+    engine.transfer().is_some_and(|transfer| !transfer.deletes()) && !counts.is_complete()
 }
 
 /// How the canary ended the run, if it did.

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use pipeline_tests::sqs_model::{Fault, operation};
+use pipeline_tests::sqs_model::{Consumer, Fault, operation};
 use serde_json::Value;
 
 use super::{DLQ, SOURCE, Scene, body, file_of, journals};
@@ -214,4 +214,50 @@ fn an_import_that_only_learned_that_everything_was_sent_is_not_repeated_either()
     assert_eq!(scene.model.count(SOURCE), 12, "{}", second.text());
     let third = scene.run(&["import", SOURCE, &file, "--execute"]);
     assert_eq!((third.code, scene.model.count(SOURCE)), (1, 12), "{}", third.text());
+}
+
+/// Imports a file, whose messages fail and are redriven under the ids that they were given, and puts them into the file anew.
+fn imported_redriven_and_exported_again(scene: &Scene, messages: usize) -> String {
+    let file = file_of(scene, messages);
+    assert_eq!(scene.run(&["import", SOURCE, &file, "--execute"]).code, 0);
+    let redrives = Consumer::Redrives { dlq: DLQ.to_owned(), after: std::time::Duration::ZERO };
+    scene.model.with(SOURCE, |queue| queue.consumer = redrives);
+    assert_eq!((scene.model.count(SOURCE), scene.model.count(DLQ)), (0, messages));
+    scene.model.with(SOURCE, |queue| queue.consumer = Consumer::None);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(scene.run(&["export", DLQ, &file]).code, 0);
+    file
+}
+
+#[test]
+fn messages_with_the_ids_of_an_earlier_import_have_not_returned_to_a_file() {
+    let scene = Scene::new();
+    let file = imported_redriven_and_exported_again(&scene, 12);
+    let said = scene.run(&["import", SOURCE, &file, "--execute", "--again"]);
+    assert_eq!((said.code, scene.bodies(SOURCE)), (0, (0..12).map(body).collect()), "{}", said.text());
+}
+
+#[test]
+fn an_import_that_left_messages_out_does_not_settle_its_file() {
+    let scene = Scene::new();
+    let file = imported_redriven_and_exported_again(&scene, 5);
+    let more = |at| serde_json::json!({ "id": format!("new-{at}"), "body": body(at) }).to_string() + "\n";
+    let text = fs::read_to_string(&file).unwrap() + &(5..8).map(more).collect::<String>();
+    fs::write(&file, text).unwrap();
+    let said = scene.run(&["import", SOURCE, &file, "--execute", "--again"]);
+    let all: Vec<_> = (0..8).map(body).collect();
+    assert_eq!((said.code, scene.bodies(SOURCE)), (0, all), "{}", said.text());
+}
+
+#[test]
+fn unconfirmed_messages_of_an_import_are_still_in_the_file() {
+    let scene = Scene::new();
+    let file = file_of(&scene, 3);
+    scene.model.set_faults(|call, _| match operation(call) {
+        "SendMessageBatch" => Fault::AnswerLost,
+        _ => Fault::None,
+    });
+    let said = scene.run(&["import", SOURCE, &file, "--execute"]);
+    let text = "3 messages unconfirmed: the destination may have them, and they are still in the file";
+    assert!(said.code == 4 && said.out.contains(text), "{}", said.text());
 }
