@@ -20,6 +20,9 @@ use crate::sqs::{
     queue::{ENTRIES, Queue},
 };
 
+/// Bytes of the largest message. Source: "Amazon SQS message quotas" in the Amazon SQS developer guide.
+const LARGEST: u64 = 1024 * 1024;
+
 impl Engine<'_> {
     pub(super) fn start_receives(&mut self, now: Instant) {
         let Source::Queue(queue) = &self.source else { return self.read_file() };
@@ -79,9 +82,9 @@ impl Engine<'_> {
         waiting < WAITING && fits && wanted && !settling && receives < self.rate.window()
     }
 
-    /// Bytes of a body, so far as was seen.
+    /// Bytes of a body, so far as was seen; before that, as many as SQS allows.
     fn average_bytes(&self) -> u64 {
-        self.fresh_bytes / self.fresh.max(1)
+        self.fresh_bytes.checked_div(self.fresh).unwrap_or(LARGEST)
     }
 
     /// Reads a few messages of a file: as many as a receive brings, so that signals are heard and memory is bounded as with a queue.
