@@ -22,7 +22,11 @@ use super::{
 };
 use crate::{
     report::counts::Counts,
-    sqs::{clients::Clients, message::Message, queue::Queue},
+    sqs::{
+        clients::Clients,
+        message::{Message, MessageKey},
+        queue::Queue,
+    },
 };
 
 /// Longest wait of one receive for the first message: a long poll, which asks all of SQS's servers.
@@ -221,9 +225,17 @@ impl<'w> Engine<'w> {
         self.send_at = None;
         let pending: Vec<_> = self.pending.drain().flat_map(|(_, messages)| messages).collect();
         for message in &pending {
-            self.intake.put_aside(message.key());
+            self.leave(message.key());
         }
         self.drain_lanes();
+    }
+
+    /// A message is put aside because the run stops. What an earlier run has left of it is still to be finished.
+    pub(super) fn leave(&mut self, key: MessageKey) {
+        if let Work::Move(transfer) = &mut self.work {
+            transfer.stays(key);
+        }
+        self.put_aside(key);
     }
 
     /// What waits to be sent is put aside instead.

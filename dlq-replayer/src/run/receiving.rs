@@ -161,7 +161,7 @@ impl Engine<'_> {
     pub(super) fn admit_new(&mut self, message: Message) {
         let key = message.key();
         if self.stop.is_some() {
-            return self.put_aside(key);
+            return self.leave(key);
         }
         if let Work::Move(transfer) = &mut self.work
             && transfer.has_returned(&message)

@@ -101,6 +101,10 @@ impl Engine<'_> {
         self.under_way.messages -= items.len() as u64;
         for item in items {
             self.intake.put_aside(item.key);
+            // An earlier try of it may have arrived.
+            if let Some(transfer) = self.transfer_mut() {
+                transfer.abandon(item);
+            }
         }
         self.fail(error);
     }
@@ -266,7 +270,7 @@ impl Engine<'_> {
         }
         for message in waiting {
             if self.stop.is_some() {
-                self.put_aside(message.key());
+                self.leave(message.key());
             } else {
                 self.take(message);
             }

@@ -2,6 +2,8 @@
 
 use std::{
     collections::HashSet,
+    fs,
+    process::Command,
     sync::{Arc, Mutex},
 };
 
@@ -10,7 +12,7 @@ use pipeline_tests::{
     sqs_model::{Fault, operation},
 };
 
-use super::{DLQ, Scene, text, until};
+use super::{DLQ, Scene, journals, text, until};
 
 /// More than one batch, and more than the ten names that a summary shows.
 const MESSAGES: usize = 15;
@@ -71,4 +73,45 @@ fn a6_history_names_each_unconfirmed_send_of_a_run_that_ctrl_c_ended() {
     assert_eq!(output.status.code(), Some(130), "{}", text(&output));
     scene.allow_everything();
     assert_all_are_named(&scene, &ids);
+}
+
+/// A replay whose sends have no answer, with so many bytes in its selection and room for so many blocks of 512 bytes in each file.
+fn without_answers(scene: &Scene, padding: usize, blocks: Option<usize>) -> std::process::Output {
+    let padded = format!("true or \"{}\" == \"\"", "x".repeat(padding));
+    let replay =
+        scene.replayer.command(&["replay", DLQ, "--where", &padded, "--execute", "--concurrency", "1", "--json"]);
+    let replay = replay.unwrap();
+    let mut limited = Command::new("/bin/sh");
+    let limit = blocks.map_or_else(|| "unlimited".to_owned(), |blocks| blocks.to_string());
+    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"")]).arg(replay.get_program());
+    limited.args(replay.get_args()).env_clear();
+    limited.envs(replay.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.output().unwrap()
+}
+
+#[test]
+fn a_disk_that_is_full_at_a_second_try_does_not_hide_that_the_first_one_is_in_doubt() {
+    const BLOCK: usize = 512;
+    // More than a time is shorter without its last zeros, and less than the line of ten ids.
+    const SLACK: usize = 40;
+    let lost = || {
+        let scene = Scene::new();
+        scene.fill(10);
+        scene.model.set_faults(|call, _| match operation(call) {
+            "SendMessageBatch" => Fault::AnswerLost,
+            _ => Fault::None,
+        });
+        scene
+    };
+    let scene = lost();
+    without_answers(&scene, 0, None);
+    let journal = fs::read_to_string(&journals(&scene.replayer.journals())[0]).unwrap();
+    let two: usize = journal.split_inclusive('\n').take(2).map(str::len).sum();
+    let blocks = (two + SLACK).div_ceil(BLOCK);
+    let scene = lost();
+    let output = without_answers(&scene, blocks * BLOCK - two - SLACK, Some(blocks));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let said = text(&output);
+    assert!(output.status.code() == Some(1) && said.contains("cannot write the journal"), "{said}");
+    assert_eq!(report["counts"]["unconfirmed"]["count"], 10, "{said}");
 }
