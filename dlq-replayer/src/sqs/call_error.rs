@@ -128,20 +128,31 @@ where
             (code.to_owned(), metadata.message().unwrap_or("no error message").to_owned(), effect)
         }
         SdkError::ConstructionFailure(_) => ("not sent".to_owned(), deepest(error), Effect::None),
-        _ => {
-            let text = deepest(error);
-            let code = if is_local(&text) { "not sent" } else { "no answer" };
-            let effect = if is_refused_connection(error) { Effect::NoConnection } else { Effect::Unknown };
-            (code.to_owned(), text, effect)
+        SdkError::DispatchFailure(_) if is_local(&deepest(error)) => {
+            ("not sent".to_owned(), deepest(error), Effect::None)
         }
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) if has_no_connection(error) => {
+            ("no answer".to_owned(), deepest(error), Effect::NoConnection)
+        }
+        _ => ("no answer".to_owned(), deepest(error), Effect::Unknown),
     };
     CallError { operation, resource: resource.to_owned(), code, text, effect }
 }
 
+/// What the SDK's client says when it could not connect: no name, no route, or no encryption.
+const NOT_CONNECTED: &str = "client error (Connect)";
+
+/// What it says when that took too long.
+const CONNECT_TIMEOUT: &str = "HTTP connect timeout";
+
 /// Whether no connection was made. A connection that was made and breaks may have carried the request.
-fn is_refused_connection(error: &(dyn std::error::Error + 'static)) -> bool {
+fn has_no_connection(error: &(dyn std::error::Error + 'static)) -> bool {
     let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(refused))
+    std::iter::successors(Some(error), |error| error.source()).any(|error| {
+        // Their types are not public, and a test holds these words.
+        let text = error.to_string();
+        text == NOT_CONNECTED || text.starts_with(CONNECT_TIMEOUT) || error.downcast_ref().is_some_and(refused)
+    })
 }
 
 /// The last cause of an error, which says most: "connection refused" rather than "dispatch failure".
@@ -159,7 +170,9 @@ fn is_local(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+    use std::{io::Read, net::TcpListener, time::Duration};
+
+    use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig};
     use rollcall_aws_runtime::{
         cli_sdk::{CliOptions, sdk_config},
         environment::Environment,
@@ -171,17 +184,48 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_was_refused_has_sent_nothing() {
         // Nothing listens on a port whose listener is gone.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let options = CliOptions {
-            endpoint_url: Some(format!("http://127.0.0.1:{port}")),
-            region: Some("eu-west-1".to_owned()),
-            profile: None,
-        };
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let error = call(format!("http://127.0.0.1:{port}")).await;
+        assert_eq!((&*error.code, error.effect), ("no answer", Effect::NoConnection), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_never_complete_has_sent_nothing() {
+        // One that is closed before it is encrypted, and one that never is.
+        for closes in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let kept = std::thread::spawn(move || {
+                let (stream, _) = listener.accept().unwrap();
+                (listener, (!closes).then_some(stream))
+            });
+            let error = call(format!("https://127.0.0.1:{port}")).await;
+            assert_eq!((&*error.code, error.effect), ("no answer", Effect::NoConnection), "{error}");
+            drop(kept.join().unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_after_a_request_may_have_carried_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let reads = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read(&mut [0; 64]).unwrap()
+        });
+        let error = call(format!("http://127.0.0.1:{port}")).await;
+        assert_eq!((&*error.code, error.effect), ("no answer", Effect::Unknown), "{error}");
+        assert!(reads.join().unwrap() > 0);
+    }
+
+    async fn call(endpoint: String) -> CallError {
+        let options = CliOptions { endpoint_url: Some(endpoint), region: Some("eu-west-1".to_owned()), profile: None };
         let sdk = sdk_config(options, &Environment::from_iter([("UNUSED", "")])).await.unwrap();
         let credentials = SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test"));
-        let sdk = sdk.into_builder().credentials_provider(credentials).build();
+        let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_millis(200)).build();
+        let sdk = sdk.into_builder().credentials_provider(credentials).timeout_config(timeouts);
+        let sdk = sdk.retry_config(RetryConfig::disabled()).build();
         let error = Clients::new(sdk).sqs(None).list_queues().send().await.unwrap_err();
-        let error = call_error("ListQueues", "q", &error);
-        assert_eq!((&*error.code, error.effect), ("no answer", Effect::NoConnection), "{error}");
+        call_error("ListQueues", "q", &error)
     }
 }

@@ -164,3 +164,33 @@ fn expired_credentials_of_a_function_stop_a_run_at_once() {
     assert_eq!((said.code, scene.model.count(DLQ)), (1, 40), "{}", said.text());
     assert!(!said.text().contains("not accepted by the destination"), "{}", said.text());
 }
+
+#[test]
+fn credentials_that_can_no_longer_be_had_stop_a_run_at_once_and_leave_nothing_in_doubt() {
+    let scene = Scene::new();
+    let file = file_of(&scene, 400);
+    // Credentials that are as good as expired are asked for before each call.
+    let (script, gone) = (scene.file("credentials.sh"), scene.file("gone"));
+    let key = json!({ "Version": 1, "AccessKeyId": "test", "SecretAccessKey": "test", "Expiration": "EXPIRES" });
+    let key = key.to_string().replace("EXPIRES", "'\"$(date -u -d '+3 seconds' +%Y-%m-%dT%H:%M:%SZ)\"'");
+    std::fs::write(&script, format!("test -e '{gone}' && exit 1\necho '{key}'\n")).unwrap();
+    let config = scene.file("config");
+    let profile = format!("[default]\nregion = eu-west-1\ncredential_process = /bin/sh {script}\n");
+    std::fs::write(&config, profile).unwrap();
+    scene.model.set_faults(move |call, _| {
+        if operation(call) == "SendMessageBatch" {
+            std::fs::write(&gone, "").unwrap();
+        }
+        Fault::None
+    });
+    let import = ["import", SOURCE, &file, "--execute", "--yes", "--concurrency", "4", "--json"];
+    let mut command = scene.replayer.command(&import).unwrap();
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env("AWS_CONFIG_FILE", &config);
+    command.env("PATH", "/usr/bin:/bin");
+    let output = command.output().unwrap();
+    let said = super::text(&output);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (sent, doubted) = (&report["counts"]["sent"], &report["counts"]["unconfirmed"]["count"]);
+    assert_eq!((output.status.code(), doubted), (Some(1), &0.into()), "{said}");
+    assert!(said.contains("not sent") && *sent == scene.model.count(SOURCE), "{said}");
+}
