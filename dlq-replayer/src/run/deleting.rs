@@ -75,10 +75,7 @@ impl Engine<'_> {
         self.under_way.deletes -= 1;
         let left = match result {
             Ok(left) => left,
-            Err(error) if error.effect == Effect::Throttled => {
-                self.throttle();
-                vec![Some(error.code); doomed.len()]
-            }
+            Err(error) if error.effect == Effect::Throttled => vec![Some(error.code); doomed.len()],
             Err(error) => {
                 // Sending on without being able to delete would only make duplicates.
                 self.deletes_denied = true;
@@ -87,7 +84,9 @@ impl Engine<'_> {
                 text
             }
         };
-        if left.iter().flatten().all(|code| !is_throttled(code)) {
+        if left.iter().flatten().any(|code| is_throttled(code)) {
+            self.throttle();
+        } else {
             self.throttled = None;
         }
         let (mut gone, denied) = (Vec::new(), self.deletes_denied);

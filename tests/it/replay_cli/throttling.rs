@@ -31,8 +31,16 @@ fn a_throttled_entry_is_tried_eight_times_more_slowly_each_time() {
     let (scene, code, sends) = throttled_sends(TRIES - 1);
     assert_eq!((code, sends.len()), (0, TRIES));
     scene.assert_each_once([body(0)], &[SOURCE]);
-    let waits: Vec<Duration> = sends.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(waits.windows(2).all(|pair| pair[1] > pair[0].mul_f64(1.4)), "{waits:?}");
+    let waits = waits(&sends);
+    assert!(grow(&waits), "{waits:?}");
+}
+
+fn waits(calls: &[Instant]) -> Vec<Duration> {
+    calls.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+fn grow(waits: &[Duration]) -> bool {
+    waits.windows(2).all(|pair| pair[1] > pair[0].mul_f64(1.4))
 }
 
 #[test]
@@ -80,13 +88,19 @@ fn throttled_deletes_wait_and_do_not_end_the_run() {
 
 #[test]
 fn throttled_entries_of_a_delete_wait_too() {
+    // The fourth wait is more than a second.
+    const THROTTLED: usize = 4;
     let scene = Scene::with_letters(10);
-    scene.fault("DeleteMessageBatch", DLQ, |at| match at {
-        0..5 => Fault::Entries((0..10).collect(), "RequestThrottled", false),
-        _ => Fault::None,
+    let deletes = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&deletes);
+    scene.fault("DeleteMessageBatch", DLQ, move |at| {
+        noted.lock().unwrap().push(Instant::now());
+        if at < THROTTLED { Fault::Entries((0..10).collect(), "RequestThrottled", false) } else { Fault::None }
     });
     assert_eq!(scene.run(&["replay", DLQ, "--execute"]).code, 0);
     scene.assert_each_once((0..10).map(body), &[SOURCE]);
+    let waits = waits(&deletes.lock().unwrap());
+    assert!(waits.len() == THROTTLED && grow(&waits), "{waits:?}");
 }
 
 #[test]
