@@ -45,20 +45,38 @@ impl Asking {
     }
 }
 
-/// The signals that ask for the end: a closed terminal asks like the others.
-struct Signals([Signal; 3]);
+/// The signals that ask for the end: a closed terminal asks like the others, unless `nohup` keeps it from doing so.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Option<Signal>,
+}
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
-        let [interrupt, terminate, hangup] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-        Ok(Self([interrupt?, terminate?, hangup?]))
+        // A listener would replace what the process was started with.
+        let hangup = if is_ignored(SignalKind::hangup()) { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hangup })
     }
 
     async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! { _ = self.interrupt.recv() => {}, _ = self.terminate.recv() => {}, _ = hangup => {} }
     }
+}
+
+/// Whether this process was started with a signal ignored. Where there is no such file, as on macOS, it counts as not ignored.
+/// Source: `SigIgn` in `proc_pid_status(5)`, a mask whose lowest bit is signal 1.
+fn is_ignored(signal: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask.checked_shr(signal.as_raw_value().unsigned_abs() - 1).is_some_and(|mask| mask & 1 == 1)
 }
 
 impl Interrupt {

@@ -1,7 +1,7 @@
 //! A9: stopping a run, and what is known of a run that was stopped or still goes on.
 
 use std::{
-    process::Stdio,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -32,6 +32,32 @@ fn a9_sighup_ends_a_run_as_sigterm_does() {
         scene.assert_each_once((0..90).map(body), &[DLQ, SOURCE], &text(&output));
         assert!(scene.model.messages(DLQ).iter().all(Stored::is_visible), "{signal:?}: the rest was released");
     }
+}
+
+#[test]
+fn a_run_under_nohup_goes_on_after_sighup() {
+    let scene = Scene::new();
+    scene.fill(30);
+    let (sending, goes_on) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (begun, waits) = (Arc::clone(&sending), Arc::clone(&goes_on));
+    scene.model.set_faults(move |call, _| {
+        if operation(call) == "SendMessageBatch" {
+            begun.store(true, Ordering::SeqCst);
+            until(|| waits.load(Ordering::SeqCst));
+        }
+        Fault::None
+    });
+    let replay = scene.replayer.command(&["replay", DLQ, "--execute", "--concurrency", "1"]).unwrap();
+    let mut ignoring = Command::new("/bin/sh");
+    ignoring.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(replay.get_program());
+    ignoring.args(replay.get_args()).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    ignoring.envs(replay.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = Running(Some(ignoring.spawn().unwrap()));
+    until(|| sending.load(Ordering::SeqCst));
+    run.send(Signal::HUP);
+    goes_on.store(true, Ordering::SeqCst);
+    let output = run.end(super::PATIENCE);
+    assert_eq!((output.status.code(), scene.model.count(SOURCE)), (Some(0), 30), "{}", text(&output));
 }
 
 #[test]
