@@ -240,7 +240,7 @@ pub fn find(root: &Path, run: &str) -> anyhow::Result<Option<RunDetails>> {
 ///
 /// # Errors
 ///
-/// There is none, it was of another queue or command, or it is running.
+/// There is none, or it was of another queue or command.
 pub fn resolve(folder: &Path, wanted: &str, command: &str) -> anyhow::Result<Begin> {
     let runs = files_of(folder)?;
     let mut runs = runs.iter().filter_map(|path| begin_of(path).ok().flatten());
