@@ -50,17 +50,19 @@ impl Bus {
     ///
     /// # Errors
     ///
-    /// [`CallError`]; [`CallError::is_missing`] when there is no such bus.
+    /// [`CallError`]; [`CallError::is_missing`] when there is no such bus. The bus of another ARN than the one that was asked for is an error.
     pub async fn find(clients: &Clients, name: &str) -> Result<Self, CallError> {
         let events = clients.events(Arn::region_of(name));
         let answer = events.describe_event_bus().name(name).send().await;
         let answer = answer.map_err(|error| call_error("DescribeEventBus", name, &error))?;
-        Ok(Self {
-            arn: answer.arn.unwrap_or_else(|| name.to_owned()),
-            name: name.to_owned(),
-            events,
-            rules: Vec::new(),
-        })
+        let arn = answer.arn.unwrap_or_else(|| name.to_owned());
+        if Arn::parse(name).is_some() && arn != name {
+            // A bus of the same name elsewhere is another bus.
+            let (code, text) = ("another bus".to_owned(), format!("EventBridge returned `{arn}`"));
+            let (operation, resource, effect) = ("DescribeEventBus", name.to_owned(), Effect::None);
+            return Err(CallError { operation, resource, code, text, effect });
+        }
+        Ok(Self { arn, name: name.to_owned(), events, rules: Vec::new() })
     }
 
     /// A bus whose events are deleted elsewhere because these rules match them.

@@ -1,6 +1,10 @@
 //! A3: a bus that does not exist takes everything, and so does one without a rule that matches.
 
-use pipeline_tests::sqs_model::{NewMessage, Rule};
+use dlq_replayer::sqs::{bus::Bus, clients::Clients};
+use pipeline_tests::{
+    scripted_http::{Answer, ScriptedHttp},
+    sqs_model::{NewMessage, Rule},
+};
 use serde_json::json;
 
 use super::{DLQ, Scene, old};
@@ -39,6 +43,16 @@ fn add_rules_that_do_not_match(scene: &Scene) {
     here.add_rule(BUS, Rule::new("off", json!({ "source": ["shop"] })).to(TARGET).disabled());
     here.add_rule(BUS, Rule::new("others", json!({ "source": ["other"] })).to(TARGET));
     here.add_rule(BUS, Rule::new("without-target", json!({ "source": ["shop"] })));
+}
+
+#[tokio::test]
+async fn another_bus_than_the_one_that_an_arn_names_is_an_error() {
+    let asked = "arn:aws:events:eu-west-1:123456789012:event-bus/main";
+    for (found, is_taken) in [(asked, true), ("arn:aws:events:eu-west-1:000000000000:event-bus/main", false)] {
+        let http = ScriptedHttp::forgetful(move |_| Answer::Reply(200, json!({ "Name": "main", "Arn": found })));
+        let bus = Bus::find(&Clients::new(http.sdk_config()), asked).await;
+        assert_eq!(bus.map(|bus| bus.arn).is_ok(), is_taken, "{found}");
+    }
 }
 
 #[test]
