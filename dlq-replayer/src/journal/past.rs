@@ -135,14 +135,17 @@ pub fn details(path: &Path) -> anyhow::Result<RunDetails> {
 /// Source: "Exactly-once processing in Amazon SQS" in the Amazon SQS developer guide: five minutes.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
-/// The ids that destinations gave to the messages of runs that wrote to their journal lately.
+/// The ids that destinations gave to the messages of runs that wrote to their journal lately, wherever these came from.
 ///
 /// # Errors
 ///
-/// A journal cannot be read.
-pub fn ids_given(folder: &Path, now: SystemTime) -> anyhow::Result<Vec<String>> {
-    let mut given = Vec::new();
-    for path in files_of(folder)? {
+/// A folder or a journal cannot be read.
+pub fn ids_given(root: &Path, now: SystemTime) -> anyhow::Result<Vec<String>> {
+    let (mut given, mut files) = (Vec::new(), Vec::new());
+    for folder in folder::all(root)? {
+        files.extend(files_of(&folder)?);
+    }
+    for path in files {
         let written = fs::metadata(&path).and_then(|file| file.modified()).unwrap_or(now);
         if now.duration_since(written).unwrap_or_default() > REMEMBERED {
             continue;

@@ -135,6 +135,11 @@ impl Routes {
         self.get(at).is_some_and(|destination| destination.is_fifo())
     }
 
+    /// Whether a destination that is known already is a FIFO queue.
+    pub fn has_fifo(&self) -> bool {
+        self.destinations.iter().any(|destination| destination.is_fifo())
+    }
+
     /// The file that every message goes into, if it does.
     pub fn archive(&self) -> Option<&Archive> {
         match self.get(self.fixed?)?.as_ref() {

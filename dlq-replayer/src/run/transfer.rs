@@ -97,7 +97,7 @@ impl Transfer {
         }
     }
 
-    /// Takes over the ids that earlier runs of the same file were given: a FIFO queue that is given a message again
+    /// Takes over the ids that earlier runs were given: a FIFO queue that is given a message again
     /// answers with the first one's id, and stores nothing.
     #[must_use]
     pub fn knowing(mut self, earlier: SentIds) -> Self {

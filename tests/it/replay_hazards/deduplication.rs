@@ -119,6 +119,22 @@ fn a1_an_answer_with_an_id_that_was_given_before_proves_nothing() {
     assert_eq!((scene.model.count(FIFO_SOURCE), said.code), (1, 4), "{}", said.text());
 }
 
+/// Whatever its journal is: that of a copy of the file, or of the queue that the messages were moved from.
+#[test]
+fn an_import_does_not_claim_what_another_run_has_just_sent_to_the_same_queue() {
+    let scene = scene(&|at| same_id(at).in_group(&format!("g{at}"), &format!("d{at}")));
+    let (file, copy) = (scene.file("export.ndjson"), scene.file("copy.ndjson"));
+    assert_eq!(scene.run(&["export", FIFO_DLQ, &file]).code, 0);
+    std::fs::copy(&file, &copy).unwrap();
+    assert_eq!(scene.run(&["import", FIFO_SOURCE, &file, "--execute"]).code, 0);
+    assert_eq!(scene.run(&["move", FIFO_DLQ, "--to", PARKED, "--execute"]).code, 0);
+    for to in [FIFO_SOURCE, PARKED] {
+        let said = scene.run(&["import", to, &copy, "--execute"]);
+        assert_eq!((said.code, scene.model.count(to)), (4, 8), "{}", said.text());
+        assert!(said.out.contains("deduplicated"), "{}", said.text());
+    }
+}
+
 #[test]
 fn a1_a_second_import_within_five_minutes_does_not_claim_what_was_swallowed() {
     let scene = Scene::between("orders.fifo", "orders-dlq.fifo");
