@@ -152,7 +152,7 @@ impl ReplayBench {
     pub(crate) async fn run_job(&self, job: Job, interrupt: &Interrupt) -> Ended {
         let progress = Progress::begin(None, Doing::of("replay"), Shown::Quiet);
         let ended = job::run(job, self.clients(), &self.journals, interrupt, progress).await;
-        let job::Ended { report, exit, fault } = ended.unwrap();
+        let job::Ended { report, exit, fault, .. } = ended.unwrap();
         let refusals = report.refusals.into_iter().map(|refused| refused.why).collect();
         Ended { exit, counts: report.counts, fault, refusals }
     }

@@ -18,6 +18,7 @@ mod receipts;
 mod repaired_bodies;
 mod scans;
 mod settled_runs;
+mod shared_queues;
 mod stopping;
 mod unconfirmed;
 mod unreachable;

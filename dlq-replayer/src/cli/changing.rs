@@ -2,7 +2,7 @@
 
 use super::{
     confirm::{Question, confirm},
-    hints::{going_on, hinted},
+    hints::{going_on, hinted, of_calls},
     options::{RunOptions, StopOptions},
     preview::dry_run,
     session::Session,
@@ -92,10 +92,13 @@ pub async fn apply(
     let command = change.command;
     let job = change.job(source, settings)?;
     let progress = Progress::begin(expected, Doing::of(command), session.shown());
-    let Ended { report, exit, fault } =
+    let Ended { report, exit, fault, refused } =
         run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
     // The summary first, and then what stopped the run.
     session.print(&report)?;
+    for hint in of_calls(&refused, &session.asked) {
+        session.global.hint(&hint);
+    }
     match fault {
         Some(fault) => Err(going_on(fault, report.safe(), &report.then())),
         None => Ok(exit),

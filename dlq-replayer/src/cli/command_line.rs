@@ -62,6 +62,13 @@ impl Global {
             say(&format!("note: {text}"));
         }
     }
+
+    /// Says what to do about something that was reported.
+    pub fn hint(&self, text: &str) {
+        if !self.quiet {
+            say(&format!("hint: {text}"));
+        }
+    }
 }
 
 /// The flags of commands that talk to AWS.

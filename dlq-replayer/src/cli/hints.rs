@@ -1,6 +1,6 @@
 //! What an operator can do about an error.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use super::{config::ConfigError, permissions::action};
 use crate::{
@@ -153,6 +153,11 @@ fn of_aws(error: &anyhow::Error, asked: &Asked) -> Option<String> {
         }
         None => error.downcast_ref().and_then(|call| of_call(call, asked)),
     }
+}
+
+/// What to do about calls that were refused, each hint once.
+pub fn of_calls(errors: &[CallError], asked: &Asked) -> BTreeSet<String> {
+    errors.iter().filter_map(|error| of_call(error, asked)).collect()
 }
 
 fn of_call(error: &CallError, asked: &Asked) -> Option<String> {

@@ -49,7 +49,7 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
     if let Some(fault) = fault.or(scanned.fault.take()) {
         return Err(fault);
     }
-    preview.look_up_sources(session).await;
+    preview.look_up_sources(session).await?;
     let saw_everything = !enough && !scanned.stopped.interrupted && scanned.not_seen == 0;
     let delivered = |key: &MessageKey| preview.earlier.has_delivered_from_file(*key);
     let missing = preview.not_met.iter().filter(|key| !delivered(key));
@@ -194,13 +194,18 @@ impl Preview {
     }
 
     /// Looks the source queues up, as the run does before it sends to them.
-    async fn look_up_sources(&mut self, session: &Session<'_>) {
+    ///
+    /// # Errors
+    ///
+    /// The credentials are not valid, so that nothing can be looked up.
+    async fn look_up_sources(&mut self, session: &Session<'_>) -> anyhow::Result<()> {
         for (arn, report) in std::mem::take(&mut self.of_sources) {
             let found = address::find(&session.clients, &arn).await;
-            match self.change.routes.looked_up(arn, found) {
+            match self.change.routes.looked_up(arn, found)? {
                 Some(refusal) => self.report.refused_all(&report, &refusal),
                 None => self.report.merge(report),
             }
         }
+        Ok(())
     }
 }

@@ -63,6 +63,8 @@ pub struct Counts {
     pub returned: u64,
     /// Messages that were matched and refused before sending, by reason.
     pub refused: BTreeMap<String, u64>,
+    /// Queues that could not be used, and how many messages stay because of that.
+    pub unusable: BTreeMap<String, Unusable>,
     /// Messages that a destination did not accept, by its code.
     pub failed: BTreeMap<String, u64>,
     /// Messages of a FIFO group that were left because one before them was not sent.
@@ -81,6 +83,15 @@ pub struct Counts {
     pub not_seen: u64,
     /// Messages that were not counted when the run was confirmed, and that it therefore left alone.
     pub arrived_later: u64,
+}
+
+/// A queue that could not be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unusable {
+    /// Messages that stay because of that; they are counted among those that were refused or are unconfirmed, too.
+    pub messages: u64,
+    /// Why it could not be used.
+    pub why: String,
 }
 
 /// Messages by id.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     canary::{CanaryEnd, CanaryOutcome},
-    counts::{Counts, Named},
+    counts::{Counts, Named, Unusable},
     exit::Exit,
     output::{Report, Style, grouped, messages, scanned},
 };
@@ -201,6 +201,9 @@ impl RunReport {
 
     fn write_notes(&self, out: &mut String, style: Style) -> std::fmt::Result {
         let note = style.warning("note:");
+        for (queue, Unusable { messages: count, why }) in &self.counts.unusable {
+            writeln!(out, "{note} {} left because {queue} cannot be used: {why}", messages(*count))?;
+        }
         for (source, count) in &self.counts.from_other_source {
             writeln!(out, "{note} {} came from another queue, {source}", messages(*count))?;
         }

@@ -131,8 +131,21 @@ pub enum Refusal {
     #[error("nothing says which queue it came from; say where it goes with `--to QUEUE`")]
     NoSource,
     /// The queue that it came from cannot be used.
-    #[error("the queue that it came from cannot be used: {0}; say where it goes with `--to QUEUE`")]
-    SourceUnusable(String),
+    #[error("the queue that it came from cannot be used: {why}; say where it goes with `--to QUEUE`")]
+    SourceUnusable {
+        /// The queue's ARN.
+        queue: String,
+        /// Why.
+        why: String,
+    },
+    /// It was replayed too often, and the quarantine cannot be used.
+    #[error("the quarantine cannot be used: {why}; choose another one with `--quarantine QUEUE`")]
+    QuarantineUnusable {
+        /// The queue's ARN.
+        queue: String,
+        /// Why.
+        why: String,
+    },
 }
 
 impl Refusal {
@@ -150,7 +163,16 @@ impl Refusal {
             Self::NotJson => "not_json",
             Self::NoGroup => "no_group",
             Self::NoSource => "no_source",
-            Self::SourceUnusable(_) => "source_unusable",
+            Self::SourceUnusable { .. } => "source_unusable",
+            Self::QuarantineUnusable { .. } => "quarantine_unusable",
+        }
+    }
+
+    /// The queue that cannot be used, and why, when that is the reason.
+    pub fn unusable(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::SourceUnusable { queue, why } | Self::QuarantineUnusable { queue, why } => Some((queue, why)),
+            _ => None,
         }
     }
 }

@@ -127,15 +127,19 @@ impl Transfer {
             *self.counts.failed.entry(code.to_owned()).or_default() += 1;
             self.note(Note::Failed, code, item.id());
         }
-        self.stays(item.key);
+        Answered { aside: self.stays_with_those_behind(item), ..Answered::default() }
+    }
+
+    /// A message stays, and so do those behind it in its group. Gives back all of them.
+    pub(super) fn stays_with_those_behind(&mut self, item: &Item) -> Vec<MessageKey> {
         self.stopped_groups.extend(item.lane.clone());
         let behind = self.lanes.stop(item.lane.as_deref());
         self.counts.left_for_order += behind.len() as u64;
-        let aside: Vec<_> = std::iter::once(item.key).chain(behind.into_iter().map(|item| item.key)).collect();
-        for key in &aside {
+        let stay: Vec<_> = std::iter::once(item.key).chain(behind.into_iter().map(|item| item.key)).collect();
+        for key in &stay {
             self.stays(*key);
         }
-        Answered { aside, ..Answered::default() }
+        stay
     }
 
     /// A message that was not sent because the run stops.
@@ -146,7 +150,7 @@ impl Transfer {
         }
     }
 
-    fn unconfirm(&mut self, id: &str) {
+    pub(super) fn unconfirm(&mut self, id: &str) {
         self.unconfirmed.insert(id.to_owned());
         self.note(Note::Unconfirmed, "", id);
     }

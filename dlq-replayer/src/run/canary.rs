@@ -112,6 +112,11 @@ impl Canary {
         self.before.contains_key(&to)
     }
 
+    /// A destination that has got nothing of the canary and gets nothing more.
+    pub fn forget(&mut self, to: usize) {
+        self.before.remove(&to);
+    }
+
     /// A destination as it was before: what it held, and how long a message can take until it returns; neither where it may not be looked at.
     pub fn destination(&mut self, to: usize, depth: Option<u64>, returns_within: Option<Duration>) {
         self.before.insert(to, depth);

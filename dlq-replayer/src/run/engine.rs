@@ -282,3 +282,6 @@ impl<'w> Engine<'w> {
         self.throttled.is_some_and(|(until, _)| until > now)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ use crate::{
         progress::Progress,
         summary::{Refused, RunReport, outcome},
     },
-    sqs::{archive::Archive, clients::Clients, message::MessageKey, new_file::NewFile},
+    sqs::{archive::Archive, call_error::CallError, clients::Clients, message::MessageKey, new_file::NewFile},
 };
 
 /// One run: from where, what, to where.
@@ -91,6 +91,8 @@ pub struct Ended {
     pub exit: Exit,
     /// What failed, if something did. What was done until then is in the report.
     pub fault: Option<anyhow::Error>,
+    /// What AWS has refused so that a queue could not be used, although the run went on.
+    pub refused: Vec<CallError>,
 }
 
 /// Runs a job with a journal under `journals`.
@@ -114,7 +116,7 @@ pub async fn run(
             "messages that were received stay hidden until their visibility timeout ends; run the same command again to go on"
         }
     };
-    interrupt.finishing(cost, run_to_its_end(job, clients, journals, interrupt, progress)).await
+    interrupt.finishing(cost, Box::pin(run_to_its_end(job, clients, journals, interrupt, progress))).await
 }
 
 async fn run_to_its_end(
@@ -184,6 +186,8 @@ async fn run_to_its_end(
     // While the lock is held: another run may open it.
     drop(file);
     drop(live);
+    let refused =
+        engine.transfer().map(|transfer| transfer.plan.routes.refusals().cloned().collect()).unwrap_or_default();
     let refusals = engine.transfer().map(|transfer| transfer.refusals.as_slice()).unwrap_or_default();
     let report = RunReport {
         run: name,
@@ -199,5 +203,5 @@ async fn run_to_its_end(
         limit,
         journal: journal.path().display().to_string(),
     };
-    Ok(Ended { report, exit, fault })
+    Ok(Ended { report, exit, fault, refused })
 }

@@ -14,10 +14,13 @@ use super::{
     source::Source,
     state::{Look, Stop, Taking, Work},
 };
-use crate::sqs::{
-    call_error::{CallError, Effect},
-    message::Message,
-    queue::{ENTRIES, Queue},
+use crate::{
+    rules::decide::Refusal,
+    sqs::{
+        call_error::{CallError, Effect},
+        message::{Message, MessageKey},
+        queue::{ENTRIES, Queue},
+    },
 };
 
 /// Bytes of the largest message. Source: "Amazon SQS message quotas" in the Amazon SQS developer guide.
@@ -200,17 +203,30 @@ impl Engine<'_> {
             }
             Work::Move(transfer) => {
                 let next = transfer.take(message);
-                if transfer.is_enough() {
-                    self.taking = Taking::Enough;
-                }
-                match next {
-                    Ok(Next::Queued) => {}
-                    Ok(Next::Aside | Next::Finished) => self.put_aside(key),
-                    Ok(Next::Delete) => self.doom(key, id),
-                    Ok(Next::Lookup(arn, message)) => self.look_up(arn, *message),
-                    Err(error) => self.fail(error),
-                }
+                self.follow(key, id, next);
             }
+        }
+    }
+
+    /// Takes a message whose source cannot be used.
+    pub(super) fn take_refused(&mut self, message: Message, refusal: Refusal) {
+        let (key, id) = (message.key(), message.id.clone());
+        let Work::Move(transfer) = &mut self.work else { return };
+        let next = transfer.take_unless(message, Some(refusal));
+        self.follow(key, id, next);
+    }
+
+    /// Does what a message needs next.
+    fn follow(&mut self, key: MessageKey, id: String, next: anyhow::Result<Next>) {
+        if matches!(&self.work, Work::Move(transfer) if transfer.is_enough()) {
+            self.taking = Taking::Enough;
+        }
+        match next {
+            Ok(Next::Queued) => {}
+            Ok(Next::Aside | Next::Finished) => self.put_aside(key),
+            Ok(Next::Delete) => self.doom(key, id),
+            Ok(Next::Lookup(arn, message)) => self.look_up(arn, *message),
+            Err(error) => self.fail(error),
         }
     }
 }

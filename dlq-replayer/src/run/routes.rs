@@ -1,6 +1,9 @@
 //! Where each message goes: where the operator says, or back to the queue that it came from.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use crate::{
     rules::{
@@ -16,6 +19,10 @@ use crate::{
         queue::Queue,
     },
 };
+
+/// Lookups of one source that may fail before it is given up. A lookup that fails in passing was already tried three times by the SDK,
+/// and a run over thousands of messages must not ask for each of them.
+const LOOKUPS: u32 = 3;
 
 /// Where one message goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +44,12 @@ pub struct Routes {
     fallback: Option<usize>,
     quarantine: Option<usize>,
     sources: HashMap<String, Result<usize, Refusal>>,
+    /// Lookups that have failed in passing, by ARN.
+    failed: HashMap<String, u32>,
+    /// Destinations that take nothing more, and why.
+    closed: BTreeMap<usize, CallError>,
+    /// Why sources could not be looked up, where AWS has said no.
+    denied: Vec<CallError>,
 }
 
 impl Routes {
@@ -59,6 +72,9 @@ impl Routes {
             fallback: None,
             quarantine: None,
             sources: HashMap::new(),
+            failed: HashMap::new(),
+            closed: BTreeMap::new(),
+            denied: Vec::new(),
         };
         if let Some(queue) = only {
             let arn = queue.address.arn.clone();
@@ -99,17 +115,70 @@ impl Routes {
         }
     }
 
-    /// A queue was looked up. Gives back why it takes no message, when that is so.
-    pub fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) -> Option<Refusal> {
+    /// A queue was looked up. Gives back why it takes none of the messages that have waited for it, when that is so.
+    ///
+    /// What may be different for the next message is asked again then, a few times.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] when no lookup can succeed, because of this program's own credentials.
+    pub fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) -> Result<Option<Refusal>, CallError> {
         let itself = self.from.as_ref().is_some_and(|from| from.arn == arn);
-        let at = match found {
-            Ok(_) if itself => Err(Refusal::SourceUnusable("it is this dead-letter queue".to_owned())),
-            Ok(queue) => Ok(self.add(Destination::Queue(queue))),
-            Err(error) => Err(Refusal::SourceUnusable(error.to_string())),
+        let (why, lasts) = match found {
+            Ok(_) if itself => ("it is this dead-letter queue".to_owned(), true),
+            Ok(queue) => {
+                let at = self.add(Destination::Queue(queue));
+                self.sources.insert(arn, Ok(at));
+                return Ok(None);
+            }
+            Err(AddressError::Call(error)) if error.is_ours() => return Err(error),
+            Err(AddressError::Call(error)) => {
+                let lasts = error.is_denied() || self.has_failed_too_often(&arn);
+                let why = error.to_string();
+                self.denied.extend(Some(error).filter(CallError::is_denied));
+                (why, lasts)
+            }
+            Err(error) => (error.to_string(), true),
         };
-        let refusal = at.as_ref().err().cloned();
-        self.sources.insert(arn, at);
-        refusal
+        let refusal = Refusal::SourceUnusable { queue: arn.clone(), why };
+        if lasts {
+            self.sources.insert(arn, Err(refusal.clone()));
+        }
+        Ok(Some(refusal))
+    }
+
+    /// Counts a lookup that has failed in passing.
+    fn has_failed_too_often(&mut self, arn: &str) -> bool {
+        let failed = self.failed.entry(arn.to_owned()).or_default();
+        *failed += 1;
+        *failed >= LOOKUPS
+    }
+
+    /// Sends nothing more to a destination, because of this error.
+    pub fn close(&mut self, at: usize, error: CallError) {
+        self.closed.entry(at).or_insert(error);
+    }
+
+    /// Whether messages may have another place to go to when this one is closed, as far as is known.
+    /// A quarantine is beside the way of most messages.
+    pub fn has_others_than(&self, at: usize) -> bool {
+        let sources = self.destinations.len() - usize::from(self.quarantine.is_some());
+        let several = self.fixed.is_none() && (self.fallback.is_none() || sources > 1);
+        several || self.quarantine == Some(at)
+    }
+
+    /// Why a destination takes no message of a route, when it is closed.
+    pub fn refusal(&self, at: usize, route: Route) -> Option<Refusal> {
+        let (queue, why) = (self.name(at), self.closed.get(&at)?.to_string());
+        Some(match route {
+            Route::Destination => Refusal::SourceUnusable { queue, why },
+            Route::Quarantine => Refusal::QuarantineUnusable { queue, why },
+        })
+    }
+
+    /// What AWS has refused, so that a queue could not be used.
+    pub fn refusals(&self) -> impl Iterator<Item = &CallError> {
+        self.closed.values().chain(&self.denied)
     }
 
     /// The destination that a message ends at, given where it would go and what was decided.

@@ -15,11 +15,9 @@ use crate::{
     journal::{record::Record, write::Journal},
     rules::decide::Route,
     sqs::{
-        address::{self, AddressError},
         call_error::{CallError, Effect},
         destination::Destination,
-        message::Message,
-        queue::{ENTRIES, Entry, Queue, Retry},
+        queue::{ENTRIES, Entry, Retry},
     },
 };
 
@@ -61,8 +59,12 @@ impl Engine<'_> {
             let Some(transfer) = self.transfer_mut() else { return };
             let Some(items) = transfer.lanes.next(now, most) else { return };
             let Some(to) = items.first().map(|item| item.to) else { return };
-            let quarantined = items.first().is_some_and(|item| item.route == Route::Quarantine);
-            if !quarantined && self.needs_baseline(to) {
+            let Some(route) = items.first().map(|item| item.route) else { return };
+            if transfer.routes().refusal(to, route).is_some() {
+                self.turn_away(&items);
+                continue;
+            }
+            if route == Route::Destination && self.needs_baseline(to) {
                 return self.take_baseline(to, items, now);
             }
             self.send(to, items);
@@ -188,7 +190,7 @@ impl Engine<'_> {
     }
 
     /// A message that another try might have sent, in a run that stops.
-    fn abandon(&mut self, mut item: Item, entry: &Entry) {
+    pub(super) fn abandon(&mut self, mut item: Item, entry: &Entry) {
         item.tries.lost |= matches!(entry, Entry::Unanswered(_));
         self.intake.put_aside(item.key);
         if let Some(transfer) = self.transfer_mut() {
@@ -226,55 +228,6 @@ impl Engine<'_> {
         };
         let entries = vec![entry; items.len()];
         self.read_answer(items, entries);
-    }
-
-    fn read_refusal(&mut self, items: Vec<Item>, error: CallError) {
-        let now = Instant::now();
-        let Some(transfer) = self.transfer_mut() else { return };
-        match transfer.about_the_batch(items, &error.code, now) {
-            Ok(answered) => answered.aside.into_iter().for_each(|key| self.put_aside(key)),
-            Err(items) => {
-                for item in items {
-                    let entry = Entry::Refused { code: error.code.clone(), retry: Retry::Never };
-                    self.abandon(item, &entry);
-                }
-                self.fail(error.into());
-            }
-        }
-        if self.stop.is_some() {
-            // Messages that were to be sent alone are not sent any more.
-            self.drain_lanes();
-        }
-    }
-
-    /// Looks up the queue that a message came from; other messages from there wait for the same answer.
-    pub(super) fn look_up(&mut self, arn: String, message: Message) {
-        let waiting = self.pending.entry(arn.clone()).or_default();
-        waiting.push(message);
-        if waiting.len() > 1 {
-            return;
-        }
-        self.under_way.lookups += 1;
-        let clients = Rc::clone(&self.clients);
-        self.calls.push(Box::pin(async move {
-            let found = Box::new(address::find(&clients, &arn).await);
-            Event::LookedUp { arn, found }
-        }));
-    }
-
-    pub(super) fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) {
-        self.under_way.lookups -= 1;
-        let waiting = self.pending.remove(&arn).unwrap_or_default();
-        if let Some(transfer) = self.transfer_mut() {
-            transfer.routes().looked_up(arn, found);
-        }
-        for message in waiting {
-            if self.stop.is_some() {
-                self.leave(message.key());
-            } else {
-                self.take(message);
-            }
-        }
     }
 }
 

@@ -33,9 +33,6 @@ pub const THROTTLED_TRIES: u32 = 8;
 /// First wait before another try; doubled each time.
 pub const FIRST_WAIT: Duration = Duration::from_millis(100);
 
-/// Refusals that a report explains one by one; it counts all of them.
-const EXPLAINED: usize = 20;
-
 /// A run's knowledge of what it sends.
 pub struct Transfer {
     pub(super) plan: Plan,
@@ -52,7 +49,7 @@ pub struct Transfer {
     pub(super) breaker: Breaker,
     pub(super) sent_ids: SentIds,
     pub(super) stopped_groups: HashSet<String>,
-    chosen: u64,
+    pub(super) chosen: u64,
     /// Messages that an earlier run has sent, until they are deleted.
     pub(super) finishing: HashSet<MessageKey>,
     /// Those of them that are deleted.
@@ -153,9 +150,18 @@ impl Transfer {
     ///
     /// The file with the repaired bodies cannot be read any more.
     pub fn take(&mut self, message: Message) -> anyhow::Result<Next> {
+        self.take_unless(message, None)
+    }
+
+    /// The same for a message that has nowhere to go, for this reason if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The file with the repaired bodies cannot be read any more.
+    pub fn take_unless(&mut self, message: Message, refusal: Option<Refusal>) -> anyhow::Result<Next> {
         let key = message.key();
         self.not_met.remove(&key);
-        let next = self.next(message)?;
+        let next = self.next(message, refusal)?;
         if matches!(next, Next::Aside) {
             self.stays(key);
         }
@@ -169,13 +175,13 @@ impl Transfer {
         }
     }
 
-    fn next(&mut self, message: Message) -> anyhow::Result<Next> {
+    fn next(&mut self, message: Message, refusal: Option<Refusal>) -> anyhow::Result<Next> {
         let key = message.key();
         let matched = self.plan.selection.matches(&message);
         if !matched && self.leftovers.is_empty() {
             return Ok(Next::Aside);
         }
-        let target = match self.plan.routes.target(&message) {
+        let target = match refusal.map_or_else(|| self.plan.routes.target(&message), Target::Refused) {
             Target::Lookup(arn) => return Ok(Next::Lookup(arn, Box::new(message))),
             Target::To(to) => Ok(to),
             Target::Refused(refusal) => Err(refusal),
@@ -235,20 +241,15 @@ impl Transfer {
         if left == Some(Left::Sent) {
             return Ok(self.finish(key));
         }
+        if let Some(refusal) = self.plan.routes.refusal(to, route) {
+            self.refuse(&id, group.filter(|_| self.plan.fifo_source), refusal);
+            return Ok(Next::Aside);
+        }
         self.chosen += 1;
         let tries = Tries { lost: left == Some(Left::Unconfirmed), ..Tries::default() };
         let lane = group.filter(|_| self.plan.fifo_source || self.plan.routes.is_fifo(to));
         self.lanes.push(Item { key, to, route, outgoing, lane, tries });
         Ok(Next::Queued)
-    }
-
-    fn refuse(&mut self, id: &str, group: Option<String>, refusal: Refusal) {
-        *self.counts.refused.entry(refusal.word().to_owned()).or_default() += 1;
-        self.note(Note::Refused, refusal.word(), id);
-        if self.refusals.len() < EXPLAINED {
-            self.refusals.push((id.to_owned(), refusal));
-        }
-        self.stopped_groups.extend(group);
     }
 
     /// Messages were deleted for the first time.

@@ -37,6 +37,9 @@ const SERVER_FAULT: u16 = 500;
 /// What the code of an answer that is not a service's begins with.
 const HTTP_STATUS: &str = "HTTP status ";
 
+/// The code of a call that failed before it could be made.
+const NOT_SENT: &str = "not sent";
+
 /// What a failed call may have done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -84,6 +87,18 @@ impl CallError {
         CALLER.iter().any(|code| self.code.ends_with(code))
     }
 
+    /// Whether this program could not make the call, or AWS does not believe who it is: no other call would fare better.
+    pub fn is_ours(&self) -> bool {
+        self.code == NOT_SENT || self.is_about_the_caller()
+    }
+
+    /// Whether the resource refuses, whatever is asked of it: it is not there, may not be used, or its key cannot be used.
+    /// Source: `SendMessageBatch` in the Amazon SQS API reference, whose errors about keys begin with `Kms`, or `KMS.` in older answers.
+    pub fn is_about_the_resource(&self) -> bool {
+        let of_key = ["Kms", "KMS."].iter().any(|begin| self.code.starts_with(begin));
+        self.effect == Effect::None && !self.is_ours() && (self.is_denied() || self.is_missing() || of_key)
+    }
+
     /// Whether the identity lacks a permission.
     pub fn is_denied(&self) -> bool {
         let code = self.code.to_ascii_lowercase();
@@ -127,9 +142,9 @@ where
             };
             (code.to_owned(), metadata.message().unwrap_or("no error message").to_owned(), effect)
         }
-        SdkError::ConstructionFailure(_) => ("not sent".to_owned(), deepest(error), Effect::None),
+        SdkError::ConstructionFailure(_) => (NOT_SENT.to_owned(), deepest(error), Effect::None),
         SdkError::DispatchFailure(_) if is_local(&deepest(error)) => {
-            ("not sent".to_owned(), deepest(error), Effect::None)
+            (NOT_SENT.to_owned(), deepest(error), Effect::None)
         }
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) if has_no_connection(error) => {
             ("no answer".to_owned(), deepest(error), Effect::NoConnection)

@@ -1,0 +1,45 @@
+//! Looks up the queues that messages came from.
+
+use std::rc::Rc;
+
+use super::{engine::Engine, event::Event};
+use crate::sqs::{
+    address::{self, AddressError},
+    message::Message,
+    queue::Queue,
+};
+
+impl Engine<'_> {
+    /// Looks up the queue that a message came from; other messages from there wait for the same answer.
+    pub(super) fn look_up(&mut self, arn: String, message: Message) {
+        let waiting = self.pending.entry(arn.clone()).or_default();
+        waiting.push(message);
+        if waiting.len() > 1 {
+            return;
+        }
+        self.under_way.lookups += 1;
+        let clients = Rc::clone(&self.clients);
+        self.calls.push(Box::pin(async move {
+            let found = Box::new(address::find(&clients, &arn).await);
+            Event::LookedUp { arn, found }
+        }));
+    }
+
+    /// What has waited for a lookup that fails is put aside at once; the next message of that queue asks again, if that may help.
+    pub(super) fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) {
+        self.under_way.lookups -= 1;
+        let waiting = self.pending.remove(&arn).unwrap_or_default();
+        let Some(transfer) = self.transfer_mut() else { return };
+        let refusal = transfer.routes().looked_up(arn, found).unwrap_or_else(|error| {
+            self.fail(error.into());
+            None
+        });
+        for message in waiting {
+            match &refusal {
+                _ if self.stop.is_some() => self.leave(message.key()),
+                Some(refusal) => self.take_refused(message, refusal.clone()),
+                None => self.take(message),
+            }
+        }
+    }
+}
