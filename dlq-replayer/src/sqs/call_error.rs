@@ -205,6 +205,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_host_without_an_address_has_been_sent_nothing() {
+        // A label of 64 characters is too long for a name, so the resolver says no without asking anybody.
+        let error = call(format!("http://{}.invalid", "a".repeat(64))).await;
+        assert_eq!((&*error.code, error.effect), ("no answer", Effect::NoConnection), "{error}");
+        assert!(error.text.contains("failed to lookup address information"), "{error}");
+    }
+
+    #[tokio::test]
     async fn a_connection_that_was_never_complete_has_sent_nothing() {
         // One that is closed before it is encrypted, and one that never is.
         for closes in [true, false] {

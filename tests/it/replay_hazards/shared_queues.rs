@@ -65,9 +65,8 @@ fn a_source_that_refuses_keeps_its_messages_and_the_others_go() {
     for code in ["AccessDenied", "AWS.SimpleQueueService.NonExistentQueue", "KmsDisabled"] {
         let scene = scene();
         fill(&scene, 60, is_odd);
-        scene.model.set_faults(move |call, _| match is_about_refunds(call, "SendMessageBatch") {
-            true => Fault::Refused(403, code),
-            false => Fault::None,
+        scene.model.set_faults(move |call, _| {
+            if is_about_refunds(call, "SendMessageBatch") { Fault::Refused(403, code) } else { Fault::None }
         });
         let (exit, report, said) = json(&scene, &[]);
         assert_eq!(exit, 4, "{code}: {said}");
@@ -87,9 +86,8 @@ fn a_source_that_refuses_keeps_its_messages_and_the_others_go() {
 fn a_source_that_refuses_is_named_with_the_number_of_its_messages() {
     let scene = scene();
     fill(&scene, 14, is_odd);
-    scene.model.set_faults(|call, _| match is_about_refunds(call, "SendMessageBatch") {
-        true => Fault::Refused(403, "AccessDenied"),
-        false => Fault::None,
+    scene.model.set_faults(|call, _| {
+        if is_about_refunds(call, "SendMessageBatch") { Fault::Refused(403, "AccessDenied") } else { Fault::None }
     });
     let said = scene.run(&["replay", DLQ, "--execute"]);
     let line = said.out.lines().find(|line| line.starts_with("note:") && line.contains(&arn(REFUNDS)));
@@ -113,9 +111,8 @@ fn the_only_source_that_refuses_ends_a_run_at_once() {
 fn messages_of_a_source_that_refuses_do_not_use_up_the_limit() {
     let scene = scene();
     fill(&scene, 40, |at| at < 20);
-    scene.model.set_faults(|call, _| match is_about_refunds(call, "SendMessageBatch") {
-        true => Fault::Refused(403, "AccessDenied"),
-        false => Fault::None,
+    scene.model.set_faults(|call, _| {
+        if is_about_refunds(call, "SendMessageBatch") { Fault::Refused(403, "AccessDenied") } else { Fault::None }
     });
     let (exit, report, said) = json(&scene, &["-n", "8", "--concurrency", "1"]);
     assert_eq!((exit, &report["counts"]["sent"], scene.model.count(SOURCE)), (4, &8.into(), 8), "{said}");
@@ -154,10 +151,7 @@ async fn a_source_that_refuses_keeps_no_canary_from_settling() {
             let at = looks.fetch_add(1, Ordering::SeqCst);
             model.put(REFUNDS, NewMessage::new(format!("new {at}"), &[]));
         }
-        match is_about_refunds(call, "SendMessageBatch") {
-            true => Fault::Refused(403, "AccessDenied"),
-            false => Fault::None,
-        }
+        if is_about_refunds(call, "SendMessageBatch") { Fault::Refused(403, "AccessDenied") } else { Fault::None }
     });
     let (look_every, late_counts) = (Duration::from_millis(10), Duration::from_millis(50));
     let timeout = Some(Duration::from_secs(1));
@@ -236,9 +230,8 @@ fn expired_credentials_at_a_lookup_end_the_run() {
     for execute in [&["--execute", "--yes"][..], &[]] {
         let scene = scene();
         fill(&scene, 60, is_odd);
-        scene.model.set_faults(|call, _| match is_about_refunds(call, "GetQueueUrl") {
-            true => Fault::Refused(403, "ExpiredToken"),
-            false => Fault::None,
+        scene.model.set_faults(|call, _| {
+            if is_about_refunds(call, "GetQueueUrl") { Fault::Refused(403, "ExpiredToken") } else { Fault::None }
         });
         let said = scene.run(&[&["replay", DLQ], execute].concat());
         assert!(said.code == 1 && said.err.contains("sign in again"), "exit {}: {}", said.code, said.text());
