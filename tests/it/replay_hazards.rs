@@ -7,6 +7,7 @@ mod archive;
 mod arrivals;
 mod bus;
 mod canary;
+mod characters;
 mod deduplication;
 mod earlier_runs;
 mod end_of_queue;

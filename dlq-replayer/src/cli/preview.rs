@@ -13,7 +13,7 @@ use crate::{
         past::last_unfinished,
     },
     report::{counts::Named, dry_run::DryRunReport, exit::Exit, masking::Reveal},
-    rules::decide::{Route, Treatment, decide},
+    rules::decide::{Ends, Route, Treatment, decide},
     run::{routes::Target, scan::scan, source::Source, state::Look},
     sqs::{
         address,
@@ -172,11 +172,11 @@ impl Preview {
         report.met(&message.id);
         let before = report.wants_sample().then_some(message.body.as_str());
         let place = |route| routes.place(at.unwrap_or_default(), route);
-        let ends_fifo = |route| match (at, route) {
-            (None, Route::Destination) => is_fifo(&to),
-            (_, route) => routes.is_fifo(place(route)),
+        let ends = |route| match (at, route) {
+            (None, Route::Destination) => Ends::of_queue(is_fifo(&to)),
+            (_, route) => routes.ends(place(route)),
         };
-        match decide(message.clone(), body, &self.change.treatment, ends_fifo) {
+        match decide(message.clone(), body, &self.change.treatment, ends) {
             Ok((Route::Quarantine, _))
                 if self.earlier.of(key, &routes.name(place(Route::Quarantine))) == Some(Left::Sent) =>
             {

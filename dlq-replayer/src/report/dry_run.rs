@@ -14,10 +14,7 @@ use super::{
     summary::{SHOWN_IDS, done, finished, not_seen, undecided},
 };
 use crate::{
-    rules::{
-        decide::{Refusal, Route},
-        select::Undecided,
-    },
+    rules::{decide::Route, refusal::Refusal, select::Undecided},
     sqs::{arn::Arn, outgoing::Outgoing, queue_argument::is_fifo},
 };
 

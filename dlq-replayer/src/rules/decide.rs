@@ -5,7 +5,9 @@ use serde::de::IgnoredAny;
 use super::{
     bus_event::{BusPlace, BusRule, Matched, as_delivered, ask, counted, event_of},
     cause::{is_ours, lambda_payload, service_attributes, would_be_read},
+    characters::{escaped, rejected},
     jq::Jq,
+    refusal::Refusal,
 };
 use crate::sqs::{
     message::{Attribute, Message, REPLAY_COUNT},
@@ -92,94 +94,27 @@ pub enum Route {
     Quarantine,
 }
 
-/// Why a message that matches is not sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The loop guard.
-    #[error("its replay count is {0}; use `--quarantine QUEUE` or a higher `--max-replays`")]
-    ReplayedTooOften(u32),
-    /// Its `replay_count` is not a count, so the loop guard cannot work.
-    #[error("its `replay_count` is not a number")]
-    UnknownReplays,
-    /// The edit cannot be applied.
-    #[error("the edit cannot be applied: {0}")]
-    NotEditable(String),
-    /// The contract would reject it again.
-    #[error(
-        "it does not match rollcall's contract ({0}); fix it with `--edit` or `edit FILE`, or send it with `--contract none`"
-    )]
-    WouldFail(&'static str),
-    /// Ten attributes of its own.
-    #[error("its ten attributes leave no room for `replay_count`")]
-    NoRoom,
-    /// It has attributes, and the destination takes none.
-    #[error("the destination takes no attributes, and the message has some; `--drop-attributes` sends it without them")]
-    AttributesWouldBeLost,
-    /// EventBridge would accept the event and drop it.
-    #[error("no enabled rule of the bus matches it, so it would be dropped; `--allow-unmatched` sends it all the same")]
-    NoRuleMatches,
-    /// Only events can be put on a bus.
-    #[error("its body is not an EventBridge event")]
-    NotAnEvent,
-    /// Lambda takes only JSON.
-    #[error("its payload is not JSON, and Lambda takes nothing else; repair it with `edit FILE`")]
-    NotJson,
-    /// A FIFO queue orders messages by group.
-    #[error("it has no message group, and the destination is a FIFO queue, which needs one; choose a standard queue")]
-    NoGroup,
-    /// Nothing says where it came from.
-    #[error("nothing says which queue it came from; say where it goes with `--to QUEUE`")]
-    NoSource,
-    /// The queue that it came from cannot be used.
-    #[error("the queue that it came from cannot be used: {why}; say where it goes with `--to QUEUE`")]
-    SourceUnusable {
-        /// The queue's ARN.
-        queue: String,
-        /// Why.
-        why: String,
-    },
-    /// It was replayed too often, and the quarantine cannot be used.
-    #[error("the quarantine cannot be used: {why}; choose another one with `--quarantine QUEUE`")]
-    QuarantineUnusable {
-        /// The queue's ARN.
-        queue: String,
-        /// Why.
-        why: String,
-    },
+/// What a route ends at, so far as that decides what can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// A standard queue.
+    Queue,
+    /// A FIFO queue, which needs a message group.
+    FifoQueue,
+    /// Something that is no queue.
+    Elsewhere,
 }
 
-impl Refusal {
-    /// One word for counting.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::ReplayedTooOften(_) => "replayed_too_often",
-            Self::UnknownReplays => "unknown_replays",
-            Self::NotEditable(_) => "not_editable",
-            Self::WouldFail(_) => "would_fail",
-            Self::NoRoom => "no_room",
-            Self::AttributesWouldBeLost => "attributes_would_be_lost",
-            Self::NoRuleMatches => "no_rule_matches",
-            Self::NotAnEvent => "not_an_event",
-            Self::NotJson => "not_json",
-            Self::NoGroup => "no_group",
-            Self::NoSource => "no_source",
-            Self::SourceUnusable { .. } => "source_unusable",
-            Self::QuarantineUnusable { .. } => "quarantine_unusable",
-        }
-    }
-
-    /// The queue that cannot be used, and why, when that is the reason.
-    pub fn unusable(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::SourceUnusable { queue, why } | Self::QuarantineUnusable { queue, why } => Some((queue, why)),
-            _ => None,
-        }
+impl Ends {
+    /// A queue of this type.
+    pub fn of_queue(is_fifo: bool) -> Self {
+        if is_fifo { Self::FifoQueue } else { Self::Queue }
     }
 }
 
 /// Decides what is sent for one message that matches, and why it goes where it goes.
 ///
-/// `is_fifo` says whether a route ends at a FIFO queue, and `body` is the repaired body, where there is one.
+/// `ends` says what a route ends at, and `body` is the repaired body, where there is one.
 ///
 /// # Errors
 ///
@@ -188,16 +123,32 @@ pub fn decide(
     message: Message,
     body: Option<String>,
     treatment: &Treatment,
-    is_fifo: impl Fn(Route) -> bool,
+    ends: impl Fn(Route) -> Ends,
 ) -> Result<(Route, Box<Outgoing>), Refusal> {
-    let (route, outgoing) = match treatment {
+    let (route, mut outgoing) = match treatment {
         Treatment::Move => (Route::Destination, moved(message)),
         Treatment::Replay(replay) => replayed(message, body, replay)?,
     };
-    if is_fifo(route) && outgoing.message.group().is_none() {
+    let ends = ends(route);
+    if ends == Ends::FifoQueue && outgoing.message.group().is_none() {
         return Err(Refusal::NoGroup);
     }
+    if ends != Ends::Elsewhere {
+        allow_characters(&mut outgoing.message)?;
+    }
     Ok((route, Box::new(outgoing)))
+}
+
+/// Writes characters that SQS rejects as JSON's escapes.
+fn allow_characters(message: &mut Message) -> Result<(), Refusal> {
+    if let Some(body) = escaped(&message.body).map_err(Refusal::InvalidCharacter)? {
+        message.body = body;
+    }
+    let of_attribute = |(name, attribute): (&String, &Attribute)| {
+        let character = attribute.as_text().and_then(rejected)?;
+        Some(Refusal::InvalidAttribute { name: name.clone(), character })
+    };
+    message.attributes.iter().find_map(of_attribute).map_or(Ok(()), Err)
 }
 
 /// The message as it is. Its replay count travels with it.

@@ -15,7 +15,7 @@ use super::{
     state::{Look, Stop, Taking, Work},
 };
 use crate::{
-    rules::decide::Refusal,
+    rules::refusal::Refusal,
     sqs::{
         call_error::{CallError, Effect},
         message::{Message, MessageKey},

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     journal::record::Note,
-    rules::decide::Refusal,
+    rules::refusal::Refusal,
     sqs::{
         call_error::CallError,
         message::MessageKey,

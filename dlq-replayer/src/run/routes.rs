@@ -8,7 +8,8 @@ use std::{
 use crate::{
     rules::{
         cause::Cause,
-        decide::{Refusal, Route},
+        decide::{Ends, Route},
+        refusal::Refusal,
     },
     sqs::{
         address::{AddressError, QueueAddress},
@@ -197,6 +198,14 @@ impl Routes {
     /// The name of a destination; empty when there is none.
     pub fn name(&self, at: usize) -> String {
         self.get(at).map(|destination| destination.name()).unwrap_or_default()
+    }
+
+    /// What a destination is, so far as that decides what can be sent to it.
+    pub fn ends(&self, at: usize) -> Ends {
+        match self.get(at).map(Rc::as_ref) {
+            Some(Destination::Queue(queue)) => Ends::of_queue(queue.address.is_fifo()),
+            _ => Ends::Elsewhere,
+        }
     }
 
     /// Whether a destination is a FIFO queue.

@@ -23,7 +23,7 @@ use crate::{
         write::Journal,
     },
     report::counts::Counts,
-    rules::decide::{Refusal, decide},
+    rules::{decide::decide, refusal::Refusal},
     sqs::message::{Message, MessageKey},
 };
 
@@ -226,8 +226,8 @@ impl Transfer {
         };
         let routes = &self.plan.routes;
         let decided = target.and_then(|to| {
-            let is_fifo = |route| routes.is_fifo(routes.place(to, route));
-            decide(message, body, &self.plan.treatment, is_fifo)
+            let ends = |route| routes.ends(routes.place(to, route));
+            decide(message, body, &self.plan.treatment, ends)
                 .map(|(route, outgoing)| (routes.place(to, route), route, outgoing))
         });
         let (to, route, outgoing) = match decided {

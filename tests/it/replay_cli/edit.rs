@@ -84,6 +84,18 @@ fn a_body_that_is_no_longer_json_is_an_error_and_the_edit_is_kept() {
 }
 
 #[test]
+fn a_character_that_sqs_rejects_becomes_an_escape_in_json_and_is_an_error_elsewhere() {
+    let (scene, file) = scene();
+    let said = edit(&scene, &format!("{DOCUMENT}; sed -i 's/\"x\"/\"\u{fffe}\"/' \"$document\""), &[&file]);
+    let line: serde_json::Value = serde_json::from_str(text(&file).lines().nth(2).unwrap()).unwrap();
+    assert_eq!((said.code, &line["body"]), (0, &r#"{"order":2,"note":"\ufffe"}"#.into()), "{}", said.text());
+    let before = text(&file);
+    let said = edit(&scene, &format!("{DOCUMENT}; sed -i 's/one, not/\u{1}/' \"$document\""), &[&file]);
+    assert!(said.code == 1 && said.err.contains("U+0001") && said.err.contains(&id(1)), "{}", said.text());
+    assert_eq!(text(&file), before, "the file is as it was");
+}
+
+#[test]
 fn an_editor_that_fails_changes_nothing() {
     let (scene, file) = scene();
     let before = text(&file);

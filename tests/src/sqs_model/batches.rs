@@ -90,6 +90,10 @@ impl State {
         if attributes.len() > ATTRIBUTES || text(entry, "MessageBody").is_empty() {
             return Err(("InvalidParameterValue", true));
         }
+        let values = attributes.values().filter_map(|value| value.get("StringValue")?.as_str());
+        if !values.chain(entry.get("MessageBody").and_then(Value::as_str)).flat_map(str::chars).all(is_allowed) {
+            return Err(("InvalidMessageContents", true));
+        }
         let seq = self.next_seq();
         let queue = self.queues.get_mut(key).ok_or(("QueueDoesNotExist", true))?;
         check_order(&key.1, queue.content_based_deduplication, entry)?;
@@ -112,6 +116,15 @@ fn sent(id: String) -> Done {
         // The SDK for Rust asks for one and does not compare it.
         ("MD5OfMessageBody".to_owned(), "d41d8cd98f00b204e9800998ecf8427e".into()),
     ])
+}
+
+/// Whether a message may contain a character.
+///
+/// Source: `SendMessage` (Amazon SQS API Reference): "If a message contains characters outside the allowed set, Amazon SQS
+/// rejects the message and returns an `InvalidMessageContents` error"; for attributes: "Message attribute components" (Amazon
+/// SQS Developer Guide).
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// Checks the group and the deduplication id of a send.

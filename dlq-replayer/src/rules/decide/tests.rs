@@ -32,7 +32,7 @@ fn replay() -> Replay {
 }
 
 fn decided(message: Message, replay: Replay) -> Result<Outgoing, Refusal> {
-    decide(message, None, &Treatment::Replay(Box::new(replay)), |_| false).map(|(_, outgoing)| *outgoing)
+    decide(message, None, &Treatment::Replay(Box::new(replay)), |_| Ends::Queue).map(|(_, outgoing)| *outgoing)
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_body_that_the_contract_rejects_is_sent_only_when_it_is_fixed_or_not_validat
 fn a_repaired_body_takes_the_place_of_the_one_in_the_queue() {
     let treatment = Treatment::Replay(Box::new(replay()));
     let body = message(1, 0).body;
-    let (route, outgoing) = decide(message(9, 0), Some(body.clone()), &treatment, |_| false).ok().unwrap();
+    let (route, outgoing) = decide(message(9, 0), Some(body.clone()), &treatment, |_| Ends::Queue).ok().unwrap();
     assert!(route == Route::Destination && outgoing.message.body == body);
 }
 
@@ -69,7 +69,7 @@ fn the_loop_guard_counts_and_then_refuses_or_puts_in_quarantine() {
     let refused = decided(message(1, MAX_REPLAYS), replay()).err();
     assert_eq!(refused, Some(Refusal::ReplayedTooOften(MAX_REPLAYS)));
     let quarantine = Treatment::Replay(Box::new(Replay { quarantine: true, ..replay() }));
-    let decided_route = decide(message(1, MAX_REPLAYS), None, &quarantine, |_| false).map(|(route, _)| route);
+    let decided_route = decide(message(1, MAX_REPLAYS), None, &quarantine, |_| Ends::Queue).map(|(route, _)| route);
     assert_eq!(decided_route, Ok(Route::Quarantine));
     let mut odd = message(1, 0);
     odd.attributes.insert(REPLAY_COUNT.into(), Attribute::text("many"));
@@ -130,8 +130,8 @@ fn a_function_gets_json_only() {
 #[test]
 fn a_fifo_queue_needs_a_group() {
     let treatment = Treatment::Move;
-    assert_eq!(decide(message(1, 0), None, &treatment, |_| true).err(), Some(Refusal::NoGroup));
+    assert_eq!(decide(message(1, 0), None, &treatment, |_| Ends::FifoQueue).err(), Some(Refusal::NoGroup));
     let mut grouped = message(1, 0);
     grouped.system.insert("MessageGroupId".into(), "g".into());
-    assert!(decide(grouped, None, &treatment, |_| true).is_ok());
+    assert!(decide(grouped, None, &treatment, |_| Ends::FifoQueue).is_ok());
 }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use serde::de::IgnoredAny;
 
-use super::json_text::{compact, indent};
+use super::{
+    characters::{escaped, number, rejected},
+    json_text::{compact, indent},
+};
 
 /// Every marker line begins with it, followed by the document's nonce.
 const MARKER: &str = "=====";
@@ -28,6 +31,16 @@ pub enum EditFault {
         line: usize,
         /// The column of that line in bytes, from 1; 0 when the line before ended too early.
         column: usize,
+    },
+    /// A body that is not JSON has a character that SQS rejects.
+    #[error("message {id} contains {} at line {line} of the document, which SQS rejects, and only JSON has an escape for it", number(*.character))]
+    InvalidCharacter {
+        /// The message.
+        id: String,
+        /// The line of the document, from 1.
+        line: usize,
+        /// The character.
+        character: char,
     },
     /// A marker line names no message of this document.
     #[error("line {line} is a marker line that was changed")]
@@ -148,10 +161,18 @@ impl Section {
         let compacted = compact(text);
         match (compacted, compact(original)) {
             (Some(new), Some(old)) if new == old => Ok(None),
-            (Some(new), _) => Ok(Some(new)),
+            (Some(new), _) => Ok(Some(escaped(&new).ok().flatten().unwrap_or(new))),
             (None, Some(_)) => Err(self.fault(id, text)),
-            (None, None) => Ok(Some(text.to_owned())),
+            (None, None) => match rejected(text) {
+                Some(character) => Err(self.invalid(id, text, character)),
+                None => Ok(Some(text.to_owned())),
+            },
         }
+    }
+
+    fn invalid(&self, id: &str, text: &str, character: char) -> EditFault {
+        let line = self.first_line + text.split(character).next().unwrap_or_default().matches('\n').count();
+        EditFault::InvalidCharacter { id: id.to_owned(), line, character }
     }
 
     fn fault(&self, id: &str, text: &str) -> EditFault {

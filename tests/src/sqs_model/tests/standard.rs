@@ -35,6 +35,22 @@ fn a_queue_is_found_by_the_region_of_the_signature_and_the_account_of_its_url() 
 }
 
 #[test]
+fn a_character_that_sqs_rejects_fails_its_entry_in_a_body_and_in_an_attribute() {
+    let model = SqsModel::new();
+    model.create("q");
+    let attribute = |value: &str| json!({ "a": { "DataType": "String", "StringValue": value } });
+    let entries = json!([
+        { "Id": "0", "MessageBody": "\t\n\r \u{d7ff}\u{e000}\u{fffd}\u{10ffff}", "MessageAttributes": attribute("b") },
+        { "Id": "1", "MessageBody": "\u{fffe}" },
+        { "Id": "2", "MessageBody": "\u{1}" },
+        { "Id": "3", "MessageBody": "b", "MessageAttributes": attribute("\u{ffff}") },
+    ]);
+    let (_, answer) = ask(&model, "SendMessageBatch", &url("q"), &json!({ "Entries": entries }));
+    let failed = |id: &str| json!({ "Id": id, "Code": "InvalidMessageContents", "SenderFault": true });
+    assert_eq!((&answer["Failed"], model.count("q")), (&json!([failed("1"), failed("2"), failed("3")]), 1));
+}
+
+#[test]
 fn lists_are_of_one_place_and_come_in_pages() {
     let model = SqsModel::new();
     model.at(OTHER_REGION, ACCOUNT).create("b");
