@@ -71,6 +71,8 @@ struct State {
     faults: Arc<Faults>,
     calls: Vec<String>,
     next: u64,
+    /// What the URLs of queues begin with; none is what they begin with at AWS.
+    endpoint: Option<&'static str>,
     /// Added to each call of another process.
     latency: Duration,
     long_poll_scale: f64,
@@ -85,6 +87,7 @@ impl Default for State {
             faults: Arc::new(|_: &Call, _| Fault::None),
             calls: Vec::new(),
             next: 0,
+            endpoint: None,
             latency: Duration::ZERO,
             long_poll_scale: LONG_POLL_SCALE,
         }
@@ -160,6 +163,11 @@ impl SqsModel {
         let mut state = self.lock();
         state.calls.clear();
         state.faults = Arc::new(faults);
+    }
+
+    /// Gives queues URLs that begin with this endpoint and name no Region, as an emulator does.
+    pub fn set_endpoint(&self, endpoint: &'static str) {
+        self.lock().endpoint = Some(endpoint);
     }
 
     /// Adds a delay to each call of another process, as a network does.

@@ -84,7 +84,7 @@ async fn destination(
         return Ok(None);
     }
     match address::sources(&session.clients, &dlq.address).await.unwrap_or_default().as_slice() {
-        [url] => Ok(Some(session.other_queue(url).await?)),
+        [url] => Ok(Some(address::find_source(&session.clients, &dlq.address, url).await?)),
         _ => Ok(None),
     }
 }

@@ -207,7 +207,7 @@ async fn back_to_source(session: &Session<'_>, queue: &Queue) -> anyhow::Result<
         Err(error) => return Err(error.into()),
     };
     let only = match sources.as_slice() {
-        [url] => Some(session.other_queue(url).await?),
+        [url] => Some(address::find_source(&session.clients, &queue.address, url).await?),
         _ => None,
     };
     let routes = Routes::back_to_source(Some(queue.address.clone()), only);

@@ -102,10 +102,23 @@ pub enum AddressError {
 ///
 /// [`AddressError`]; a queue of another Region, account or name is never taken for the one that was asked for.
 pub async fn find(clients: &Clients, argument: &str) -> Result<Queue, AddressError> {
-    let argument = QueueArgument::parse(argument);
+    find_argument(clients, &QueueArgument::parse(argument)).await
+}
+
+/// Finds a source of a dead-letter queue by the URL that SQS lists, in the Region of that queue: a redrive policy names no queue of another
+/// Region, and the URLs of some emulators do not say theirs.
+///
+/// # Errors
+///
+/// [`AddressError`].
+pub async fn find_source(clients: &Clients, dlq: &QueueAddress, url: &str) -> Result<Queue, AddressError> {
+    find_argument(clients, &QueueArgument::parse(url).or_in(&dlq.region)).await
+}
+
+async fn find_argument(clients: &Clients, argument: &QueueArgument) -> Result<Queue, AddressError> {
     let sqs = clients.sqs(argument.region());
-    let url = match url_of(&sqs, &argument).await {
-        Err(error) if error.is_missing() => return Err(not_found(clients, &argument).await),
+    let url = match url_of(&sqs, argument).await {
+        Err(error) if error.is_missing() => return Err(not_found(clients, argument).await),
         url => url?,
     };
     let ask = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn).send().await;
@@ -113,12 +126,12 @@ pub async fn find(clients: &Clients, argument: &str) -> Result<Queue, AddressErr
         Ok(answer) => {
             answer.attributes.and_then(|mut all| all.remove(&QueueAttributeName::QueueArn)).unwrap_or_default()
         }
-        Err(error) if error.is_denied() => arn_of_url(clients, &argument, &url),
-        Err(error) if error.is_missing() => return Err(not_found(clients, &argument).await),
+        Err(error) if error.is_denied() => arn_of_url(clients, argument, &url),
+        Err(error) if error.is_missing() => return Err(not_found(clients, argument).await),
         Err(error) => return Err(error.into()),
     };
     let address = QueueAddress::new(url, arn)?;
-    check(&argument, &address)?;
+    check(argument, &address)?;
     Ok(Queue::new(sqs, address))
 }
 

@@ -88,6 +88,15 @@ impl QueueArgument {
         }
     }
 
+    /// The same in this Region, when it is a URL that names none.
+    #[must_use]
+    pub fn or_in(mut self, in_region: &str) -> Self {
+        if let Self::Url { region: region @ None, .. } = &mut self {
+            *region = Some(in_region.to_owned());
+        }
+        self
+    }
+
     /// The queue's name.
     pub fn name(&self) -> &str {
         match self {

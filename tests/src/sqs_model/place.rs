@@ -43,6 +43,11 @@ impl Place {
     pub fn url(&self, name: &str) -> String {
         format!("https://sqs.{}.amazonaws.com/{}/{name}", self.region, self.account)
     }
+
+    /// The URL of a queue here at an emulator's endpoint, which does not say the Region.
+    pub(super) fn url_at(&self, endpoint: Option<&str>, name: &str) -> String {
+        endpoint.map_or_else(|| self.url(name), |endpoint| format!("{endpoint}/{}/{name}", self.account))
+    }
 }
 
 /// The URL of a queue in [`REGION`] and [`ACCOUNT`].

@@ -23,9 +23,10 @@ impl State {
             return self.list(call, "QueueUrls", &place, |_| true);
         }
         let key = (place.clone(), queue_name(call).to_owned());
+        let endpoint = self.endpoint;
         let Some(queue) = self.queues.get_mut(&key) else { return refused(400, "QueueDoesNotExist") };
         match operation(call) {
-            "GetQueueUrl" => Answer::Reply(200, json!({ "QueueUrl": place.url(&queue.name) })),
+            "GetQueueUrl" => Answer::Reply(200, json!({ "QueueUrl": place.url_at(endpoint, &queue.name) })),
             "GetQueueAttributes" => Answer::Reply(200, json!({ "Attributes": attributes(queue, call) })),
             "ReceiveMessage" => receive(queue, call, fault),
             // "Cross-account permissions don't apply to this action" (Amazon SQS API Reference).
@@ -45,7 +46,8 @@ impl State {
     fn list(&self, call: &Call, key: &str, place: &Place, belongs: impl Fn(&ModelQueue) -> bool) -> Answer {
         let prefix = text(call, "QueueNamePrefix");
         let here = self.queues.values().filter(|queue| queue.place == *place && queue.name.starts_with(prefix));
-        let urls: Vec<_> = here.filter(|queue| belongs(queue)).map(|queue| place.url(&queue.name)).collect();
+        let urls: Vec<_> =
+            here.filter(|queue| belongs(queue)).map(|queue| place.url_at(self.endpoint, &queue.name)).collect();
         let (page, token) = page(&urls, number(call, "MaxResults").unwrap_or(PAGE), text(call, "NextToken"));
         Answer::Reply(200, json!({ key: page, "NextToken": token }))
     }
