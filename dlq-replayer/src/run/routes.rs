@@ -170,7 +170,8 @@ impl Routes {
 
     /// Why a destination takes no message of a route, when it is closed.
     pub fn refusal(&self, at: usize, route: Route) -> Option<Refusal> {
-        let (queue, why) = (self.name(at), self.closed.get(&at)?.to_string());
+        let why = self.closed.get(&at)?.to_string();
+        let queue = self.name(at);
         Some(match route {
             Route::Destination => Refusal::SourceUnusable { queue, why },
             Route::Quarantine => Refusal::QuarantineUnusable { queue, why },
