@@ -95,6 +95,31 @@ fn a_source_that_refuses_is_named_with_the_number_of_its_messages() {
 }
 
 #[test]
+fn a_source_that_refuses_a_second_try_leaves_the_first_one_in_doubt() {
+    let scene = scene();
+    fill(&scene, 20, is_odd);
+    let sends = AtomicUsize::new(0);
+    scene.model.set_faults(move |call, _| {
+        if !is_about_refunds(call, "SendMessageBatch") {
+            return Fault::None;
+        }
+        match sends.fetch_add(1, Ordering::SeqCst) {
+            0 => Fault::AnswerLost,
+            _ => Fault::Refused(403, "AccessDenied"),
+        }
+    });
+    let (exit, report, said) = json(&scene, &["--concurrency", "1"]);
+    let arrived = scene.model.count(REFUNDS);
+    let counts = &report["counts"];
+    assert_eq!((exit, &counts["unconfirmed"]["count"]), (4, &arrived.into()), "{said}");
+    assert_eq!((&counts["unusable"][arn(REFUNDS)]["messages"], scene.bodies(DLQ)), (&10.into(), bodies(20, is_odd)));
+    scene.allow_everything();
+    let (exit, report, said) = json(&scene, &[]);
+    assert_eq!((exit, scene.model.count(DLQ)), (0, 0), "{said}");
+    assert_eq!(report["counts"]["possible_duplicates"]["count"], arrived, "{said}");
+}
+
+#[test]
 fn the_only_source_that_refuses_ends_a_run_at_once() {
     let scene = Scene::new();
     scene.fill(60);
