@@ -191,6 +191,10 @@ fn carried(mut message: Message, replay: u32, carrier: &Carrier) -> Result<Outgo
             if let Some(body) = counted(&message.body, replay) {
                 message.body = body;
             }
+            // The queues behind the bus reject them. A body that is not JSON is no event, which is told below.
+            if let Ok(Some(body)) = escaped(&message.body) {
+                message.body = body;
+            }
             let event = event_of(&message.body).ok_or(Refusal::NotAnEvent)?;
             let delivered = as_delivered(&event, bus);
             let matched = match ask(&delivered, rules) {

@@ -160,8 +160,8 @@ impl Routes {
         self.closed.entry(at).or_insert(error);
     }
 
-    /// Whether messages may have another place to go to when this one is closed, as far as is known.
-    /// A quarantine is beside the way of most messages.
+    /// Whether messages may go somewhere else when this destination is closed, as far as is known.
+    /// Most messages do not go to a quarantine.
     pub fn has_others_than(&self, at: usize) -> bool {
         let sources = self.destinations.len() - usize::from(self.quarantine.is_some());
         let several = self.fixed.is_none() && (self.fallback.is_none() || sources > 1);

@@ -1,6 +1,6 @@
 //! Characters that SQS rejects: written as JSON's escapes where that is possible, and otherwise named before anything is sent.
 
-use pipeline_tests::sqs_model::{NewMessage, Stored};
+use pipeline_tests::sqs_model::{NewMessage, Rule, Stored, arn};
 use serde_json::{Value, json};
 
 use super::{DLQ, SOURCE, Scene, old};
@@ -56,6 +56,30 @@ fn an_imported_json_body_with_such_a_character_arrives_with_its_escape() {
     let file = file(&scene, &json!({ "id": "a", "body": "{\"name\":\"\u{fffe}\"}" }));
     let said = scene.run(&["import", SOURCE, &file, "--execute"]);
     assert_arrived(&scene, said.code, &said.text(), r#"{"name":"\ufffe"}"#);
+}
+
+#[test]
+fn an_event_with_such_characters_is_put_on_a_bus_with_their_escapes() {
+    let event = |source: &str, detail: &str| {
+        format!(r#"{{"source":"{source}","detail-type":"UserConfirmed","detail":{detail}}}"#)
+    };
+    let ours = r#"{"metadata":{"version":1},"data":{"first_name":"\ufffe"}}"#;
+    for (source, detail, edit) in
+        [("rollcall", ours, &[][..]), ("shop", r#"{"name":"\ufffe"}"#, &["--edit", ".detail.more = true"])]
+    {
+        let (scene, _) = scene(&event(source, detail));
+        let rule = Rule::new("all", json!({ "source": [source] })).to(&arn(SOURCE));
+        scene.model.here().add_rule("main", rule);
+        let command = ["replay", DLQ, "--to-bus", "main", "--contract", "none", "--execute"];
+        let said = scene.run(&[&command[..], edit].concat());
+        let events = scene.model.events();
+        let detail = events[0]["Detail"].as_str().unwrap();
+        assert!(
+            said.code == 0 && detail.contains(r"\ufffe") && !detail.contains('\u{fffe}'),
+            "{detail}: {}",
+            said.text()
+        );
+    }
 }
 
 #[test]
