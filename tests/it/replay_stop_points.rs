@@ -48,10 +48,19 @@ enum Stop {
     RequestsGone,
     /// From here on no answer arrives, and everything is done.
     AnswersGone,
+    /// The permission for this call is missing, and for no other one.
+    Denied,
 }
 
-const STOPS: [Stop; 6] =
-    [Stop::KilledBefore, Stop::KilledAfter, Stop::RequestLost, Stop::AnswerLost, Stop::RequestsGone, Stop::AnswersGone];
+const STOPS: [Stop; 7] = [
+    Stop::KilledBefore,
+    Stop::KilledAfter,
+    Stop::RequestLost,
+    Stop::AnswerLost,
+    Stop::RequestsGone,
+    Stop::AnswersGone,
+    Stop::Denied,
+];
 
 /// What is replayed, and where to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +203,7 @@ async fn stopped_at(point: usize, world: World, stop: Stop) -> Option<()> {
             Stop::KilledAfter => Fault::AnswerHangs,
             Stop::RequestLost | Stop::RequestsGone => Fault::RequestLost,
             Stop::AnswerLost | Stop::AnswersGone => Fault::AnswerLost,
+            Stop::Denied => Fault::Refused(403, "AccessDenied"),
         }
     });
     let interrupt = Interrupt::by_hand().1;
