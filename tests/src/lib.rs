@@ -9,6 +9,7 @@ mod certificates;
 pub mod clients;
 mod cognito;
 pub mod cold_start;
+pub mod consumer_peers;
 pub mod dead_letters;
 pub mod deadlocks;
 mod deployment;

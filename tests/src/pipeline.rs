@@ -100,6 +100,12 @@ pub(crate) fn build_apart(manifest: &Path, target: &Path, name: &str) -> anyhow:
         .with_context(|| format!("cargo has built no `{name}`"))
 }
 
+/// Builds the consumer for release, as it is deployed: by itself, because a package of the workspace could ask more of what they share.
+pub(crate) fn build_consumer_for_release() -> anyhow::Result<PathBuf> {
+    let wanted = ["--release", "--package", "consumer", "--bin", "consumer"];
+    cargo_build(wanted.into_iter(), Stdio::inherit())?.remove("consumer").context("cargo has built no `consumer`")
+}
+
 fn cargo_build<'a>(arguments: impl Iterator<Item = &'a str>, log: Stdio) -> anyhow::Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

@@ -1,4 +1,4 @@
-//! One Postgres server of the stack's own: on loopback, without durability, as an unprivileged user.
+//! One Postgres server of the stack's own: on loopback, without durability unless it is measured, as an unprivileged user.
 
 use std::cmp::Reverse;
 use std::ffi::OsString;
@@ -43,15 +43,16 @@ host all all 127.0.0.1/32 trust
 /// What every fresh server gets.
 const ROLES: &str = "create role with_password; create role with_token";
 
-/// What the server runs with.
+/// What a server runs with that nobody measures.
 /// Nothing is forced to disk: a crash of the machine loses the data, which is thrown away anyway.
 /// A crash of the server alone loses nothing that was committed, as long as `synchronous_commit` stays on.
+const FAST: &[&str] = &["fsync=off", "full_page_writes=off"];
+
+/// What every server runs with.
 /// Shared memory in files of the data folder: nothing stays behind in /dev/shm, whatever kills the server.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 6] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
-    "fsync=off",
-    "full_page_writes=off",
     "dynamic_shared_memory_type=mmap",
     "max_connections=200",
     "log_checkpoints=off",
@@ -71,6 +72,8 @@ pub struct Postgres {
     leash: Mutex<Option<Leash>>,
     /// Whether the run is this server's alone and ends with it.
     alone: bool,
+    /// Besides [`SETTINGS`].
+    settings: &'static [&'static str],
 }
 
 impl Postgres {
@@ -80,15 +83,37 @@ impl Postgres {
     ///
     /// A tool is missing, or it did not start.
     pub fn start_alone() -> anyhow::Result<Self> {
+        Self::alone(FAST)
+    }
+
+    /// The same with the durability that a server has by default, for measuring.
+    ///
+    /// # Errors
+    ///
+    /// As [`Postgres::start_alone`].
+    pub fn start_durable() -> anyhow::Result<Self> {
+        Self::alone(&[])
+    }
+
+    fn alone(settings: &'static [&'static str]) -> anyhow::Result<Self> {
         let binaries = binaries(&toolbox::node()?)?;
         let run = Arc::new(Run::create()?);
-        let mut postgres = Self::start(&run, &toolbox::python()?, &binaries)?;
+        let mut postgres = Self::with(settings, &run, &toolbox::python()?, &binaries)?;
         postgres.alone = true;
         Ok(postgres)
     }
 
     /// Makes a new, empty cluster and starts its server.
     pub(crate) fn start(run: &Arc<Run>, python: &Python, binaries: &Path) -> anyhow::Result<Self> {
+        Self::with(FAST, run, python, binaries)
+    }
+
+    fn with(
+        settings: &'static [&'static str],
+        run: &Arc<Run>,
+        python: &Python,
+        binaries: &Path,
+    ) -> anyhow::Result<Self> {
         let account = toolbox::unprivileged_account()?;
         let folder = run.subfolder("postgres")?;
         if let Some(account) = &account {
@@ -108,6 +133,7 @@ impl Postgres {
             run: Arc::clone(run),
             leash: Mutex::new(None),
             alone: false,
+            settings,
         };
         postgres.launch()?;
         postgres.execute(ROLES)?;
@@ -182,7 +208,7 @@ impl Postgres {
         let run = &self.run;
         let mut command: Vec<OsString> = vec![self.server.clone().into(), "-D".into(), self.data.clone().into()];
         command.extend(["-p".into(), self.port.to_string().into()]);
-        command.extend(SETTINGS.iter().flat_map(|setting| ["-c".into(), OsString::from(setting)]));
+        command.extend(SETTINGS.iter().chain(self.settings).flat_map(|setting| ["-c".into(), OsString::from(setting)]));
         let tls = [("ssl_cert_file", &self.certificates.certificate), ("ssl_key_file", &self.certificates.key)];
         command.extend(["-c".into(), "ssl=on".into()]);
         command.extend(tls.iter().flat_map(|(name, file)| ["-c".into(), format!("{name}={}", file.display()).into()]));

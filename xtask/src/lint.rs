@@ -14,7 +14,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
     step("clippy", cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     step("rustdoc", cargo().env("RUSTDOCFLAGS", "--deny warnings").args(["doc", "--workspace", "--no-deps"]))?;
     alone()?;
-    example()?;
+    apart()?;
     build()?;
     let tools = output_of(&mut program("toolbox")?)?;
     dependencies(Path::new(&tools))?;
@@ -34,16 +34,24 @@ fn alone() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The example in Rust is outside of the workspace; its own lock file is checked with it.
-fn example() -> Result<(), Failure> {
-    let in_example = |command: &str| {
-        let mut cargo = cargo();
-        cargo.args([command, "--manifest-path", "docs/examples/first-request/rust/Cargo.toml"]);
-        cargo
-    };
-    step("rustfmt of the example", in_example("fmt").arg("--check"))?;
-    let lint = ["--locked", "--target-dir", "target/example", "--", "--deny", "warnings"];
-    step("clippy of the example", in_example("clippy").args(lint))
+/// Programs in Rust outside of the workspace; their own lock files are checked with them.
+const APART: [(&str, &str, &str); 2] = [
+    ("the example", "docs/examples/first-request/rust/Cargo.toml", "target/example"),
+    ("the consumer's peers", "tests/bench/peers/consumer/rust/Cargo.toml", "target/consumer-peers"),
+];
+
+fn apart() -> Result<(), Failure> {
+    for (name, manifest, target) in APART {
+        let with = |command: &str| {
+            let mut cargo = cargo();
+            cargo.args([command, "--manifest-path", manifest]);
+            cargo
+        };
+        step(&format!("rustfmt of {name}"), with("fmt").arg("--check"))?;
+        let lint = ["--locked", "--target-dir", target, "--", "--deny", "warnings"];
+        step(&format!("clippy of {name}"), with("clippy").args(lint))?;
+    }
+    Ok(())
 }
 
 /// Licences, bans and sources always; advisories where their database can be had.

@@ -27,6 +27,8 @@ usage: cargo xtask <command>
   bench producer [--repetitions N]     start the producer and its peers, and write docs/benchmarks/producer.md
   bench replay [--repetitions N] [--messages N] [--only ROW]
                                        compare dlq-replayer with its peers, and write docs/benchmarks/replay.md
+  bench consumer [--repetitions N] [--only ROW] [--consumer FILE]
+                                       compare the consumer with its peers, and write docs/benchmarks/consumer.md
   test                                 run every test, Rust and CDK
   up                                   start the local stack, leave it running, print its environment
   down                                 stop it

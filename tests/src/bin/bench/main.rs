@@ -1,17 +1,22 @@
-//! `bench`: the long proofs of the consumer, each really run on local stacks of its own, and the measurements of the replayer and the producer.
+//! `bench`: the long proofs of the consumer, each really run on local stacks of its own, and the measurements of the replayer, the producer and the consumer.
 //!
 //! Figures go to standard output, progress to standard error; the exit code says whether the promise held.
 
+mod bound;
 mod concurrency;
+mod consumer;
 mod figures;
 mod graph;
 mod ink;
+mod machine;
 mod outage;
 mod page_file;
 mod panel;
 mod producer;
 mod replay;
 mod setup;
+mod statistics;
+mod table;
 mod track;
 
 use std::{
@@ -40,6 +45,8 @@ enum Proof {
     Replay(replay::Arguments),
     /// Starts the producer, and triggers for the same job in Python, JavaScript and Rust, and writes docs/benchmarks/producer.md.
     Producer(producer::Arguments),
+    /// Compares the consumer with functions in Python, Node.js and Rust that do the same, and writes docs/benchmarks/consumer.md.
+    Consumer(consumer::Arguments),
 }
 
 /// Whether the promise held in this run.
@@ -67,6 +74,7 @@ fn prove(proof: &Proof) -> anyhow::Result<Verdict> {
         Proof::Concurrency(arguments) => concurrency::run(arguments, &runtime),
         Proof::Replay(arguments) => replay::run(arguments),
         Proof::Producer(arguments) => producer::run(arguments, &runtime),
+        Proof::Consumer(arguments) => consumer::run(arguments, &runtime),
     }
 }
 

@@ -19,8 +19,8 @@ use tokio::runtime::Runtime;
 
 use crate::{
     Verdict,
+    machine::{self, Machine},
     page_file::Page,
-    replay::machine::{self, Machine},
     say,
 };
 

@@ -1,10 +1,7 @@
 //! Compares `dlq-replayer` with its peers, and with its targets.
 
-pub(crate) mod machine;
 mod page;
 mod runs;
-pub(crate) mod statistics;
-pub(crate) mod table;
 mod targets;
 mod tool;
 mod trials;
@@ -16,13 +13,17 @@ use std::{
 
 use clap::ValueEnum;
 use jiff::Timestamp;
-use machine::Machine;
 use pipeline_tests::peers::Peers;
 use runs::{Conditions, Run};
 use serde::Serialize;
 use targets::{Row, Target};
 
-use crate::{Verdict, page_file::Page, say};
+use crate::{
+    Verdict,
+    machine::{self, Machine},
+    page_file::Page,
+    say,
+};
 
 /// Conditions in the order in which they run; the model is apart, because it needs no emulator.
 const EMULATED: [Conditions; 4] = [Conditions::Local, Conditions::Latency, Conditions::Fifo, Conditions::FifoLatency];

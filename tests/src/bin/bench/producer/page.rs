@@ -7,7 +7,7 @@ use super::{
     runs::{Conditions, Run, Series},
     targets::{Bound, Target, megabytes},
 };
-use crate::replay::{
+use crate::{
     statistics::Spread,
     table::{one_decimal, spread, table, two_decimals},
 };
@@ -108,7 +108,7 @@ mod tests {
         },
         *,
     };
-    use crate::replay::machine::Machine;
+    use crate::machine::Machine;
 
     #[test]
     fn the_page_has_the_targets_the_starts_and_what_ran() {

@@ -4,7 +4,7 @@ use pipeline_tests::cold_start::Program;
 use serde::Serialize;
 
 use super::name;
-use crate::replay::statistics::Spread;
+use crate::statistics::Spread;
 
 /// What the programs run under. Figures are compared within one of them only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

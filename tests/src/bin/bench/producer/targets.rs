@@ -4,7 +4,7 @@ use pipeline_tests::cold_start::Program;
 use serde::Serialize;
 
 use super::runs::{Conditions, Run, Series, Size};
-use crate::replay::statistics::{Spread, ratio};
+use crate::statistics::{Spread, ratio};
 
 /// Bytes of the megabyte that a zip is measured in.
 const MEGABYTE: u32 = 1_000_000;

@@ -9,7 +9,7 @@ use super::{
     PROGRAMS, name,
     runs::{Conditions, Run},
 };
-use crate::{replay::statistics::Spread, say};
+use crate::{say, statistics::Spread};
 
 /// What PutEvents takes where it takes its time: a usual answer within a Region.
 const DELAY: Duration = Duration::from_millis(10);

@@ -3,11 +3,14 @@
 use super::{
     Report,
     runs::{Conditions, Run, Series},
-    statistics::{Spread, ratio},
-    table::{one_decimal, spread, table, two_decimals, whole},
-    targets::{Bound, Target},
+    targets::Target,
     tool::Tool,
     trials::{GROUPS, SIZES},
+};
+use crate::{
+    bound::in_words,
+    statistics::{Spread, ratio},
+    table::{one_decimal, spread, table, two_decimals, whole},
 };
 
 /// The generated part.
@@ -35,41 +38,23 @@ pub(crate) fn render(report: &Report) -> String {
 }
 
 fn provenance(report: &Report) -> String {
-    let commit = report.commit.as_ref().map(|commit| format!(", commit `{commit}`")).unwrap_or_default();
-    let machine = &report.machine;
-    let repetitions = match report.repetitions {
-        1 => "1 repetition".to_owned(),
-        repetitions => format!("{repetitions} interleaved repetitions"),
-    };
+    let commit = report.commit.as_deref();
     format!(
-        "Measured on {} with `{}`{commit}.\n\
-         {} cores ({}), Linux {}, load average before the run {}.\n\
-         Each figure is the median of {}, with the smallest and the largest in parentheses.\n\
-         A ratio is taken within each repetition, and then the median.\n\
+        "{}\
          *Net* is without what the same tool takes for one message: its start and its end.\n\
          All figures are in [replay.json](replay.json).\n",
-        report.date, report.command, machine.cores, machine.processor, machine.kernel, machine.load_before, repetitions,
+        report.machine.provenance(&report.date, &report.command, commit, report.repetitions),
     )
 }
 
 /// Target, measured, reached or not.
 pub(crate) fn target_table(targets: &[Target]) -> String {
     let row = |target: &Target| {
-        let reached = match target.reached {
-            Some(true) => "yes",
-            Some(false) => "**no**",
-            None => "",
-        };
-        let bound = match target.bound {
-            Bound::AtLeast(least) => format!("≥ {}", target.unit.show(least)),
-            Bound::AtMost(most) => format!("≤ {}", target.unit.show(most)),
-            Bound::None => "to compare".to_owned(),
-        };
         vec![
             target.what.to_owned(),
-            bound,
+            target.bound.show(target.unit),
             spread(target.measured, |value| target.unit.show(value)),
-            reached.to_owned(),
+            in_words(target.reached).to_owned(),
         ]
     };
     table(&["what", "target", "measured", "reached"], targets.iter().map(row))
@@ -190,9 +175,10 @@ fn what_ran(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{machine::Machine, runs::tests::run, targets::targets},
+        super::{runs::tests::run, targets::targets},
         *,
     };
+    use crate::machine::Machine;
 
     fn report() -> Report {
         let local = |tool, repetition, messages, seconds| run(Conditions::Local, tool, repetition, messages, seconds);

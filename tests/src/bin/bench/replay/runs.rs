@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{statistics::Spread, tool::Tool};
+use super::tool::Tool;
+use crate::statistics::Spread;
 
 /// Processor time is given for so many messages.
 const PER: f64 = 10_000.0;

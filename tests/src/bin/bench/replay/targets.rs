@@ -5,8 +5,11 @@ use serde::Serialize;
 
 use super::{
     runs::{Conditions, Run, Series},
-    statistics::{Spread, ratio},
     tool::Tool,
+};
+use crate::{
+    bound::{Bound, Unit},
+    statistics::{Spread, ratio},
 };
 
 /// Growth of the peak from the fewest to the most messages that still counts as flat, in MiB: what allocators differ by from run to run.
@@ -42,26 +45,6 @@ pub(crate) struct Target {
     pub(crate) measured: Spread,
     /// By the median; None for a figure that is there to compare.
     pub(crate) reached: Option<bool>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Bound {
-    AtLeast(f64),
-    AtMost(f64),
-    /// There is none.
-    None,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Unit {
-    /// A ratio, shown in percent.
-    Percent,
-    /// A ratio, shown as a factor.
-    Times,
-    Seconds,
-    Mebibytes,
 }
 
 impl Row {
@@ -166,16 +149,6 @@ fn growth(runs: &[Run]) -> Option<Spread> {
     let sizes = || series.full().iter().map(|run| run.messages);
     let growth = peak(sizes().max()?)?.median - peak(sizes().min()?)?.median;
     Spread::of([growth])
-}
-
-impl Bound {
-    fn holds(self, value: f64) -> Option<bool> {
-        match self {
-            Self::AtLeast(least) => Some(value >= least),
-            Self::AtMost(most) => Some(value <= most),
-            Self::None => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use dlq_replayer::report::output::grouped;
 
-use super::{statistics::Spread, targets::Unit};
+use crate::statistics::Spread;
 
 /// A table in Markdown.
 pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -41,18 +41,6 @@ pub(crate) fn one_decimal(value: f64) -> String {
 
 pub(crate) fn two_decimals(value: f64) -> String {
     format!("{value:.2}")
-}
-
-impl Unit {
-    /// A figure with its unit.
-    pub(crate) fn show(self, value: f64) -> String {
-        match self {
-            Self::Percent => format!("{:.0} %", value * 100.0),
-            Self::Times => format!("{value:.1} ×"),
-            Self::Seconds => format!("{value:.2} s"),
-            Self::Mebibytes => format!("{value:.1} MiB"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,24 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// The first lines of a page: when, with what, on what, and how the figures are to be read.
+    pub(crate) fn provenance(&self, date: &str, command: &str, commit: Option<&str>, repetitions: u32) -> String {
+        let commit = commit.map(|commit| format!(", commit `{commit}`")).unwrap_or_default();
+        let repetitions = match repetitions {
+            1 => "1 repetition".to_owned(),
+            repetitions => format!("{repetitions} interleaved repetitions"),
+        };
+        format!(
+            "Measured on {date} with `{command}`{commit}.\n\
+             {} cores ({}), Linux {}, load average before the run {}.\n\
+             Each figure is the median of {repetitions}, with the smallest and the largest in parentheses.\n\
+             A ratio is taken within each repetition, and then the median.\n",
+            self.cores, self.processor, self.kernel, self.load_before,
+        )
+    }
+}
+
 /// The commit that was built, with `-dirty` behind it when it is not exactly that; None outside a clone.
 pub(crate) fn commit() -> Option<String> {
     let mut git = Command::new("git");
