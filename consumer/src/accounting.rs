@@ -5,19 +5,18 @@
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
 
-use crate::batch::{Batch, Message};
+use crate::batch::Batch;
 
 /// The messages of one batch, and which of them are proven to be done.
-pub(crate) struct Accounting<'a> {
-    messages: &'a [Message],
+pub(crate) struct Accounting<'a, 'e> {
+    batch: &'a Batch<'e>,
     proven: Vec<bool>,
 }
 
-impl<'a> Accounting<'a> {
+impl<'a, 'e> Accounting<'a, 'e> {
     /// Starts with every message unproven.
-    pub(crate) fn open(batch: &'a Batch) -> Self {
-        let messages = batch.messages();
-        Self { messages, proven: vec![false; messages.len()] }
+    pub(crate) fn open(batch: &'a Batch<'e>) -> Self {
+        Self { batch, proven: vec![false; batch.at_most()] }
     }
 
     /// Takes a message off, by its place in the batch: its row is committed, or its copy is a dead letter.
@@ -29,19 +28,24 @@ impl<'a> Accounting<'a> {
 
     /// How many messages are still unproven.
     pub(crate) fn unproven(&self) -> usize {
-        self.proven.iter().filter(|proven| !**proven).count()
+        self.listed().count()
     }
 
     /// The answer to Lambda: what is still unproven comes back.
     pub(crate) fn close(self) -> SqsBatchResponse {
-        let unproven = self.messages.iter().zip(&self.proven).filter(|(_, proven)| !**proven);
-        let mut ids: Vec<&str> = unproven.map(|(message, _)| message.id.as_str()).collect();
+        let mut ids: Vec<&str> = self.listed().collect();
         // SQS may deliver a message twice in one batch.
         ids.sort_unstable();
         ids.dedup();
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = ids.into_iter().map(failure).collect();
         response
+    }
+
+    /// The ids of the messages that are still unproven.
+    fn listed(&self) -> impl Iterator<Item = &str> {
+        let unproven = self.batch.messages().zip(&self.proven).filter(|(_, proven)| !**proven);
+        unproven.map(|(message, _)| message.id.as_ref())
     }
 }
 
@@ -58,7 +62,7 @@ mod tests {
     use super::*;
     use crate::batch::batch;
 
-    fn messages(ids: &[&str]) -> Batch {
+    fn messages(ids: &[&str]) -> Batch<'static> {
         batch(ids.iter().map(|id| {
             let mut record = SqsMessage::default();
             record.message_id = Some((*id).to_owned());
@@ -66,7 +70,7 @@ mod tests {
         }))
     }
 
-    fn listed(accounting: Accounting<'_>) -> Vec<String> {
+    fn listed(accounting: Accounting<'_, '_>) -> Vec<String> {
         accounting.close().batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Held {
 
 impl Held {
     /// What is needed of a message; None without a receipt, which SQS always sends.
-    pub(crate) fn of(message: &Message) -> Option<Self> {
+    pub(crate) fn of(message: &Message<'_>) -> Option<Self> {
         let record = message.record()?;
         let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
         Some(Self { receipt_handle: record.receipt_handle.clone()?, receive_count: count.unwrap_or(1) })

@@ -10,6 +10,7 @@ mod catalogue;
 pub mod classify;
 pub mod database;
 mod doubts;
+pub mod event_body;
 pub mod grants;
 mod health;
 pub mod iam_token;
@@ -17,6 +18,7 @@ pub mod insert_statement;
 pub mod libpq;
 mod login;
 pub mod migrations;
+mod payload;
 mod poison;
 pub mod poll;
 pub mod queues;
@@ -48,7 +50,7 @@ use tokio::{
 use crate::{
     accounting::Accounting,
     backpressure::{Held, hold_back},
-    batch::{Batch, MissingMessageId},
+    batch::{Batch, Unreadable},
     database::Database,
     insert_statement::InsertStatement,
     poison::{Cause, Poison, bury},
@@ -69,8 +71,14 @@ const HIDING: Duration = Duration::from_millis(2);
 /// Kept back for the calls of even the smallest batch.
 const CALLS: Duration = Duration::from_millis(500);
 
-/// Messages that are inserted with one statement. More gain nothing, and the next chunk is read while this one is inserted.
-pub const CHUNK: usize = 500;
+/// Messages that are inserted with the first statement of a batch: few, because the database waits while they are read.
+pub const FIRST_CHUNK: usize = 250;
+
+/// How many times as many messages each statement has as the one before, while which they are read.
+const GROWTH: usize = 2;
+
+/// Messages that are inserted with one statement at most. More gain nothing.
+pub const CHUNK: usize = 1_000;
 
 /// Everything that a batch is handled with.
 pub struct Consumer {
@@ -92,76 +100,76 @@ pub struct Consumer {
 ///
 /// # Errors
 ///
-/// [`MissingMessageId`]: the whole batch comes back.
-pub async fn handle(
-    event: SqsEvent,
-    deadline: Instant,
-    consumer: &Consumer,
-) -> Result<SqsBatchResponse, MissingMessageId> {
-    Ok(handle_batch(&Batch::try_from(event)?, deadline, consumer).await)
+/// [`Unreadable`]: the whole batch comes back.
+pub async fn handle(event: SqsEvent, deadline: Instant, consumer: &Consumer) -> Result<SqsBatchResponse, Unreadable> {
+    handle_batch(&Batch::try_from(event)?, deadline, consumer).await
 }
 
 /// Handles one batch, and is done before `deadline`: good users have rows, poison is on the dead-letter queue, and what is left is listed in the answer and hidden for a while.
 ///
 /// Poison is buried and other messages are hidden as soon as they are known, while the rest is inserted.
-pub async fn handle_batch(batch: &Batch, deadline: Instant, consumer: &Consumer) -> SqsBatchResponse {
+///
+/// # Errors
+///
+/// [`Unreadable`]: the whole batch comes back, whatever has been done by then.
+pub async fn handle_batch(
+    batch: &Batch<'_>,
+    deadline: Instant,
+    consumer: &Consumer,
+) -> Result<SqsBatchResponse, Unreadable> {
     let (poison, dead_letters) = unbounded_channel();
     let (held, hidden) = unbounded_channel();
     let (sqs, queues, end) = (&consumer.sqs, &consumer.queues, deadline - ANSWER);
-    let messages = u32::try_from(batch.messages().len()).unwrap_or(u32::MAX);
+    let messages = u32::try_from(batch.at_most()).unwrap_or(u32::MAX);
     let rows = Rows { batch, consumer, accounting: Accounting::open(batch), poison, held };
-    let ((mut accounting, summary), buried, ()) = tokio::join!(
+    let (rows, buried, ()) = tokio::join!(
         rows.insert(end - CALLS - HIDING * messages),
         bury(sqs, &queues.dlq_url, batch, dead_letters, end),
         hold_back(sqs, &queues.queue_url, hidden, end),
     );
+    let (mut accounting, summary) = rows?;
     for at in &buried {
         accounting.acknowledge(*at);
     }
     summary.end(buried.len(), accounting.unproven(), &consumer.metrics);
-    accounting.close()
+    Ok(accounting.close())
 }
 
 /// A batch on its way into the table.
-struct Rows<'a> {
-    batch: &'a Batch,
+struct Rows<'a, 'e> {
+    batch: &'a Batch<'e>,
     consumer: &'a Consumer,
-    accounting: Accounting<'a>,
+    accounting: Accounting<'a, 'e>,
     poison: UnboundedSender<Vec<Poison>>,
     held: UnboundedSender<Vec<Held>>,
 }
 
-impl<'a> Rows<'a> {
+impl<'a, 'e> Rows<'a, 'e> {
     /// Chunk by chunk: the statement is on its way while the next chunk is read.
-    async fn insert(mut self, deadline: Instant) -> (Accounting<'a>, Summary) {
-        let size = self.batch.messages().len();
-        let mut summary = Summary::begin(size);
-        let mut chunks = (0..size).step_by(CHUNK).map(|start| start..size.min(start + CHUNK));
-        let mut reading = self.read(chunks.next().unwrap_or_default()).await;
-        loop {
+    async fn insert(mut self, deadline: Instant) -> Result<(Accounting<'a, 'e>, Summary), Unreadable> {
+        let mut summary = Summary::begin();
+        let mut size = FIRST_CHUNK;
+        let mut reading = self.read(0..size).await?;
+        while !reading.is_empty() {
             self.bury(std::mem::take(&mut reading.poison));
-            let next = chunks.next();
             let users = reading.users();
-            let (outcome, next) =
-                tokio::join!(store::insert(&self.consumer.database, &self.consumer.insert, &users, deadline), async {
-                    match next {
-                        Some(places) => Some(self.read(places).await),
-                        None => None,
-                    }
-                });
+            size = CHUNK.min(size * GROWTH);
+            let end = reading.end();
+            let (outcome, next) = tokio::join!(
+                store::insert(&self.consumer.database, &self.consumer.insert, &users, deadline),
+                self.read(end..end + size),
+            );
             self.settle(&outcome, &reading);
             summary.count(&outcome, &reading);
-            summary.dropped(&reading, self.batch.messages());
-            match next {
-                Some(next) => reading = next,
-                None => return (self.accounting, summary),
-            }
+            summary.dropped(&reading, self.batch);
+            reading = next?;
         }
+        Ok((self.accounting, summary))
     }
 
-    async fn read(&self, places: Range<usize>) -> Reading<'a> {
+    async fn read(&self, places: Range<usize>) -> Result<Reading<'a>, Unreadable> {
         let Consumer { user_pools, insert, .. } = self.consumer;
-        read(self.batch.messages(), places, UserConfirmed::from_envelope, user_pools, insert).await
+        read(self.batch, places, UserConfirmed::from_envelope, user_pools, insert).await
     }
 
     /// Puts each message of a chunk where the outcome for its user says.
@@ -176,9 +184,8 @@ impl<'a> Rows<'a> {
         }
         poison.extend(outcome.skipped.iter().flat_map(places).map(|at| Poison { at, cause: Cause::not_stored() }));
         self.bury(poison);
-        let messages = self.batch.messages();
         let held = outcome.unproven.iter().chain(&outcome.unfit).flat_map(places);
-        let held: Vec<_> = held.filter_map(|at| messages.get(at)).filter_map(Held::of).collect();
+        let held: Vec<_> = held.filter_map(|at| self.batch.get(at)).filter_map(Held::of).collect();
         if !held.is_empty() {
             // The other end lives as long as this one.
             let _ = self.held.send(held);
@@ -187,7 +194,7 @@ impl<'a> Rows<'a> {
 
     fn bury(&self, poison: Vec<Poison>) {
         if !poison.is_empty() {
-            report_poison(&poison, self.batch.messages(), &self.consumer.metrics);
+            report_poison(&poison, self.batch, &self.consumer.metrics);
             // The other end lives as long as this one.
             let _ = self.poison.send(poison);
         }

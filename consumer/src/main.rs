@@ -8,8 +8,9 @@ use std::{
 use aws_types::SdkConfig;
 use consumer::{
     Consumer,
-    batch::{Batch, MissingMessageId, Payload},
+    batch::Batch,
     database::Database,
+    event_body::EventBody,
     handle_batch,
     insert_statement::InsertStatement,
     libpq,
@@ -20,7 +21,7 @@ use consumer::{
     user_pools::UserPools,
     worker_options::WorkerOptions,
 };
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Error, LambdaEvent, Runtime, layers::TracingLayer, service_fn};
 use rollcall_aws_runtime::{
     cli_sdk::{self, CliOptions},
     environment::{Environment, VariableError},
@@ -78,13 +79,15 @@ async fn lambda(environment: &Environment) -> Result<(), Error> {
     logging::init(environment);
     let consumer = consumer(environment, &lambda_sdk::sdk_config(environment)?)?;
     let consumer = &consumer;
-    run(service_fn(|LambdaEvent { payload, context }: LambdaEvent<Payload>| {
+    let body = EventBody::default();
+    let handler = service_fn(|LambdaEvent { payload: (), context }: LambdaEvent<()>| {
+        let event = body.take();
         Box::pin(async move {
-            let batch = Batch::try_from(payload)?;
-            Ok::<_, MissingMessageId>(handle_batch(&batch, end_of_invocation(context.deadline), consumer).await)
+            let batch = Batch::of(&event)?;
+            handle_batch(&batch, end_of_invocation(context.deadline), consumer).await
         })
-    }))
-    .await
+    });
+    Runtime::new(handler).layer(TracingLayer::new()).layer(body.clone()).run().await
 }
 
 async fn worker(environment: &Environment, options: &WorkerOptions) -> Result<(), Error> {

@@ -69,7 +69,7 @@ pub(crate) struct Poison {
 /// A poison message with everything that its copy keeps.
 struct Letter<'a> {
     at: usize,
-    message: &'a Message,
+    message: &'a Message<'a>,
     record: Cow<'a, SqsMessage>,
     cause: Cause,
 }
@@ -80,7 +80,7 @@ struct Letter<'a> {
 pub(crate) async fn bury(
     sqs: &aws_sdk_sqs::Client,
     dlq_url: &str,
-    batch: &Batch,
+    batch: &Batch<'_>,
     poison: UnboundedReceiver<Vec<Poison>>,
     end: Instant,
 ) -> Vec<usize> {
@@ -92,11 +92,14 @@ pub(crate) async fn bury(
     side_by_side(calls, end).await.concat()
 }
 
-fn letter(batch: &Batch, Poison { at, cause }: Poison) -> Option<Letter<'_>> {
-    let message = batch.messages().get(at)?;
+fn letter<'a>(batch: &'a Batch<'_>, Poison { at, cause }: Poison) -> Option<Letter<'a>> {
+    let message = batch.get(at)?;
     let record = message.record();
     if record.is_none() {
-        tracing::error!(message.id = message.id, "the attributes of a message cannot be read, so it cannot be copied");
+        tracing::error!(
+            message.id = message.id.as_ref(),
+            "the attributes of a message cannot be read, so it cannot be copied"
+        );
     }
     Some(Letter { at, message, record: record?, cause })
 }
@@ -174,7 +177,7 @@ fn attributes(letter: &Letter<'_>, now: Timestamp) -> HashMap<String, MessageAtt
     let replays = own.get("replay_count").and_then(|count| count.string_value.clone());
     let ours = [
         ("failure_reason", "String", letter.cause.reason.clone()),
-        ("source_message_id", "String", letter.message.id.clone()),
+        ("source_message_id", "String", letter.message.id.to_string()),
         ("replay_count", "Number", replays.unwrap_or_else(|| "0".to_owned())),
         ("failed_at", "String", format!("{now:.3}")),
         ("receive_count", "Number", number("ApproximateReceiveCount")),
@@ -223,14 +226,14 @@ mod tests {
         record
     }
 
-    fn letters(records: &[SqsMessage]) -> Batch {
+    fn letters(records: &[SqsMessage]) -> Batch<'static> {
         batch(records.iter().cloned().map(|mut record| {
             record.message_id = Some("m".to_owned());
             record
         }))
     }
 
-    fn poison(batch: &Batch, at: usize) -> Letter<'_> {
+    fn poison<'a>(batch: &'a Batch<'_>, at: usize) -> Letter<'a> {
         let cause = Cause { reason: "malformed_envelope".to_owned(), detail: "not JSON".to_owned() };
         letter(batch, Poison { at, cause }).unwrap()
     }

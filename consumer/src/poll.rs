@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     Consumer,
-    batch::MissingMessageId,
+    batch::Unreadable,
     handle,
     health::{self, Progress},
     received::as_lambda_delivers,
@@ -204,10 +204,7 @@ impl Receipt {
 }
 
 /// What may be deleted, and what has to be given back because nothing is known about it.
-fn split(
-    held: Vec<Receipt>,
-    answer: Option<Result<SqsBatchResponse, MissingMessageId>>,
-) -> (Vec<Receipt>, Vec<Receipt>) {
+fn split(held: Vec<Receipt>, answer: Option<Result<SqsBatchResponse, Unreadable>>) -> (Vec<Receipt>, Vec<Receipt>) {
     let Some(Ok(answer)) = answer else { return (Vec::new(), held) };
     let failed = |receipt: &Receipt| {
         answer.batch_item_failures.iter().any(|failure| failure.item_identifier == receipt.message_id)
@@ -279,7 +276,7 @@ mod tests {
             serde_json::from_str(r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#).unwrap();
         let (done, kept) = split(held(&["a", "b", "c"]), Some(Ok(answer)));
         assert_eq!((ids(&done), ids(&kept)), (vec!["a", "c"], vec![]), "b is held back by the handler");
-        for unknown in [None, Some(Err(MissingMessageId))] {
+        for unknown in [None, Some(Err(Unreadable::MissingMessageId))] {
             let (done, kept) = split(held(&["a", "b"]), unknown);
             assert_eq!((ids(&done), ids(&kept)), (vec![], vec!["a", "b"]));
         }

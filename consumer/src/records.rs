@@ -6,7 +6,7 @@ use rollcall_events::{CognitoSub, ParseError, Text, UserConfirmed, UserData};
 use tokio::task::yield_now;
 
 use crate::{
-    batch::Message,
+    batch::{Batch, Unreadable},
     insert_statement::InsertStatement,
     poison::{Cause, Poison},
     user_pools::UserPools,
@@ -25,6 +25,10 @@ pub(crate) struct Arrival<'a> {
 /// What the bodies say.
 #[derive(Default)]
 pub(crate) struct Reading<'a> {
+    /// How many there are.
+    pub(crate) messages: usize,
+    /// The place behind the last one.
+    end: usize,
     /// Sorted by user, which the insert relies on, and then by place.
     arrivals: Vec<Arrival<'a>>,
     pub(crate) poison: Vec<Poison>,
@@ -37,6 +41,16 @@ impl<'a> Reading<'a> {
     pub(crate) fn users(&self) -> Vec<&UserData<'a>> {
         let users = self.arrivals.chunk_by(|a, b| sub(a) == sub(b));
         users.filter_map(<[Arrival<'_>]>::first).map(|arrival| &arrival.event.data).collect()
+    }
+
+    /// Whether there was nothing left to read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// The place behind the last message.
+    pub(crate) fn end(&self) -> usize {
+        self.end
     }
 
     /// The messages about a user.
@@ -55,17 +69,19 @@ fn sub(arrival: &Arrival<'_>) -> CognitoSub {
 /// The contract, or in a test something that is worse.
 pub(crate) type Parse = fn(&str) -> Result<UserConfirmed<'_>, ParseError>;
 
-/// Reads the bodies at these places, each by itself, so that a bad one costs the others nothing, not even by a panic.
+/// Reads the messages at these places as far as there are any, and the bodies each by itself, so that a bad one costs the others nothing, not even by a panic.
 pub(crate) async fn read<'a>(
-    messages: &'a [Message],
+    batch: &'a Batch<'_>,
     places: Range<usize>,
     parse: Parse,
     pools: &UserPools,
     insert: &'a InsertStatement,
-) -> Reading<'a> {
-    let mut reading = Reading::default();
+) -> Result<Reading<'a>, Unreadable> {
+    let mut reading = Reading { end: places.start, ..Reading::default() };
     for (read, at) in places.enumerate() {
-        let Some(message) = messages.get(at) else { break };
+        let Some(message) = batch.read(at)? else { break };
+        reading.end = at + 1;
+        reading.messages += 1;
         match panic::catch_unwind(|| parse(&message.body)) {
             // Before users are put together: a stranger's event must not take the place of a real one.
             Ok(Ok(event)) if !pools.accept(event.data.user_pool_id.as_ref().map(Text::as_str)) => {
@@ -90,7 +106,7 @@ pub(crate) async fn read<'a>(
         }
     }
     reading.arrivals.sort_by_cached_key(|arrival| (sub(arrival), arrival.at));
-    reading
+    Ok(reading)
 }
 
 #[cfg(test)]
@@ -106,7 +122,7 @@ mod tests {
 
     const SUB: &str = "7d4a1f0e-2c5b-4a8e-9d61-0b3f6a9c1e22";
 
-    fn delivered(bodies: &[Option<&str>]) -> Batch {
+    fn delivered(bodies: &[Option<&str>]) -> Batch<'static> {
         let records = bodies.iter().enumerate().map(|(at, body)| {
             let mut record = SqsMessage::default();
             record.message_id = Some(format!("m{at}"));
@@ -120,8 +136,8 @@ mod tests {
         InsertStatement::into(&Table::read(&[("USERS_COLUMNS", columns)].into_iter().collect()).unwrap())
     }
 
-    async fn read_all<'a>(batch: &'a Batch, parse: Parse, insert: &'a InsertStatement) -> Reading<'a> {
-        read(batch.messages(), 0..batch.messages().len(), parse, &UserPools::default(), insert).await
+    async fn read_all<'a>(batch: &'a Batch<'_>, parse: Parse, insert: &'a InsertStatement) -> Reading<'a> {
+        read(batch, 0..usize::MAX, parse, &UserPools::default(), insert).await.unwrap()
     }
 
     fn body(sub: &str, first_name: &str) -> String {
@@ -170,7 +186,7 @@ mod tests {
         let of = |pool: &str, name: &str| body(SUB, name).replace("p_1", pool);
         let (fake, real) = (of("eu-west-1_Fake", "Eve"), of("eu-west-1_Real", "Ada"));
         let (batch, insert) = (delivered(&[Some(&fake), Some(&real)]), statement(""));
-        let reading = read(batch.messages(), 0..2, UserConfirmed::from_envelope, &allowed, &insert).await;
+        let reading = read(&batch, 0..2, UserConfirmed::from_envelope, &allowed, &insert).await.unwrap();
         let names: Vec<_> =
             reading.users().iter().map(|user| user.first_name.as_ref().unwrap().as_str().to_owned()).collect();
         assert_eq!(names, ["Ada"]);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rollcall_aws_runtime::metrics::{Metric, Metrics};
 use rollcall_events::CognitoSub;
 
-use crate::{batch::Message, poison::Poison, records::Reading, store::Outcome};
+use crate::{batch::Batch, poison::Poison, records::Reading, store::Outcome};
 
 /// The figures of one batch, gathered as it goes.
 pub(crate) struct Summary {
@@ -23,10 +23,10 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn begin(size: usize) -> Self {
+    pub(crate) fn begin() -> Self {
         Self {
             began: Instant::now(),
-            size,
+            size: 0,
             inserted: 0,
             duplicates: 0,
             statements: 0,
@@ -41,6 +41,7 @@ impl Summary {
     /// Counts a chunk. Users are counted as inserted, messages as duplicates.
     pub(crate) fn count(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
         let now = Timestamp::now();
+        self.size += reading.messages;
         for sub in &outcome.inserted {
             let arrivals = reading.about(*sub);
             self.duplicates += arrivals.len().saturating_sub(1);
@@ -57,10 +58,10 @@ impl Summary {
     }
 
     /// Counts and names the attributes of a chunk that the rows have null for.
-    pub(crate) fn dropped(&mut self, reading: &Reading<'_>, messages: &[Message]) {
+    pub(crate) fn dropped(&mut self, reading: &Reading<'_>, batch: &Batch<'_>) {
         for (at, field) in &reading.dropped {
             tracing::warn!(
-                message.id = messages.get(*at).map(|message| message.id.as_str()),
+                message.id = batch.get(*at).map(|message| message.id.as_ref()),
                 field,
                 "attribute dropped: the row has null, because no row can hold the value"
             );
@@ -100,9 +101,9 @@ impl Summary {
 }
 
 /// Says of each poison message why it can never become a row.
-pub(crate) fn report_poison(poison: &[Poison], messages: &[Message], metrics: &Metrics) {
+pub(crate) fn report_poison(poison: &[Poison], batch: &Batch<'_>, metrics: &Metrics) {
     for Poison { at, cause } in poison {
-        let message_id = messages.get(*at).map(|message| message.id.as_str());
+        let message_id = batch.get(*at).map(|message| message.id.as_ref());
         tracing::error!(
             message.id = message_id,
             reason = cause.reason,
