@@ -49,7 +49,7 @@ pub(crate) struct Message<'a> {
 enum Rest<'a> {
     Read(Box<SqsMessage>),
     Unread {
-        receipt_handle: Option<&'a RawValue>,
+        receipt_handle: Option<Cow<'a, str>>,
         attributes: Option<&'a RawValue>,
         message_attributes: Option<&'a RawValue>,
     },
@@ -63,7 +63,11 @@ impl<'a> Message<'a> {
 
     fn of(record: PayloadRecord<'a>) -> Result<Self, Unreadable> {
         let PayloadRecord { message_id, body, receipt_handle, attributes, message_attributes } = record;
-        Self::new(message_id.map(|id| id.0), body, Rest::Unread { receipt_handle, attributes, message_attributes })
+        Self::new(
+            message_id,
+            body.map(Cow::into_owned),
+            Rest::Unread { receipt_handle, attributes, message_attributes },
+        )
     }
 
     /// Attributes and receipt; None if they are not what SQS sends.
@@ -72,9 +76,7 @@ impl<'a> Message<'a> {
             Rest::Read(record) => Some(Cow::Borrowed(record)),
             Rest::Unread { receipt_handle, attributes, message_attributes } => {
                 let mut record = SqsMessage::default();
-                if let Some(receipt_handle) = receipt_handle {
-                    record.receipt_handle = serde_json::from_str(receipt_handle.get()).ok()?;
-                }
+                record.receipt_handle = receipt_handle.as_deref().map(str::to_owned);
                 if let Some(attributes) = attributes {
                     record.attributes = serde_json::from_str(attributes.get()).ok()?;
                 }

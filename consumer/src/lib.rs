@@ -15,6 +15,7 @@ pub mod grants;
 mod health;
 pub mod iam_token;
 pub mod insert_statement;
+mod json_string;
 pub mod libpq;
 mod login;
 pub mod migrations;

@@ -6,6 +6,8 @@ use memchr::memmem;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
+use crate::json_string;
+
 /// The member that every record has, as JSON. Within a string, its quotes would be escaped.
 const EVERY: &str = "\"messageId\"";
 
@@ -18,23 +20,14 @@ pub(crate) struct Payload<'a> {
 }
 
 /// The members of a record that anybody may ask for; the others are skipped.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(crate) struct PayloadRecord<'a> {
-    #[serde(borrow)]
-    pub(crate) message_id: Option<Borrowed<'a>>,
-    pub(crate) body: Option<String>,
-    #[serde(borrow)]
-    pub(crate) receipt_handle: Option<&'a RawValue>,
-    #[serde(borrow)]
+    pub(crate) message_id: Option<Cow<'a, str>>,
+    pub(crate) body: Option<Cow<'a, str>>,
+    pub(crate) receipt_handle: Option<Cow<'a, str>>,
     pub(crate) attributes: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(crate) message_attributes: Option<&'a RawValue>,
 }
-
-/// A string. `Cow` by itself would be copied, because only a field of a struct can be told to borrow.
-#[derive(Deserialize)]
-pub(crate) struct Borrowed<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// What is no batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,22 +38,15 @@ impl<'a> Payload<'a> {
     pub(crate) fn of(event: &'a [u8]) -> Option<Self> {
         let event = str::from_utf8(event).ok()?.trim_start();
         let at_most = memmem::find_iter(event.as_bytes(), EVERY).count();
-        let mut rest = event.strip_prefix('{')?.trim_start();
-        loop {
-            if rest.starts_with('}') {
-                return ends(rest.strip_prefix('}')?).then_some(Self { rest: "", at_most });
+        let mut members = Members::of(event)?;
+        while let Some((name, value)) = members.next()? {
+            if name == "Records" {
+                let records = value.strip_prefix('[')?.trim_start();
+                return Some(Self { rest: if records.starts_with(']') { "" } else { records }, at_most });
             }
-            let (name, after): (Borrowed<'_>, _) = value(rest)?;
-            let member = after.trim_start().strip_prefix(':')?.trim_start();
-            if name.0 == "Records" {
-                let records = member.strip_prefix('[')?.trim_start();
-                let is_empty = records.starts_with(']');
-                return Some(Self { rest: if is_empty { "" } else { records }, at_most });
-            }
-            let (IgnoredAny, after) = value(member)?;
-            let after = after.trim_start();
-            rest = after.strip_prefix(',').unwrap_or(after).trim_start();
+            members.skip(value)?;
         }
+        members.rest.trim_start().is_empty().then_some(Self { rest: "", at_most })
     }
 
     /// As many records as there can be.
@@ -73,7 +59,7 @@ impl<'a> Payload<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let read = value(self.rest).and_then(|(record, after)| Some((record, behind(after)?)));
+        let read = record(self.rest).and_then(|(record, after)| Some((record, behind(after)?)));
         self.rest = read.as_ref().map_or("", |(_, rest)| rest);
         Some(read.map(|(record, _)| record).ok_or(Malformed))
     }
@@ -88,13 +74,79 @@ fn behind(record: &str) -> Option<&str> {
     }
 }
 
-/// A value at the beginning of a text, and what follows it.
-fn value<'a, T: Deserialize<'a>>(text: &'a str) -> Option<(T, &'a str)> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter();
-    let value = values.next()?.ok()?;
-    Some((value, text.get(values.byte_offset()..)?))
+/// A record at the beginning of a text, and what follows it.
+fn record(text: &str) -> Option<(PayloadRecord<'_>, &str)> {
+    let mut record = PayloadRecord::default();
+    let mut members = Members::of(text)?;
+    while let Some((name, value)) = members.next()? {
+        match name.as_ref() {
+            "messageId" => record.message_id = members.string(value)?,
+            "body" => record.body = members.string(value)?,
+            "receiptHandle" => record.receipt_handle = members.string(value)?,
+            "attributes" => record.attributes = members.take(value)?,
+            "messageAttributes" => record.message_attributes = members.take(value)?,
+            _ => members.skip(value)?,
+        }
+    }
+    Some((record, members.rest))
 }
 
-fn ends(rest: &str) -> bool {
-    rest.trim_start().is_empty()
+/// The members of an object, one after the other.
+///
+/// Most of what Lambda sends is strings in which every quotation mark is escaped, and `serde_json` takes most of the time for them: it goes through them byte by byte, twice where something is skipped first.
+struct Members<'a> {
+    /// From the next member on, or behind the object at its end.
+    rest: &'a str,
+}
+
+impl<'a> Members<'a> {
+    fn of(object: &'a str) -> Option<Self> {
+        Some(Self { rest: object.strip_prefix('{')?.trim_start() })
+    }
+
+    /// The name of the next member and the text from its value on; None within at the end of the object.
+    #[expect(clippy::option_option, reason = "malformed, at the end, or a member")]
+    fn next(&mut self) -> Option<Option<(Cow<'a, str>, &'a str)>> {
+        if let Some(behind) = self.rest.strip_prefix('}') {
+            self.rest = behind;
+            return Some(None);
+        }
+        let (name, after) = json_string::read(self.rest)?;
+        Some(Some((name, after.trim_start().strip_prefix(':')?.trim_start())))
+    }
+
+    /// Goes on behind a value.
+    fn behind(&mut self, after: &'a str) -> Option<()> {
+        let after = after.trim_start();
+        self.rest = match after.strip_prefix(',') {
+            Some(next) => Some(next.trim_start()).filter(|next| next.starts_with('"'))?,
+            None => Some(after).filter(|after| after.starts_with('}'))?,
+        };
+        Some(())
+    }
+
+    /// A string, or null.
+    #[expect(clippy::option_option, reason = "malformed, null, or a string")]
+    fn string(&mut self, value: &'a str) -> Option<Option<Cow<'a, str>>> {
+        if let Some(after) = value.strip_prefix("null") {
+            return self.behind(after).map(|()| None);
+        }
+        let (text, after) = json_string::read(value)?;
+        self.behind(after).map(|()| Some(text))
+    }
+
+    /// Any value, to be read later if at all.
+    fn take<T: Deserialize<'a>>(&mut self, value: &'a str) -> Option<T> {
+        let mut values = serde_json::Deserializer::from_str(value).into_iter();
+        let taken = values.next()?.ok()?;
+        self.behind(value.get(values.byte_offset()..)?)?;
+        Some(taken)
+    }
+
+    fn skip(&mut self, value: &'a str) -> Option<()> {
+        if value.starts_with('"') {
+            return self.string(value).map(|_| ());
+        }
+        self.take(value).map(|IgnoredAny| ())
+    }
 }
