@@ -78,7 +78,7 @@ pub const FIRST_CHUNK: usize = 250;
 /// How many times as many messages each statement has as the one before, while which they are read.
 const GROWTH: usize = 2;
 
-/// Messages that are inserted with one statement at most. More gain nothing.
+/// Messages that are inserted with one statement at most.
 pub const CHUNK: usize = 1_000;
 
 /// Everything that a batch is handled with.
