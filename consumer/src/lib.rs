@@ -13,6 +13,7 @@ mod doubts;
 pub mod event_body;
 pub mod grants;
 mod health;
+pub mod heap;
 pub mod iam_token;
 pub mod insert_statement;
 mod json_string;
@@ -38,7 +39,7 @@ pub mod table_check;
 pub mod user_pools;
 pub mod worker_options;
 
-use std::{ops::Range, time::Duration};
+use std::{iter, mem, ops::Range, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use rollcall_aws_runtime::metrics::Metrics;
@@ -72,10 +73,10 @@ const HIDING: Duration = Duration::from_millis(2);
 /// Kept back for the calls of even the smallest batch.
 const CALLS: Duration = Duration::from_millis(500);
 
-/// Messages that are inserted with the first statement of a batch: few, because the database waits while they are read.
-pub const FIRST_CHUNK: usize = 250;
+/// Messages that are inserted with the first statement of a batch, at most: few, because the database waits while they are read.
+pub const FIRST_CHUNK: usize = 150;
 
-/// How many times as many messages each statement has as the one before, while which they are read.
+/// How many times as many messages each statement has as the one before, while which they are read: reading one takes half as long as inserting one.
 const GROWTH: usize = 2;
 
 /// Messages that are inserted with one statement at most.
@@ -136,6 +137,14 @@ pub async fn handle_batch(
     Ok(accounting.close())
 }
 
+/// So many that each statement can have [`GROWTH`] times as many as the one before and none is left for a small one at the end.
+fn first_chunk(messages: usize) -> usize {
+    let shares = iter::successors(Some(1), |shares| Some(shares * GROWTH + 1));
+    let mut sizes = shares.map(|shares| messages.div_ceil(shares));
+    // Never none: whether there is a message is known when it is read.
+    sizes.find(|size| *size <= FIRST_CHUNK).unwrap_or_default().max(1)
+}
+
 /// A batch on its way into the table.
 struct Rows<'a, 'e> {
     batch: &'a Batch<'e>,
@@ -146,25 +155,23 @@ struct Rows<'a, 'e> {
 }
 
 impl<'a, 'e> Rows<'a, 'e> {
-    /// Chunk by chunk: the statement is on its way while the next chunk is read.
+    /// Chunk by chunk: while a statement is on its way, the chunk before is settled and the next one is read.
     async fn insert(mut self, deadline: Instant) -> Result<(Accounting<'a, 'e>, Summary), Unreadable> {
+        let Self { batch, consumer: Consumer { database, insert, .. }, .. } = self;
         let mut summary = Summary::begin();
-        let mut size = FIRST_CHUNK;
-        let mut reading = self.read(0..size).await?;
+        let mut size = first_chunk(batch.at_most());
+        let (mut reading, mut before) = (self.read(0..size).await?, None);
         while !reading.is_empty() {
-            self.bury(std::mem::take(&mut reading.poison));
-            let users = reading.users();
+            self.bury(mem::take(&mut reading.poison));
+            let (users, end) = (reading.users(), reading.end());
             size = CHUNK.min(size * GROWTH);
-            let end = reading.end();
-            let (outcome, next) = tokio::join!(
-                store::insert(&self.consumer.database, &self.consumer.insert, &users, deadline),
-                self.read(end..end + size),
-            );
-            self.settle(&outcome, &reading);
-            summary.count(&outcome, &reading);
-            summary.dropped(&reading, self.batch);
-            reading = next?;
+            let (outcome, next) = tokio::join!(store::insert(database, insert, &users, deadline), async {
+                self.settle(before.take(), &mut summary);
+                self.read(end..end + size).await
+            });
+            before = Some((outcome, mem::replace(&mut reading, next?)));
         }
+        self.settle(before, &mut summary);
         Ok((self.accounting, summary))
     }
 
@@ -173,8 +180,11 @@ impl<'a, 'e> Rows<'a, 'e> {
         read(self.batch, places, UserConfirmed::from_envelope, user_pools, insert).await
     }
 
-    /// Puts each message of a chunk where the outcome for its user says.
-    fn settle(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
+    /// Puts each message of a chunk where the outcome for its user says, and counts it.
+    fn settle(&mut self, chunk: Option<(Outcome, Reading<'_>)>, summary: &mut Summary) {
+        let Some((outcome, reading)) = chunk else { return };
+        summary.count(&outcome, &reading);
+        summary.dropped(&reading, self.batch);
         let places = |sub: &_| reading.about(*sub).iter().map(|arrival| arrival.at);
         for at in outcome.inserted.iter().chain(&outcome.already_present).flat_map(places) {
             self.accounting.acknowledge(at);
@@ -199,5 +209,18 @@ impl<'a, 'e> Rows<'a, 'e> {
             // The other end lives as long as this one.
             let _ = self.poison.send(poison);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_chunk_is_small_and_no_small_one_is_left_at_the_end() {
+        for (messages, first) in [(0, 1), (1, 1), (10, 10), (150, 150), (151, 51), (1_000, 143), (10_000, 79)] {
+            assert_eq!(first_chunk(messages), first, "{messages}");
+        }
+        assert_eq!(143 + 2 * 143 + 4 * 143, 1_001);
     }
 }

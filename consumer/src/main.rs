@@ -11,7 +11,7 @@ use consumer::{
     batch::Batch,
     database::Database,
     event_body::EventBody,
-    handle_batch,
+    handle_batch, heap,
     insert_statement::InsertStatement,
     libpq,
     poll::{poll, timeouts},
@@ -77,6 +77,7 @@ async fn main() -> ExitCode {
 
 async fn lambda(environment: &Environment) -> Result<(), Error> {
     logging::init(environment);
+    heap::keep_freed_memory();
     let consumer = consumer(environment, &lambda_sdk::sdk_config(environment)?)?;
     let consumer = &consumer;
     let body = EventBody::default();

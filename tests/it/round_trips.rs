@@ -30,11 +30,11 @@ async fn a_warm_batch_makes_one_round_trip_for_each_chunk_on_one_connection() {
     let again = people(10);
     assert_eq!(trips(&bench, &proxy, again.clone()).await, 1);
     assert_eq!(trips(&bench, &proxy, again).await, 2, "rows that are there are looked up");
-    // 250, 500, 1,000 and 1,000: the next ones are read while these are inserted.
-    assert_eq!((consumer::FIRST_CHUNK, consumer::CHUNK), (250, 1_000));
-    assert_eq!(trips(&bench, &proxy, people(2_750)).await, 4);
-    assert_eq!(trips(&bench, &proxy, people(250)).await, 1);
-    assert_eq!(trips(&bench, &proxy, people(251)).await, 2);
+    assert_eq!((consumer::FIRST_CHUNK, consumer::CHUNK), (150, 1_000));
+    assert_eq!(trips(&bench, &proxy, people(150)).await, 1);
+    assert_eq!(trips(&bench, &proxy, people(151)).await, 2, "51 and 100");
+    assert_eq!(trips(&bench, &proxy, people(1_000)).await, 3, "143, 286 and 571");
+    assert_eq!(trips(&bench, &proxy, people(4_000)).await, 7, "130, 260, 520, 1,000, 1,000, 1,000 and 90");
     assert_eq!(proxy.connections(), 1);
 }
 
