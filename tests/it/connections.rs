@@ -1,6 +1,7 @@
 //! How the consumer reaches its database: through a pooler, over TLS, with a secret that is rotated, with tokens that end.
 
 use std::{
+    any::Any,
     net::TcpListener,
     time::{Duration, SystemTime},
 };
@@ -19,10 +20,30 @@ use pipeline_tests::{
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool, Row};
-use tokio::time::Instant;
+use sqlx_core::net::{Socket, WithSocket, connect_tcp};
+use tokio::{net::TcpStream, time::Instant};
 use uuid::Uuid;
 
 use crate::bench_consumer::{Bench, batch, database, database_as, obliging, people, pool_to, server};
+
+/// Asks a connection that sqlx has made whether it waits for acknowledgements before it sends a small message.
+struct SendsAtOnce;
+
+impl WithSocket for SendsAtOnce {
+    type Output = bool;
+
+    async fn with_socket<S: Socket>(self, socket: S) -> bool {
+        let stream: &dyn Any = &socket;
+        stream.downcast_ref::<TcpStream>().unwrap().nodelay().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_small_message_to_the_database_does_not_wait_for_an_acknowledgement() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    assert!(connect_tcp("127.0.0.1", port, SendsAtOnce).await.unwrap(), "sqlx-core without TCP_NODELAY");
+}
 
 /// A name for a role, a secret or anything else that no other test has.
 fn fresh(kind: &str) -> String {

@@ -102,7 +102,7 @@ pub(crate) fn build_apart(manifest: &Path, target: &Path, name: &str) -> anyhow:
 
 /// Builds the consumer for release, as it is deployed: by itself, because a package of the workspace could ask more of what they share.
 pub(crate) fn build_consumer_for_release() -> anyhow::Result<PathBuf> {
-    let wanted = ["--release", "--package", "consumer", "--bin", "consumer"];
+    let wanted = ["--profile", "function", "--package", "consumer", "--bin", "consumer"];
     cargo_build(wanted.into_iter(), Stdio::inherit())?.remove("consumer").context("cargo has built no `consumer`")
 }
 

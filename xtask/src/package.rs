@@ -28,9 +28,9 @@ pub(crate) struct Function {
 pub(crate) const FUNCTIONS: [Function; 5] = [
     Function { name: "producer", package: "producer", profile: "trigger", database: false },
     Function { name: "pre-sign-up", package: "producer", profile: "trigger", database: false },
-    Function { name: "consumer", package: "consumer", profile: "release", database: true },
-    Function { name: "migrate", package: "consumer", profile: "release", database: true },
-    Function { name: "trigger-wiring", package: "trigger-wiring", profile: "release", database: false },
+    Function { name: "consumer", package: "consumer", profile: "function", database: true },
+    Function { name: "migrate", package: "consumer", profile: "function", database: true },
+    Function { name: "trigger-wiring", package: "trigger-wiring", profile: "function", database: false },
 ];
 
 /// What the command line asks for.
