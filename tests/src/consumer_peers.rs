@@ -36,6 +36,8 @@ pub enum Peer {
     Consumer,
     /// Rows from memory, one `unnest` insert for each batch: the limit.
     BareLoop,
+    /// A function that takes events and reads none of them: what Lambda around it takes.
+    AnswerOnly,
     /// Events from memory, parsed and inserted without Lambda around it.
     ParseThenInsert,
     /// A function after AWS's examples for Rust.
@@ -161,6 +163,7 @@ impl ConsumerPeers {
                 vec![self.node.executable.clone(), runtime, function]
             }
             Peer::AwsExample => vec![self.rust_folder.join("aws_example")],
+            Peer::AnswerOnly => vec![self.rust_folder.join("answer_only")],
             _ => vec![self.consumer.clone()],
         }
     }

@@ -31,9 +31,9 @@ pub(crate) enum Conditions {
 impl Conditions {
     /// The tools that are compared under them.
     pub(crate) fn tools(self) -> &'static [Tool] {
-        use Tool::{AwsExample, BareLoop, Consumer, Node, ParseThenInsert, Python, PythonBoto3};
+        use Tool::{AnswerOnly, AwsExample, BareLoop, Consumer, Node, ParseThenInsert, Python, PythonBoto3};
         match self {
-            Self::New => &[Consumer, BareLoop, ParseThenInsert, AwsExample, Python, Node],
+            Self::New => &[Consumer, BareLoop, AnswerOnly, ParseThenInsert, AwsExample, Python, Node],
             Self::OneBad => &[Consumer, AwsExample, Python, Node],
             Self::Redelivered => &[Consumer, BareLoop, AwsExample, Python, Node],
             Self::Cold => &[Consumer, AwsExample, Python, PythonBoto3, Node],

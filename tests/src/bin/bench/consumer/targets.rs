@@ -66,11 +66,15 @@ pub(crate) struct Target {
 pub(crate) fn targets(runs: &[Run]) -> Vec<Target> {
     use Bound::{AtLeast, AtMost, None as NoBound};
     use Conditions::{Cold, New, OneBad};
-    use Tool::{AwsExample, BareLoop, Consumer, Node, ParseThenInsert, Python, PythonBoto3};
+    use Tool::{AnswerOnly, AwsExample, BareLoop, Consumer, Node, ParseThenInsert, Python, PythonBoto3};
     use Unit::{Mebibytes, Milliseconds, Percent, Seconds, Times};
 
     let rates = |tool, size| Series::of(runs, New, tool, size).rates();
     let share = |size| ratio(&rates(Consumer, size), &rates(BareLoop, size));
+    let per_batch_of = |tool, size| Series::of(runs, New, tool, size).seconds_per_batch();
+    let bound = |size| {
+        ratio(&both(&per_batch_of(BareLoop, size), &per_batch_of(AnswerOnly, size)), &per_batch_of(Consumer, size))
+    };
     let times = |tool, size| ratio(&rates(Consumer, size), &rates(tool, size));
     let processor = |tool| Series::of(runs, New, tool, LARGE).processor();
     let cold = |tool| Series::of(runs, Cold, tool, 1);
@@ -83,6 +87,14 @@ pub(crate) fn targets(runs: &[Run]) -> Vec<Target> {
         ("batches of 100: share of the bare loop's rate", (Percent, AtLeast(0.60)), share(100)),
         ("batches of 10: share of the bare loop's rate", (Percent, AtLeast(0.60)), share(10)),
         ("batches of 1: share of the bare loop's rate", (Percent, NoBound), share(1)),
+        (
+            "batches of 4,000: time of the bare loop and of the delivery alone, of the consumer's",
+            (Percent, NoBound),
+            bound(4_000),
+        ),
+        ("batches of 1,000: the same", (Percent, NoBound), bound(LARGE)),
+        ("batches of 100: the same", (Percent, NoBound), bound(100)),
+        ("batches of 10: the same", (Percent, NoBound), bound(10)),
         ("batches of 1,000: processor time per 100,000", (Seconds, AtMost(0.7)), processor(Consumer)),
         ("the same of the bare loop", (Seconds, NoBound), processor(BareLoop)),
         ("the same of parsing and inserting in one process", (Seconds, NoBound), processor(ParseThenInsert)),
@@ -107,6 +119,12 @@ pub(crate) fn targets(runs: &[Run]) -> Vec<Target> {
             Some(Target { what, unit, bound, measured, reached: bound.holds(measured.median) })
         })
         .collect()
+}
+
+/// The seconds of two tools that cannot do without each other's work, of the repetitions that have both.
+fn both(one: &[(u32, f64)], other: &[(u32, f64)]) -> Vec<(u32, f64)> {
+    let with = |repetition| other.iter().find(|(also, _)| *also == repetition).map(|(_, seconds)| *seconds);
+    one.iter().filter_map(|(repetition, seconds)| Some((*repetition, seconds + with(*repetition)?))).collect()
 }
 
 #[cfg(test)]

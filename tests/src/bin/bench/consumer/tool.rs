@@ -9,6 +9,7 @@ use serde::Serialize;
 pub(crate) enum Tool {
     Consumer,
     BareLoop,
+    AnswerOnly,
     ParseThenInsert,
     AwsExample,
     Python,
@@ -22,6 +23,7 @@ impl Tool {
         match self {
             Self::Consumer => "consumer",
             Self::BareLoop => "bare `unnest` loop",
+            Self::AnswerOnly => "delivery alone",
             Self::ParseThenInsert => "parse, then insert",
             Self::AwsExample => "Rust after AWS's example",
             Self::Python => "Python, Powertools, psycopg",
@@ -35,6 +37,9 @@ impl Tool {
         match self {
             Self::Consumer => "the product, as it is deployed, through the Runtime API",
             Self::BareLoop => "sqlx, a prepared statement, rows that are in memory: no Lambda, no parsing, no answer",
+            Self::AnswerOnly => {
+                "takes each event whole through the Runtime API, reads none of it, and answers: no row comes of it"
+            }
             Self::ParseThenInsert => {
                 "events that are in memory: parsed, sorted, inserted with one statement; no Lambda"
             }
@@ -55,6 +60,7 @@ impl Tool {
         match self {
             Self::Consumer => Peer::Consumer,
             Self::BareLoop => Peer::BareLoop,
+            Self::AnswerOnly => Peer::AnswerOnly,
             Self::ParseThenInsert => Peer::ParseThenInsert,
             Self::AwsExample => Peer::AwsExample,
             Self::Python => Peer::Python,
@@ -63,8 +69,8 @@ impl Tool {
         }
     }
 
-    /// Whether it inserts a batch with few statements. The others take a commit for each message, and are given fewer of them.
-    pub(crate) fn inserts_batches(self) -> bool {
-        matches!(self, Self::Consumer | Self::BareLoop | Self::ParseThenInsert)
+    /// Whether it is done with a batch in few steps. The others take a commit for each message, and are given fewer of them.
+    pub(crate) fn takes_batches(self) -> bool {
+        matches!(self, Self::Consumer | Self::BareLoop | Self::AnswerOnly | Self::ParseThenInsert)
     }
 }

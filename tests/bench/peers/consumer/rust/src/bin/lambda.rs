@@ -10,7 +10,7 @@ use std::{
     collections::VecDeque,
     env,
     fs::File,
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, IoSlice, Write},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -179,8 +179,12 @@ fn hand_out(writer: &mut impl Write, shared: &Shared) -> io::Result<()> {
         event.len(),
         deadline.as_millis(),
     );
-    writer.write_all(head.as_bytes())?;
-    writer.write_all(event.as_bytes())
+    // In one go as far as it fits, so that the function is not woken for the head alone.
+    let whole = [head.as_bytes(), event.as_bytes()];
+    let written = writer.write_vectored(&whole.map(IoSlice::new))?;
+    let of_head = written.min(head.len());
+    writer.write_all(&head.as_bytes()[of_head..])?;
+    writer.write_all(&event.as_bytes()[written - of_head..])
 }
 
 fn take(line: &str, body: &[u8], shared: &Shared) {
