@@ -1,6 +1,7 @@
 //! Compares the consumer with its peers, and with its targets.
 
 mod page;
+mod processors;
 mod runs;
 mod targets;
 mod tool;

@@ -50,7 +50,7 @@ pub(crate) fn render(report: &Report) -> String {
 fn provenance(report: &Report) -> String {
     format!(
         "{}\
-         {} with its default durability (fsync), on the same machine.\n\
+         {} with its default durability (fsync), on the same machine, with a processor to itself.\n\
          All figures are in [consumer.json](consumer.json).\n",
         report.machine.provenance(&report.date, &report.command, report.commit.as_deref(), report.repetitions),
         report.postgres,
@@ -196,7 +196,7 @@ mod tests {
         };
         let text = render(&report);
         for part in [
-            "PostgreSQL 15.14 with its default durability (fsync)",
+            "PostgreSQL 15.14 with its default durability (fsync), on the same machine, with a processor to itself",
             "| batches of 1,000: share of the bare loop's rate | ≥ 70 % | 50 % | **no** |",
             "| cold start over TLS: times as fast as Python with boto3 | ≥ 40.0 × | 50.0 × | yes |",
             "| batches of | 10 | 1,000 |",

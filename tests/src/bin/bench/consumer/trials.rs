@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::runtime::Runtime;
 
 use super::{
+    processors::Processors,
     runs::{Conditions, Run},
     targets::Row,
     tool::Tool,
@@ -83,7 +84,10 @@ pub(super) fn run(
 
 impl<'a> Bench<'a> {
     fn start(peers: &'a ConsumerPeers, runtime: &'a Runtime) -> anyhow::Result<Self> {
+        let processors = Processors::here()?;
+        processors.of_the_database()?;
         let postgres = Postgres::start_durable()?;
+        processors.of_the_tools()?;
         let url = postgres.create_database("bench")?;
         let over_tls = format!(
             "postgres://cold:cold@localhost:{}/bench?sslmode=verify-full&sslrootcert={}",
