@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use pipeline_tests::consumer_peers::ConsumerPeers;
 use runs::Run;
 use serde::Serialize;
-use targets::{Row, Target};
+use targets::Row;
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     machine::{self, Machine},
     page_file::Page,
     say,
+    target::{Target, name_missed, target_table},
 };
 
 /// How often each tool runs, unless the caller says otherwise.
@@ -99,11 +100,9 @@ fn command(arguments: &Arguments) -> String {
 
 fn show(arguments: &Arguments, report: &Report) -> anyhow::Result<Verdict> {
     let mut stdout = io::stdout().lock();
-    let text = if arguments.only.is_some() { page::render(report) } else { page::target_table(&report.targets) };
+    let text = if arguments.only.is_some() { page::render(report) } else { target_table(&report.targets) };
     writeln!(stdout, "\n{text}")?;
-    for missed in report.targets.iter().filter(|target| target.reached == Some(false)) {
-        writeln!(stdout, "✗ target not reached: {}", missed.what)?;
-    }
+    name_missed(&report.targets, &mut stdout)?;
     let complaints: Vec<_> = report.runs.iter().flat_map(Run::complaints).collect();
     for complaint in &complaints {
         writeln!(stdout, "✗ {complaint}")?;

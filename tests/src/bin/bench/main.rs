@@ -2,7 +2,6 @@
 //!
 //! Figures go to standard output, progress to standard error; the exit code says whether the promise held.
 
-mod bound;
 mod concurrency;
 mod consumer;
 mod figures;
@@ -17,6 +16,7 @@ mod replay;
 mod setup;
 mod statistics;
 mod table;
+mod target;
 mod track;
 
 use std::{

@@ -14,7 +14,6 @@ use jiff::Timestamp;
 use pipeline_tests::cold_start::{Program, Programs};
 use runs::{Conditions, Run, Size};
 use serde::Serialize;
-use targets::Target;
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     machine::{self, Machine},
     page_file::Page,
     say,
+    target::{Target, name_missed, target_table},
 };
 
 /// Starts of each program, unless the caller says otherwise.
@@ -95,10 +95,8 @@ fn command(repetitions: u32) -> String {
 
 fn show(report: &Report) -> anyhow::Result<Verdict> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "\n{}", page::target_table(&report.targets))?;
-    for target in report.targets.iter().filter(|target| target.reached == Some(false)) {
-        writeln!(stdout, "✗ target not reached: {}", target.what)?;
-    }
+    writeln!(stdout, "\n{}", target_table(&report.targets))?;
+    name_missed(&report.targets, &mut stdout)?;
     let complaints: Vec<_> = report.runs.iter().filter_map(Run::complaint).collect();
     for complaint in &complaints {
         writeln!(stdout, "✗ {complaint}")?;

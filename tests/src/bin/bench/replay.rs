@@ -16,13 +16,14 @@ use jiff::Timestamp;
 use pipeline_tests::peers::Peers;
 use runs::{Conditions, Run};
 use serde::Serialize;
-use targets::{Row, Target};
+use targets::Row;
 
 use crate::{
     Verdict,
     machine::{self, Machine},
     page_file::Page,
     say,
+    target::{Target, name_missed, target_table},
 };
 
 /// Conditions in the order in which they run; the model is apart, because it needs no emulator.
@@ -103,8 +104,9 @@ fn measure(arguments: &Arguments, plan: &Plan, peers: &Peers, machine: Machine) 
     if wanted.contains(&Conditions::Model) {
         runs.extend(trials::memory(peers, plan)?);
     }
-    let mut targets = targets::targets(&runs);
-    targets.retain(|target| arguments.only.is_none_or(|row| target.row == row));
+    let wanted = |row| arguments.only.is_none_or(|only| only == row);
+    let targets =
+        targets::targets(&runs).into_iter().filter(|(row, _)| wanted(*row)).map(|(_, target)| target).collect();
     Ok(Report {
         date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
         command: command(arguments),
@@ -129,12 +131,9 @@ fn command(arguments: &Arguments) -> String {
 
 fn show(arguments: &Arguments, report: &Report) -> anyhow::Result<Verdict> {
     let mut stdout = io::stdout().lock();
-    let text = if arguments.only.is_some() { page::render(report) } else { page::target_table(&report.targets) };
+    let text = if arguments.only.is_some() { page::render(report) } else { target_table(&report.targets) };
     writeln!(stdout, "\n{text}")?;
-    let missed = report.targets.iter().filter(|target| target.reached == Some(false));
-    for target in missed {
-        writeln!(stdout, "✗ target not reached: {}", target.what)?;
-    }
+    name_missed(&report.targets, &mut stdout)?;
     let complaints: Vec<_> = report.runs.iter().flat_map(Run::complaints).collect();
     for complaint in &complaints {
         writeln!(stdout, "✗ {complaint}")?;

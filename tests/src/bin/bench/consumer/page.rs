@@ -3,13 +3,12 @@
 use super::{
     Report,
     runs::{Conditions, LARGE, Run, SIZES, Series},
-    targets::Target,
     tool::Tool,
 };
 use crate::{
-    bound::in_words,
     statistics::{Spread, ratio},
     table::{one_decimal, spread, table, two_decimals, whole},
+    target::target_table,
 };
 
 /// What a tool's runs with one size of batches come to, in a table.
@@ -55,19 +54,6 @@ fn provenance(report: &Report) -> String {
         report.machine.provenance(&report.date, &report.command, report.commit.as_deref(), report.repetitions),
         report.postgres,
     )
-}
-
-/// Target, measured, reached or not.
-pub(crate) fn target_table(targets: &[Target]) -> String {
-    let row = |target: &Target| {
-        vec![
-            target.what.to_owned(),
-            target.bound.show(target.unit),
-            spread(target.measured, |value| target.unit.show(value)),
-            in_words(target.reached).to_owned(),
-        ]
-    };
-    table(&["what", "target", "measured", "reached"], targets.iter().map(row))
 }
 
 fn rates(runs: &[Run], tool: Tool, size: u32) -> Vec<(u32, f64)> {

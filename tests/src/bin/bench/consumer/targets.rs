@@ -8,8 +8,8 @@ use super::{
     tool::Tool,
 };
 use crate::{
-    bound::{Bound, Unit},
     statistics::{Spread, ratio},
+    target::{Bound, Target, Unit},
 };
 
 /// A row of the table, or several that come from the same runs.
@@ -49,17 +49,6 @@ impl Row {
             Self::Batches | Self::Redelivery | Self::Cold => true,
         }
     }
-}
-
-/// A figure and what it must be.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Target {
-    pub(crate) what: &'static str,
-    pub(crate) unit: Unit,
-    pub(crate) bound: Bound,
-    pub(crate) measured: Spread,
-    /// By the median; None for a figure that is there to compare.
-    pub(crate) reached: Option<bool>,
 }
 
 /// All targets for which there are runs.
@@ -113,12 +102,7 @@ pub(crate) fn targets(runs: &[Run]) -> Vec<Target> {
         ("peak memory after that", (Mebibytes, AtMost(8.0)), cold(Consumer).peak()),
         ("peak memory with batches of 1,000", (Mebibytes, NoBound), Series::of(runs, New, Consumer, LARGE).peak()),
     ];
-    all.into_iter()
-        .filter_map(|(what, (unit, bound), measured)| {
-            let measured = measured?;
-            Some(Target { what, unit, bound, measured, reached: bound.holds(measured.median) })
-        })
-        .collect()
+    all.into_iter().filter_map(|(what, (unit, bound), measured)| Target::of(what, unit, bound, measured)).collect()
 }
 
 /// The seconds of two tools that cannot do without each other's work, of the repetitions that have both.

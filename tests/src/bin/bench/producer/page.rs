@@ -5,11 +5,12 @@ use pipeline_tests::cold_start::Program;
 use super::{
     PROGRAMS, Report, name,
     runs::{Conditions, Run, Series},
-    targets::{Bound, Target, megabytes},
+    targets::megabytes,
 };
 use crate::{
     statistics::Spread,
     table::{one_decimal, spread, table, two_decimals},
+    target::target_table,
 };
 
 /// In the order of the page.
@@ -55,25 +56,6 @@ fn provenance(report: &Report) -> String {
         machine.load_before,
         report.repetitions,
     )
-}
-
-/// Target, measured, reached or not.
-pub(crate) fn target_table(targets: &[Target]) -> String {
-    let row = |target: &Target| {
-        let reached = match target.reached {
-            Some(true) => "yes",
-            Some(false) => "**no**",
-            None => "",
-        };
-        let bound = match target.bound {
-            Bound::AtLeast(least) => format!("≥ {}", target.unit.show(least)),
-            Bound::AtMost(most) => format!("≤ {}", target.unit.show(most)),
-            Bound::None => "to compare".to_owned(),
-        };
-        let measured = spread(target.measured, |value| target.unit.show(value));
-        vec![target.what.to_owned(), bound, measured, reached.to_owned()]
-    };
-    table(&["what", "target", "measured", "reached"], targets.iter().map(row))
 }
 
 fn row(runs: &[Run], conditions: Conditions, program: Program) -> Option<Vec<String>> {

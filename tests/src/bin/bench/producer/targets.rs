@@ -1,62 +1,15 @@
 //! What must be reached, and whether it was.
 
 use pipeline_tests::cold_start::Program;
-use serde::Serialize;
 
 use super::runs::{Conditions, Run, Series, Size};
-use crate::statistics::{Spread, ratio};
+use crate::{
+    statistics::{Spread, ratio},
+    target::{Bound, Target, Unit},
+};
 
 /// Bytes of the megabyte that a zip is measured in.
 const MEGABYTE: u32 = 1_000_000;
-
-/// A figure and what it must be.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Target {
-    pub(crate) what: &'static str,
-    pub(crate) unit: Unit,
-    pub(crate) bound: Bound,
-    pub(crate) measured: Spread,
-    /// By the median; None for a figure that is there to compare.
-    pub(crate) reached: Option<bool>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Bound {
-    AtLeast(f64),
-    AtMost(f64),
-    /// There is none.
-    None,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Unit {
-    Times,
-    Mebibytes,
-    Megabytes,
-}
-
-impl Unit {
-    /// A figure with its unit.
-    pub(crate) fn show(self, value: f64) -> String {
-        match self {
-            Self::Times => format!("{value:.1} ×"),
-            Self::Mebibytes => format!("{value:.1} MiB"),
-            Self::Megabytes => format!("{value:.2} MB"),
-        }
-    }
-}
-
-impl Bound {
-    fn holds(self, value: f64) -> Option<bool> {
-        match self {
-            Self::AtLeast(least) => Some(value >= least),
-            Self::AtMost(most) => Some(value <= most),
-            Self::None => None,
-        }
-    }
-}
 
 /// All targets for which there are figures.
 pub(crate) fn targets(runs: &[Run], sizes: &[Size]) -> Vec<Target> {
@@ -98,12 +51,7 @@ pub(crate) fn targets(runs: &[Run], sizes: &[Size]) -> Vec<Target> {
         ("largest peak memory of the producer", Mebibytes, AtMost(8.0), peak(runs)),
         ("zip of the producer", Megabytes, AtMost(2.5), zip(sizes)),
     ];
-    all.into_iter()
-        .filter_map(|(what, unit, bound, measured)| {
-            let measured = measured?;
-            Some(Target { what, unit, bound, measured, reached: bound.holds(measured.median) })
-        })
-        .collect()
+    all.into_iter().filter_map(|(what, unit, bound, measured)| Target::of(what, unit, bound, measured)).collect()
 }
 
 /// Over all conditions; judged by the largest.

@@ -3,14 +3,13 @@
 use super::{
     Report,
     runs::{Conditions, Run, Series},
-    targets::Target,
     tool::Tool,
     trials::{GROUPS, SIZES},
 };
 use crate::{
-    bound::in_words,
     statistics::{Spread, ratio},
     table::{one_decimal, spread, table, two_decimals, whole},
+    target::target_table,
 };
 
 /// The generated part.
@@ -45,19 +44,6 @@ fn provenance(report: &Report) -> String {
          All figures are in [replay.json](replay.json).\n",
         report.machine.provenance(&report.date, &report.command, commit, report.repetitions),
     )
-}
-
-/// Target, measured, reached or not.
-pub(crate) fn target_table(targets: &[Target]) -> String {
-    let row = |target: &Target| {
-        vec![
-            target.what.to_owned(),
-            target.bound.show(target.unit),
-            spread(target.measured, |value| target.unit.show(value)),
-            in_words(target.reached).to_owned(),
-        ]
-    };
-    table(&["what", "target", "measured", "reached"], targets.iter().map(row))
 }
 
 fn run_table(runs: &[Run], conditions: Conditions) -> Option<String> {
@@ -206,7 +192,7 @@ mod tests {
             repetitions: 2,
             messages: 2_000,
             latency_ms: 15,
-            targets: targets(&runs),
+            targets: targets(&runs).into_iter().map(|(_, target)| target).collect(),
             runs,
         }
     }

@@ -8,8 +8,8 @@ use super::{
     tool::Tool,
 };
 use crate::{
-    bound::{Bound, Unit},
     statistics::{Spread, ratio},
+    target::{Bound, Target, Unit},
 };
 
 /// Growth of the peak from the fewest to the most messages that still counts as flat, in MiB: what allocators differ by from run to run.
@@ -35,18 +35,6 @@ pub(crate) enum Row {
     End,
 }
 
-/// A figure and what it must be.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Target {
-    pub(crate) row: Row,
-    pub(crate) what: &'static str,
-    pub(crate) unit: Unit,
-    pub(crate) bound: Bound,
-    pub(crate) measured: Spread,
-    /// By the median; None for a figure that is there to compare.
-    pub(crate) reached: Option<bool>,
-}
-
 impl Row {
     /// Under which conditions its tools run.
     pub(crate) fn conditions(self) -> &'static [Conditions] {
@@ -59,8 +47,8 @@ impl Row {
     }
 }
 
-/// All targets for which there are runs, in the order of the rows.
-pub(crate) fn targets(runs: &[Run]) -> Vec<Target> {
+/// All targets for which there are runs, each with its row, in the order of the rows.
+pub(crate) fn targets(runs: &[Run]) -> Vec<(Row, Target)> {
     use Bound::{AtLeast, AtMost, None as NoBound};
     use Conditions::{Fifo, FifoLatency, Latency, Local, Model};
     use Tool::{Bare1, Bare16, Lumigo, Replayer, ReplayerUnlimited, ReplayerUnlimited16};
@@ -134,10 +122,7 @@ pub(crate) fn targets(runs: &[Run]) -> Vec<Target> {
         ),
     ];
     all.into_iter()
-        .filter_map(|(row, what, (unit, bound), measured)| {
-            let measured = measured?;
-            Some(Target { row, what, unit, bound, measured, reached: bound.holds(measured.median) })
-        })
+        .filter_map(|(row, what, (unit, bound), measured)| Some((row, Target::of(what, unit, bound, measured)?)))
         .collect()
 }
 
@@ -167,8 +152,8 @@ mod tests {
             local(Tool::Bare16, 3, 1.0),
         ];
         let reached = |runs: &[Run]| {
-            let of_bare = targets(runs).into_iter().find(|target| target.row == Row::WholeRun);
-            of_bare.unwrap().reached
+            let of_bare = targets(runs).into_iter().find(|(row, _)| *row == Row::WholeRun);
+            of_bare.unwrap().1.reached
         };
         assert_eq!(reached(&runs), Some(true), "1 / 1.4 is 71 %");
         assert_eq!(reached(&runs[2..]), Some(false), "the median of 71 % and 11 %");
@@ -178,7 +163,7 @@ mod tests {
     fn rows_without_runs_are_left_out() {
         assert!(targets(&[]).is_empty());
         let runs = [run(Conditions::Local, Tool::Replayer, 1, 0, 1.6)];
-        let rows: Vec<_> = targets(&runs).iter().map(|target| (target.row, target.reached)).collect();
+        let rows: Vec<_> = targets(&runs).iter().map(|(row, target)| (*row, target.reached)).collect();
         assert_eq!(rows, [(Row::End, Some(false))]);
     }
 
@@ -190,7 +175,7 @@ mod tests {
         };
         let rows: Vec<_> = targets(&[model(1_000, 20.0), model(20_000, 30.0), model(200_000, 41.0)])
             .into_iter()
-            .map(|target| (target.measured.median, target.reached))
+            .map(|(_, target)| (target.measured.median, target.reached))
             .collect();
         assert_eq!(rows, [(41.0, Some(false)), (21.0, Some(false))]);
     }
