@@ -6,6 +6,7 @@ use std::{
 };
 
 use rollcall_events::CognitoSub;
+use uuid::Uuid;
 
 /// Users that are remembered; beyond them all are forgotten, which only delays what is known about them.
 const REMEMBERED: usize = 10_000;
@@ -19,14 +20,14 @@ struct Memory {
     /// Rows that the table has taken.
     passed: u64,
     /// How many had passed when a user's row was first refused.
-    refused: HashMap<CognitoSub, u64>,
+    refused: HashMap<Uuid, u64>,
 }
 
 impl Doubts {
     /// Rows have been inserted.
     ///
     /// A user among them who was refused before shows that the table has changed, so nothing that was seen before is evidence any more.
-    pub(crate) fn passed(&self, users: &[CognitoSub]) {
+    pub(crate) fn passed(&self, users: &[Uuid]) {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         memory.passed = memory.passed.saturating_add(users.len().try_into().unwrap_or(u64::MAX));
         if !memory.refused.is_empty() && users.iter().any(|user| memory.refused.contains_key(user)) {
@@ -41,7 +42,7 @@ impl Doubts {
             memory.refused.clear();
         }
         let passed = memory.passed;
-        *memory.refused.entry(user).or_insert(passed) < passed
+        *memory.refused.entry(user.as_uuid()).or_insert(passed) < passed
     }
 }
 
@@ -56,12 +57,12 @@ mod tests {
     #[test]
     fn a_row_is_at_fault_only_if_another_one_has_passed_between_two_of_its_refusals() {
         let doubts = Doubts::default();
-        doubts.passed(&[user(1)]);
+        doubts.passed(&[user(1).as_uuid()]);
         assert!(!doubts.refused(user(7)), "who passed before says nothing about the table now");
         assert!(!doubts.refused(user(7)));
         doubts.passed(&[]);
         assert!(!doubts.refused(user(7)), "nobody has passed");
-        doubts.passed(&[user(2)]);
+        doubts.passed(&[user(2).as_uuid()]);
         assert!(!doubts.refused(user(8)), "the table may have broken since");
         assert!(doubts.refused(user(7)));
     }
@@ -70,7 +71,7 @@ mod tests {
     fn a_user_who_passes_after_all_shows_that_the_table_was_at_fault() {
         let doubts = Doubts::default();
         assert!(!doubts.refused(user(7)) && !doubts.refused(user(8)));
-        doubts.passed(&[user(1), user(8)]);
+        doubts.passed(&[user(1).as_uuid(), user(8).as_uuid()]);
         assert!(!doubts.refused(user(7)));
     }
 

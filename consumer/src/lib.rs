@@ -39,11 +39,11 @@ pub mod table_check;
 pub mod user_pools;
 pub mod worker_options;
 
-use std::{iter, mem, ops::Range, time::Duration};
+use std::{collections::BTreeMap, iter, mem, ops::Range, sync::OnceLock, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use rollcall_aws_runtime::metrics::Metrics;
-use rollcall_events::UserConfirmed;
+use rollcall_events::{UserConfirmed, UserData};
 use tokio::{
     sync::mpsc::{UnboundedSender, unbounded_channel},
     time::Instant,
@@ -58,7 +58,7 @@ use crate::{
     poison::{Cause, Poison, bury},
     queues::Queues,
     records::{Reading, read},
-    store::Outcome,
+    store::{Outcome, Search},
     summary::{Summary, report_poison},
     user_pools::UserPools,
 };
@@ -137,12 +137,20 @@ pub async fn handle_batch(
     Ok(accounting.close())
 }
 
-/// So many that each statement can have [`GROWTH`] times as many as the one before and none is left for a small one at the end.
-fn first_chunk(messages: usize) -> usize {
+/// How many messages each chunk has: [`GROWTH`] times as many as the one before, up to [`CHUNK`], and no small one is left for the end.
+fn sizes(messages: usize) -> Vec<usize> {
     let shares = iter::successors(Some(1), |shares| Some(shares * GROWTH + 1));
-    let mut sizes = shares.map(|shares| messages.div_ceil(shares));
+    let mut firsts = shares.map(|shares| messages.div_ceil(shares));
     // Never none: whether there is a message is known when it is read.
-    sizes.find(|size| *size <= FIRST_CHUNK).unwrap_or_default().max(1)
+    let first = firsts.find(|size| *size <= FIRST_CHUNK).unwrap_or_default().max(1);
+    let sizes = iter::successors(Some(first), |size| Some(CHUNK.min(size * GROWTH)));
+    let mut left = messages.max(1);
+    let needed = sizes.take_while(|size| {
+        let is_needed = left > 0;
+        left = left.saturating_sub(*size);
+        is_needed
+    });
+    needed.collect()
 }
 
 /// A batch on its way into the table.
@@ -158,21 +166,38 @@ impl<'a, 'e> Rows<'a, 'e> {
     /// Chunk by chunk: while a statement is on its way, the chunk before is settled and the next one is read.
     async fn insert(mut self, deadline: Instant) -> Result<(Accounting<'a, 'e>, Summary), Unreadable> {
         let Self { batch, consumer: Consumer { database, insert, .. }, .. } = self;
-        let mut summary = Summary::begin();
-        let mut size = first_chunk(batch.at_most());
-        let (mut reading, mut before) = (self.read(0..size).await?, None);
-        while !reading.is_empty() {
-            self.bury(mem::take(&mut reading.poison));
-            let (users, end) = (reading.users(), reading.end());
-            size = CHUNK.min(size * GROWTH);
-            let (outcome, next) = tokio::join!(store::insert(database, insert, &users, deadline), async {
-                self.settle(before.take(), &mut summary);
-                self.read(end..end + size).await
+        let sizes = sizes(batch.at_most());
+        // They stay until the end of the batch: some of their users may have to wait for it.
+        let chunks: Vec<OnceLock<Reading<'_>>> = sizes.iter().map(|_| OnceLock::new()).collect();
+        let users: Vec<OnceLock<Vec<&UserData<'_>>>> = sizes.iter().map(|_| OnceLock::new()).collect();
+        let (mut summary, mut search) = (Summary::begin(), Search::begin(database, insert, deadline));
+        let mut next = self.read_chunk(0, sizes.first()).await?;
+        for (at, (chunk, users)) in chunks.iter().zip(&users).enumerate() {
+            if next.is_empty() {
+                break;
+            }
+            self.bury(mem::take(&mut next.poison));
+            summary.read(&next, batch);
+            let end = next.end();
+            let reading = chunk.get_or_init(|| next);
+            let known = search.take();
+            let users = users.get_or_init(|| reading.users());
+            let ((), read) = tokio::join!(search.add(users), async {
+                self.settle(&known, &chunks, &mut summary);
+                self.read_chunk(end, sizes.get(at + 1)).await
             });
-            before = Some((outcome, mem::replace(&mut reading, next?)));
+            next = read?;
         }
-        self.settle(before, &mut summary);
+        self.settle(&search.take(), &chunks, &mut summary);
+        search.finish().await;
+        self.settle(&search.take(), &chunks, &mut summary);
+        summary.searched(&search);
         Ok((self.accounting, summary))
+    }
+
+    /// The chunk of this size that begins at a place; an empty one without a size.
+    async fn read_chunk(&self, at: usize, size: Option<&usize>) -> Result<Reading<'a>, Unreadable> {
+        self.read(at..at + size.copied().unwrap_or_default()).await
     }
 
     async fn read(&self, places: Range<usize>) -> Result<Reading<'a>, Unreadable> {
@@ -180,11 +205,16 @@ impl<'a, 'e> Rows<'a, 'e> {
         read(self.batch, places, UserConfirmed::from_envelope, user_pools, insert).await
     }
 
-    /// Puts each message of a chunk where the outcome for its user says, and counts it.
-    fn settle(&mut self, chunk: Option<(Outcome, Reading<'_>)>, summary: &mut Summary) {
-        let Some((outcome, reading)) = chunk else { return };
-        summary.count(&outcome, &reading);
-        summary.dropped(&reading, self.batch);
+    /// Puts each message where the outcome for its user says, and counts it.
+    fn settle(&mut self, known: &BTreeMap<usize, Outcome>, chunks: &[OnceLock<Reading<'_>>], summary: &mut Summary) {
+        for (chunk, outcome) in known {
+            let Some(reading) = chunks.get(*chunk).and_then(OnceLock::get) else { continue };
+            summary.count(outcome, reading);
+            self.settle_chunk(outcome, reading);
+        }
+    }
+
+    fn settle_chunk(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
         let places = |sub: &_| reading.about(*sub).iter().map(|arrival| arrival.at);
         for at in outcome.inserted.iter().chain(&outcome.already_present).flat_map(places) {
             self.accounting.acknowledge(at);
@@ -218,9 +248,18 @@ mod tests {
 
     #[test]
     fn the_first_chunk_is_small_and_no_small_one_is_left_at_the_end() {
-        for (messages, first) in [(0, 1), (1, 1), (10, 10), (150, 150), (151, 51), (1_000, 143), (10_000, 79)] {
-            assert_eq!(first_chunk(messages), first, "{messages}");
+        let expected: [(usize, &[usize]); 7] = [
+            (0, &[1]),
+            (1, &[1]),
+            (10, &[10]),
+            (150, &[150]),
+            (151, &[51, 102]),
+            (1_000, &[143, 286, 572]),
+            (4_000, &[130, 260, 520, 1_000, 1_000, 1_000, 1_000]),
+        ];
+        for (messages, chunks) in expected {
+            assert_eq!(sizes(messages), chunks, "{messages}");
         }
-        assert_eq!(143 + 2 * 143 + 4 * 143, 1_001);
+        assert!(sizes(10_000).iter().sum::<usize>() >= 10_000);
     }
 }

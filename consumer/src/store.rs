@@ -1,6 +1,10 @@
 //! How users become rows, and how a batch survives a row that the table refuses or that another session holds.
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt, mem,
+    time::Duration,
+};
 
 use rollcall_events::{CognitoSub, UserData};
 use tokio::time::{Instant, sleep_until};
@@ -8,7 +12,6 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     classify::Reason,
     database::Database,
-    doubts::Doubts,
     insert_statement::InsertStatement,
     statement::{Failure, Stored, insert_part},
 };
@@ -24,7 +27,7 @@ const PIECES: usize = 16;
 /// Between two attempts at rows that another session holds, if the server ends a wait at once.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What became of the users of a batch: each is in exactly one of the lists.
+/// What became of users of one chunk: each is in one of the lists.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Their row is committed, by this statement.
@@ -39,42 +42,28 @@ pub struct Outcome {
     pub unfit: Vec<CognitoSub>,
     /// The database was not available: to be retried later.
     pub unproven: Vec<CognitoSub>,
-    /// What is wrong with the table, in words for a log.
-    pub fault: Option<String>,
-    /// What was wrong with the database, in words for a log.
-    pub trouble: Option<String>,
-    /// Statements sent.
-    pub statements: u32,
 }
 
-/// Inserts the users that have no row yet, and is done before `deadline`.
+/// Users of a chunk.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    chunk: usize,
+    users: &'a [&'a UserData<'a>],
+}
+
+/// A batch on its way into the table, chunk by chunk: the users who have no row yet are inserted, and the rows that a table refuses are searched for.
 ///
 /// A part that the table refuses is halved until the refused rows stand alone: k of them among n cost about 2·k·log2 n statements, and every other row is committed on the way.
 /// A part that waits for too long is cut into pieces, which come after everything that has not waited.
-/// `users` must be sorted by `sub` without repeats: two batches that insert the same users in different orders deadlock, and one statement cannot insert a key twice.
-pub async fn insert(
-    database: &Database,
-    statement: &InsertStatement,
-    users: &[&UserData<'_>],
+/// Rows that another session holds, and those about which later chunks may tell more, wait for the end, so that nobody waits for them.
+pub struct Search<'a> {
+    database: &'a Database,
+    statement: &'a InsertStatement,
     deadline: Instant,
-) -> Outcome {
-    debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
-    let mut search = Search::of(users, &database.doubts);
-    while let Some(part) = search.next(deadline).await {
-        match insert_part(database, statement, part, deadline, &mut search.outcome.statements).await {
-            Ok(stored) => search.passed(part, &stored),
-            Err(failure) => search.failed(part, failure),
-        }
-    }
-    search.end()
-}
-
-type Part<'a> = &'a [&'a UserData<'a>];
-
-/// A search for the rows that a table refuses.
-struct Search<'a> {
-    doubts: &'a Doubts,
-    outcome: Outcome,
+    /// Chunks that were added.
+    chunks: usize,
+    /// What is known and was not taken yet, by chunk.
+    outcomes: BTreeMap<usize, Outcome>,
     /// To be inserted, the next one last.
     parts: VecDeque<Part<'a>>,
     /// Not halved while nothing has succeeded.
@@ -83,7 +72,18 @@ struct Search<'a> {
     doubtful: Vec<(Part<'a>, Doubt)>,
     /// Each a row that another session holds.
     blocked: Vec<Part<'a>>,
+    /// Whether a row was inserted.
+    others_pass: bool,
+    /// Whether nobody is known to have a row.
+    in_vain: bool,
     futile: u32,
+    statements: u32,
+    fault: Option<String>,
+    /// Users whom the fault concerns.
+    unfit: usize,
+    trouble: Option<String>,
+    /// Users whom the trouble concerns.
+    unproven: usize,
 }
 
 /// Why there may be something wrong with a row, or with the table.
@@ -93,31 +93,105 @@ enum Doubt {
 }
 
 impl<'a> Search<'a> {
-    fn of(users: Part<'a>, doubts: &'a Doubts) -> Self {
-        let (set_aside, doubtful, blocked) = Default::default();
-        Self { doubts, outcome: Outcome::default(), parts: [users].into(), set_aside, doubtful, blocked, futile: 0 }
+    /// Nothing is sent yet. All of it is done before `deadline`.
+    pub fn begin(database: &'a Database, statement: &'a InsertStatement, deadline: Instant) -> Self {
+        Self {
+            database,
+            statement,
+            deadline,
+            chunks: 0,
+            outcomes: BTreeMap::new(),
+            parts: VecDeque::new(),
+            set_aside: Vec::new(),
+            doubtful: Vec::new(),
+            blocked: Vec::new(),
+            others_pass: false,
+            in_vain: true,
+            futile: 0,
+            statements: 0,
+            fault: None,
+            unfit: 0,
+            trouble: None,
+            unproven: 0,
+        }
     }
 
-    async fn next(&mut self, deadline: Instant) -> Option<Part<'a>> {
-        if self.parts.is_empty() && !self.outcome.inserted.is_empty() {
-            // Others have passed since. A table that was fixed in between takes these rows now.
-            self.parts.extend(self.doubtful.drain(..).map(|(row, _)| row));
+    /// Inserts the users of the next chunk, except those that have to wait for the end.
+    ///
+    /// They must be sorted by `sub` without repeats: two batches that insert the same users in different orders deadlock, and one statement cannot insert a key twice.
+    pub async fn add(&mut self, users: &'a [&'a UserData<'a>]) {
+        debug_assert!(users.is_sorted_by(|a, b| a.cognito_sub < b.cognito_sub), "sorted and without repeats");
+        self.parts.push_back(Part { chunk: self.chunks, users });
+        self.chunks += 1;
+        self.insert().await;
+    }
+
+    /// Inserts those that have waited, as far as the deadline lets it.
+    pub async fn finish(&mut self) {
+        loop {
+            if self.others_pass {
+                // A table that was fixed in between takes these rows now.
+                self.parts.extend(self.doubtful.drain(..).map(|(row, _)| row));
+            }
+            self.insert().await;
+            if !self.blocked.is_empty() {
+                sleep_until(self.deadline.min(Instant::now() + PAUSE)).await;
+                self.parts.extend(self.blocked.drain(..));
+            } else if self.doubtful.is_empty() || !self.others_pass {
+                break;
+            }
         }
-        if self.parts.is_empty() && !self.blocked.is_empty() {
-            sleep_until(deadline.min(Instant::now() + PAUSE)).await;
-            self.parts.extend(self.blocked.drain(..));
+        for (row, doubt) in mem::take(&mut self.doubtful) {
+            self.unfit(row, doubt.to_string());
         }
-        self.parts.pop_back()
+        for part in mem::take(&mut self.set_aside) {
+            self.hold(part);
+        }
+    }
+
+    /// What has become known since the last time, by chunk.
+    pub fn take(&mut self) -> BTreeMap<usize, Outcome> {
+        mem::take(&mut self.outcomes)
+    }
+
+    /// Statements sent.
+    pub fn statements(&self) -> u32 {
+        self.statements
+    }
+
+    /// What was wrong with the database, in words for a log; nothing if all passed after all.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref().filter(|_| self.unproven > 0)
+    }
+
+    /// What is wrong with the table, in words for a log; nothing if all passed after all.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref().filter(|_| self.unfit > 0)
+    }
+
+    async fn insert(&mut self) {
+        while let Some(part) = self.parts.pop_back() {
+            let Self { database, statement, deadline, statements, .. } = self;
+            match insert_part(database, statement, part.users, *deadline, statements).await {
+                Ok(stored) => self.passed(part, &stored),
+                Err(failure) => self.failed(part, failure),
+            }
+        }
+    }
+
+    fn outcome(&mut self, part: Part<'_>) -> &mut Outcome {
+        self.outcomes.entry(part.chunk).or_default()
     }
 
     fn passed(&mut self, part: Part<'a>, stored: &Stored) {
-        let before = self.outcome.inserted.len();
-        let skipped = self.outcome.commit(part, stored);
-        self.doubts.passed(self.outcome.inserted.get(before..).unwrap_or_default());
+        let skipped = self.outcome(part).commit(part, stored);
+        self.database.doubts.passed(&stored.inserted);
+        self.others_pass |= !stored.inserted.is_empty();
+        self.in_vain &= stored.inserted.is_empty() && stored.present.is_empty();
         for row in skipped {
             self.doubt(row, Doubt::Skipped);
         }
-        if !self.in_vain() {
+        if !self.in_vain {
             self.parts.extend(self.set_aside.drain(..));
         }
     }
@@ -125,28 +199,32 @@ impl<'a> Search<'a> {
     fn failed(&mut self, part: Part<'a>, failure: Failure) {
         match failure {
             Failure::Unavailable(trouble) => {
-                let before = self.outcome.trouble.take();
-                self.outcome.trouble = trouble.or(before).or_else(|| Some("the database does not answer".to_owned()));
+                let trouble = trouble.or(self.trouble.take());
+                self.trouble = Some(trouble.unwrap_or_else(|| "the database does not answer".to_owned()));
                 let rest = self.parts.drain(..).chain(self.set_aside.drain(..)).chain(self.blocked.drain(..));
-                self.outcome.unproven.extend([part].into_iter().chain(rest).flat_map(subs));
+                for part in [part].into_iter().chain(rest).collect::<Vec<_>>() {
+                    self.unproven += part.users.len();
+                    self.outcome(part).unproven.extend(part.subs());
+                }
             }
             Failure::TimedOut(trouble) => {
-                self.outcome.trouble = Some(trouble);
-                if part.len() < 2 {
+                self.trouble = Some(trouble);
+                if part.is_one() {
                     self.blocked.push(part);
-                }
-                for piece in part.chunks(part.len().div_ceil(PIECES).max(1)).filter(|piece| piece.len() < part.len()) {
-                    self.parts.push_front(piece);
+                } else {
+                    for piece in part.pieces() {
+                        self.parts.push_front(piece);
+                    }
                 }
             }
-            Failure::Permanent(reason) if part.len() < 2 => self.outcome.refuse(part, &reason),
-            Failure::Doubtful(reason) if part.len() < 2 => self.doubt(part, Doubt::Refused(reason)),
-            Failure::Unfit(fault) if part.len() < 2 => self.unfit(part, fault),
+            Failure::Permanent(reason) if part.is_one() => self.outcome(part).refuse(part, &reason),
+            Failure::Doubtful(reason) if part.is_one() => self.doubt(part, Doubt::Refused(reason)),
+            Failure::Unfit(fault) if part.is_one() => self.unfit(part, fault),
             Failure::Unfit(fault) if self.is_futile() => self.set_aside(part, fault),
             Failure::Doubtful(reason) if self.is_futile() => self.set_aside(part, Doubt::Refused(reason).to_string()),
             failure => {
-                self.futile += u32::from(self.in_vain() && !matches!(failure, Failure::Permanent(_)));
-                let (first, second) = part.split_at(part.len() / 2);
+                self.futile += u32::from(self.in_vain && !matches!(failure, Failure::Permanent(_)));
+                let (first, second) = part.halves();
                 self.parts.extend([second, first]);
             }
         }
@@ -154,41 +232,55 @@ impl<'a> Search<'a> {
 
     /// The row is at fault if another one has passed before: in this batch, or since this one was refused in an earlier batch.
     fn doubt(&mut self, row: Part<'a>, doubt: Doubt) {
-        let others_pass = !self.outcome.inserted.is_empty() || subs(row).any(|sub| self.doubts.refused(sub));
+        let others_pass = self.others_pass || row.subs().any(|sub| self.database.doubts.refused(sub));
         match doubt {
             doubt if !others_pass => self.doubtful.push((row, doubt)),
-            Doubt::Refused(reason) => self.outcome.refuse(row, &reason),
-            Doubt::Skipped => self.outcome.skipped.extend(subs(row)),
+            Doubt::Refused(reason) => self.outcome(row).refuse(row, &reason),
+            Doubt::Skipped => self.outcome(row).skipped.extend(row.subs()),
         }
     }
 
     fn unfit(&mut self, part: Part<'a>, fault: String) {
-        self.outcome.unfit.extend(subs(part));
-        self.outcome.fault = Some(fault);
+        self.fault = Some(fault);
+        self.hold(part);
+    }
+
+    fn hold(&mut self, part: Part<'a>) {
+        self.unfit += part.users.len();
+        self.outcome(part).unfit.extend(part.subs());
     }
 
     fn set_aside(&mut self, part: Part<'a>, fault: String) {
         self.set_aside.push(part);
-        self.outcome.fault = Some(fault);
-    }
-
-    fn in_vain(&self) -> bool {
-        self.outcome.inserted.is_empty() && self.outcome.already_present.is_empty()
+        self.fault = Some(fault);
     }
 
     fn is_futile(&self) -> bool {
-        self.in_vain() && self.futile >= FUTILE_STATEMENTS
+        self.in_vain && self.futile >= FUTILE_STATEMENTS
+    }
+}
+
+impl<'a> Part<'a> {
+    fn is_one(self) -> bool {
+        self.users.len() < 2
     }
 
-    /// What passed after all leaves no fault and no trouble behind.
-    fn end(mut self) -> Outcome {
-        for (row, doubt) in std::mem::take(&mut self.doubtful) {
-            self.unfit(row, doubt.to_string());
-        }
-        self.outcome.unfit.extend(self.set_aside.into_iter().flat_map(subs));
-        self.outcome.fault = self.outcome.fault.filter(|_| !self.outcome.unfit.is_empty());
-        self.outcome.trouble = self.outcome.trouble.filter(|_| !self.outcome.unproven.is_empty());
-        self.outcome
+    fn halves(self) -> (Self, Self) {
+        let (first, second) = self.users.split_at(self.users.len() / 2);
+        (Self { users: first, ..self }, Self { users: second, ..self })
+    }
+
+    /// For a part of more than one.
+    fn pieces(self) -> impl Iterator<Item = Self> + 'a {
+        self.users.chunks(self.users.len().div_ceil(PIECES).max(1)).map(move |users| Self { users, ..self })
+    }
+
+    fn rows(self) -> impl Iterator<Item = Self> + 'a {
+        self.users.chunks(1).map(move |users| Self { users, ..self })
+    }
+
+    fn subs(self) -> impl Iterator<Item = CognitoSub> + 'a {
+        self.users.iter().map(|user| user.cognito_sub)
     }
 }
 
@@ -208,8 +300,8 @@ impl Outcome {
     fn commit<'a>(&mut self, part: Part<'a>, stored: &Stored) -> Vec<Part<'a>> {
         let found = |keys: &[uuid::Uuid], sub: CognitoSub| keys.binary_search(&sub.as_uuid()).is_ok();
         let mut skipped = Vec::new();
-        for row in part.chunks(1) {
-            for sub in subs(row) {
+        for row in part.rows() {
+            for sub in row.subs() {
                 if found(&stored.inserted, sub) {
                     self.inserted.push(sub);
                 } else if found(&stored.present, sub) {
@@ -223,10 +315,6 @@ impl Outcome {
     }
 
     fn refuse(&mut self, row: Part<'_>, reason: &Reason) {
-        self.refused.extend(subs(row).map(|sub| (sub, reason.clone())));
+        self.refused.extend(row.subs().map(|sub| (sub, reason.clone())));
     }
-}
-
-fn subs(part: Part<'_>) -> impl Iterator<Item = CognitoSub> + '_ {
-    part.iter().map(|user| user.cognito_sub)
 }

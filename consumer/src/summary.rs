@@ -6,7 +6,12 @@ use jiff::Timestamp;
 use rollcall_aws_runtime::metrics::{Metric, Metrics};
 use rollcall_events::CognitoSub;
 
-use crate::{batch::Batch, poison::Poison, records::Reading, store::Outcome};
+use crate::{
+    batch::Batch,
+    poison::Poison,
+    records::Reading,
+    store::{Outcome, Search},
+};
 
 /// The figures of one batch, gathered as it goes.
 pub(crate) struct Summary {
@@ -38,10 +43,22 @@ impl Summary {
         }
     }
 
-    /// Counts a chunk. Users are counted as inserted, messages as duplicates.
+    /// Counts what a chunk has, and names the attributes that the rows have null for.
+    pub(crate) fn read(&mut self, reading: &Reading<'_>, batch: &Batch<'_>) {
+        self.size += reading.messages;
+        for (at, field) in &reading.dropped {
+            tracing::warn!(
+                message.id = batch.get(*at).map(|message| message.id.as_ref()),
+                field,
+                "attribute dropped: the row has null, because no row can hold the value"
+            );
+            *self.dropped.entry((*field).to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Counts what became of users of a chunk: users as inserted, messages as duplicates.
     pub(crate) fn count(&mut self, outcome: &Outcome, reading: &Reading<'_>) {
         let now = Timestamp::now();
-        self.size += reading.messages;
         for sub in &outcome.inserted {
             let arrivals = reading.about(*sub);
             self.duplicates += arrivals.len().saturating_sub(1);
@@ -52,21 +69,13 @@ impl Summary {
         self.duplicates += messages(&outcome.already_present);
         self.unfit += messages(&outcome.unfit);
         self.inserted += outcome.inserted.len();
-        self.statements += outcome.statements;
-        self.trouble = outcome.trouble.clone().or_else(|| self.trouble.take());
-        self.fault = outcome.fault.clone().or_else(|| self.fault.take());
     }
 
-    /// Counts and names the attributes of a chunk that the rows have null for.
-    pub(crate) fn dropped(&mut self, reading: &Reading<'_>, batch: &Batch<'_>) {
-        for (at, field) in &reading.dropped {
-            tracing::warn!(
-                message.id = batch.get(*at).map(|message| message.id.as_ref()),
-                field,
-                "attribute dropped: the row has null, because no row can hold the value"
-            );
-            *self.dropped.entry((*field).to_owned()).or_default() += 1;
-        }
+    /// Takes over what the search has met.
+    pub(crate) fn searched(&mut self, search: &Search<'_>) {
+        self.statements = search.statements();
+        self.trouble = search.trouble().map(str::to_owned);
+        self.fault = search.fault().map(str::to_owned);
     }
 
     /// Says it all, once the answer is known.

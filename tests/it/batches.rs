@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use consumer::{Consumer, store::Search};
 use pipeline_tests::scripted_http::Answer;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -144,16 +145,14 @@ async fn isolating_k_refused_rows_among_n_takes_k_log_n_statements() {
         let event = |body| rollcall_events::UserConfirmed::from_envelope(body).unwrap();
         let users: Vec<_> = bodies.iter().map(|body| event(body).data).collect();
         let users: Vec<_> = users.iter().collect();
-        let outcome = consumer::store::insert(
-            &bench.consumer.database,
-            &bench.consumer.insert,
-            &users,
-            Instant::now() + INVOCATION,
-        )
-        .await;
+        let Consumer { database, insert, .. } = &bench.consumer;
+        let mut search = Search::begin(database, insert, Instant::now() + INVOCATION);
+        search.add(&users).await;
+        search.finish().await;
+        let outcome = search.take().remove(&0).unwrap();
         assert_eq!((outcome.refused.len(), outcome.inserted.len()), (bad, n - bad));
-        assert!(outcome.statements <= most, "{bad} in {n}: {} statements", outcome.statements);
-        println!("{bad} refused among {n}: {} statements", outcome.statements);
+        assert!(search.statements() <= most, "{bad} in {n}: {} statements", search.statements());
+        println!("{bad} refused among {n}: {} statements", search.statements());
     }
 }
 
