@@ -154,18 +154,20 @@ async fn triggers_that_may_skip_a_row_are_warnings_and_rules_are_problems() {
     )
     .await;
     let users = Table::default();
-    let trigger = "the trigger `skips` runs for each row; a user whose row it skips or rejects becomes a dead letter";
+    let trigger = "the trigger `skips` runs for each row; a user whose row it skips or rejects is retried, and becomes a dead letter once another user has a row";
     assert_eq!(said(&url, &users).await, BTreeMap::from([(Weight::Warning, vec![trigger.to_owned()])]));
 
     run(&url, "create rule notes as on update to users do also select 1").await;
-    let rule = "the rule `notes` rewrites statements, and Postgres allows no `on conflict` beside it";
+    let rule = "the rule `notes` rewrites statements, and Postgres allows no `on conflict` beside it; a trigger can do the same";
     assert_eq!(said(&url, &users).await[&Weight::Problem], [rule]);
     let refusal = sqlx::query("insert into users (cognito_sub) values (gen_random_uuid()) on conflict do nothing");
     let refusal = refusal.execute(&Bench::with(&url, obliging).pool).await.unwrap_err().to_string();
     assert!(refusal.contains("ON CONFLICT clause cannot be used"), "{refusal}");
     for finding in findings(&url).await.into_iter().filter(|finding| finding.weight == Weight::Problem) {
+        assert!(finding.sql.starts_with("select "), "what a rule does is the application's: {}", finding.sql);
         run(&url, &finding.sql).await;
     }
+    run(&url, "drop rule notes on users").await;
     assert!(fits(&findings(&url).await));
 }
 

@@ -17,7 +17,8 @@ pub(super) fn of(found: &Found, table: &Table) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !found.is_table {
         let sql = format!("select relkind from pg_class where oid = '{}'::regclass;", found.name);
-        findings.push(problem(format!("`{table}` is not an ordinary table"), sql));
+        // What follows is about tables: no view has indexes or columns of its own.
+        return vec![problem(format!("`{table}` is not an ordinary table"), sql)];
     }
     if !found.may_use_schema {
         let what = format!("the role `{}` may not use the schema `{}`", found.role, found.schema);
@@ -49,8 +50,13 @@ fn of_wanted(found: &Found, column: &FoundColumn, holds: &Holds) -> Vec<Finding>
         Holds::Constant(_) => Vec::new(),
     };
     if column.filled == Filled::Always {
-        let what = format!("`{name}` is generated, so nothing can be inserted into it");
-        let sql = alter(found, &format!("drop column {name}, add column {name} {}", type_for(holds)));
+        let what = format!(
+            "`{name}` is generated, so nothing can be inserted into it; map another column, or leave the attribute out"
+        );
+        let sql = format!(
+            "select attname, pg_get_expr(adbin, adrelid) from pg_attribute join pg_attrdef on adrelid = attrelid and adnum = attnum where attrelid = '{}'::regclass;",
+            found.name
+        );
         findings.push(problem(what, sql));
     }
     if !column.insertable {
@@ -72,7 +78,7 @@ fn of_attribute(found: &Found, column: &FoundColumn, attribute: &Attribute) -> V
         && usize::try_from(*most).is_ok_and(|most| most < longest)
     {
         let what = format!(
-            "`{name}` holds {most} characters, but Cognito allows {longest}; a user with a longer `{attribute}` becomes a dead letter"
+            "`{name}` holds {most} characters, but Cognito allows {longest}; a user with a longer `{attribute}` is retried, and becomes a dead letter once another user has a row"
         );
         findings.push(warning(what, change_type()));
     }
@@ -143,14 +149,14 @@ fn of_indexes(found: &Found, table: &Table) -> Vec<Finding> {
 fn of_what_else_runs(found: &Found) -> Vec<Finding> {
     let triggers = found.triggers.iter().map(|trigger| {
         let what = format!(
-            "the trigger `{}` runs for each row; a user whose row it skips or rejects becomes a dead letter",
+            "the trigger `{}` runs for each row; a user whose row it skips or rejects is retried, and becomes a dead letter once another user has a row",
             trigger.name
         );
         warning(what, format!("select pg_get_functiondef('{}'::regprocedure);", trigger.function))
     });
     let rules = found.rules.iter().map(|rule| {
-        let what = format!("the rule `{rule}` rewrites statements, and Postgres allows no `on conflict` beside it");
-        problem(what, format!("drop rule {rule} on {};", found.name))
+        let what = format!("the rule `{rule}` rewrites statements, and Postgres allows no `on conflict` beside it; a trigger can do the same");
+        problem(what, format!("select definition from pg_rules where rulename = '{}';", rule.trim_matches('"').replace('\'', "''")))
     });
     triggers.chain(rules).collect()
 }
