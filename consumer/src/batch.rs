@@ -193,11 +193,24 @@ mod tests {
             "{\"Records\":[7]}",
             "{\"Records\":[{\"messageId\":\"a\"}",
             "\u{fe}",
+            "{}",
+            "{\"eventSource\":\"aws:kafka\",\"records\":{}}",
+            "{\"Records\":[",
+            "{\"Records\":[]",
+            "{\"Records\":[]]}",
+            "{\"Records\":[]}]",
+            "{\"Records\":[],\"Records\":[]}",
+            "\u{a0}{\"Records\":[]}",
+            "{\"Records\":[{\"messageId\":\"a\"}]",
+            "{\"Records\":[{\"messageId\":\"a\"}]]}",
+            "{\"Records\":[{\"messageId\":\"a\"}],\"Records\":[{\"messageId\":\"b\"}]}",
+            "{\"Records\":[{\"messageId\":\"a\",\"messageId\":\"b\"}]}",
+            "{\"Records\":[{\"messageId\":\"a\",\"body\":\"b\",\"body\":\"c\"}]}",
         ] {
             assert_eq!(delivered(other.as_bytes()).err(), Some(Unreadable::NotABatch), "{other}");
         }
         assert_eq!(delivered(b"\xff").err(), Some(Unreadable::NotABatch));
-        for none in ["{}", "{\"Records\":[]}", " { \"Records\" : [ ] } "] {
+        for none in ["{\"Records\":[]}", " { \"Records\" : [ ] } ", "{\"Records\":[],\"x\":1}"] {
             assert_eq!(delivered(none.as_bytes()).unwrap().messages().count(), 0, "{none}");
         }
     }

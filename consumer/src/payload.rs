@@ -34,19 +34,23 @@ pub(crate) struct PayloadRecord<'a> {
 pub(crate) struct Malformed;
 
 impl<'a> Payload<'a> {
-    /// The records of an event; None if it is not an object, or has something else for them.
+    /// The records of an event; None if it is not an object, or has none or something else for them.
     pub(crate) fn of(event: &'a [u8]) -> Option<Self> {
-        let event = str::from_utf8(event).ok()?.trim_start();
+        let event = space(str::from_utf8(event).ok()?);
         let at_most = memmem::find_iter(event.as_bytes(), EVERY).count();
         let mut members = Members::of(event)?;
         while let Some((name, value)) = members.next()? {
             if name == "Records" {
-                let records = value.strip_prefix('[')?.trim_start();
-                return Some(Self { rest: if records.starts_with(']') { "" } else { records }, at_most });
+                let records = space(value.strip_prefix('[')?);
+                let rest = match records.strip_prefix(']') {
+                    Some(behind) => ended(behind)?,
+                    None => Some(records).filter(|records| !records.is_empty())?,
+                };
+                return Some(Self { rest, at_most });
             }
             members.skip(value)?;
         }
-        members.rest.trim_start().is_empty().then_some(Self { rest: "", at_most })
+        None
     }
 
     /// As many records as there can be.
@@ -65,13 +69,31 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// Where the next record begins, or nothing behind the last one; None if neither follows.
+/// Where the next record begins, or nothing behind the last one; None if neither follows, or the event does not end as it must.
 fn behind(record: &str) -> Option<&str> {
-    let after = record.trim_start();
+    let after = space(record);
     match after.strip_prefix(',') {
-        Some(next) => Some(next.trim_start()).filter(|next| !next.is_empty()),
-        None => after.strip_prefix(']').map(|_| ""),
+        Some(next) => Some(space(next)).filter(|next| !next.is_empty()),
+        None => ended(after.strip_prefix(']')?),
     }
+}
+
+/// Nothing, if what follows the records ends the event. Half an event, or one with records twice, must not acknowledge what it does not name.
+fn ended(records: &str) -> Option<&str> {
+    let mut members = Members { rest: "" };
+    members.behind(records)?;
+    while let Some((name, value)) = members.next()? {
+        if name == "Records" {
+            return None;
+        }
+        members.skip(value)?;
+    }
+    space(members.rest).is_empty().then_some("")
+}
+
+/// A text without JSON's white space in front. Source: RFC 8259, section 2.
+fn space(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\n', '\r'])
 }
 
 /// A record at the beginning of a text, and what follows it.
@@ -80,6 +102,9 @@ fn record(text: &str) -> Option<(PayloadRecord<'_>, &str)> {
     let mut members = Members::of(text)?;
     while let Some((name, value)) = members.next()? {
         match name.as_ref() {
+            // Twice is what only somebody writes who wants one of them overlooked.
+            "messageId" if record.message_id.is_some() => return None,
+            "body" if record.body.is_some() => return None,
             "messageId" => record.message_id = members.string(value)?,
             "body" => record.body = members.string(value)?,
             "receiptHandle" => record.receipt_handle = members.string(value)?,
@@ -101,7 +126,7 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn of(object: &'a str) -> Option<Self> {
-        Some(Self { rest: object.strip_prefix('{')?.trim_start() })
+        Some(Self { rest: space(object.strip_prefix('{')?) })
     }
 
     /// The name of the next member and the text from its value on; None within at the end of the object.
@@ -112,14 +137,14 @@ impl<'a> Members<'a> {
             return Some(None);
         }
         let (name, after) = json_string::read(self.rest)?;
-        Some(Some((name, after.trim_start().strip_prefix(':')?.trim_start())))
+        Some(Some((name, space(space(after).strip_prefix(':')?))))
     }
 
     /// Goes on behind a value.
     fn behind(&mut self, after: &'a str) -> Option<()> {
-        let after = after.trim_start();
+        let after = space(after);
         self.rest = match after.strip_prefix(',') {
-            Some(next) => Some(next.trim_start()).filter(|next| next.starts_with('"'))?,
+            Some(next) => Some(space(next)).filter(|next| next.starts_with('"'))?,
             None => Some(after).filter(|after| after.starts_with('}'))?,
         };
         Some(())

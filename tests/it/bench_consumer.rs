@@ -8,8 +8,8 @@ use std::{
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
 use consumer::{
-    Consumer, database::Database, handle, insert_statement::InsertStatement, migrations::migrator, queues::Queues,
-    table::Table, user_pools::UserPools,
+    Consumer, batch::Batch, database::Database, handle_batch, insert_statement::InsertStatement, migrations::migrator,
+    queues::Queues, table::Table, user_pools::UserPools,
 };
 pub(crate) use pipeline_tests::messages::about as user;
 use pipeline_tests::{
@@ -116,7 +116,9 @@ impl Bench {
     }
 
     pub(crate) async fn failed_until(&self, event: SqsEvent, deadline: Instant) -> Vec<String> {
-        let answer = handle(event, deadline, &self.consumer).await.unwrap();
+        // As Lambda delivers it.
+        let event = serde_json::to_vec(&event).unwrap();
+        let answer = handle_batch(&Batch::of(&event).unwrap(), deadline, &self.consumer).await.unwrap();
         answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }
 
