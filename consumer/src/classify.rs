@@ -132,6 +132,8 @@ fn word(code: &str) -> Option<&'static str> {
         "23514" => "check_violation",
         "23P01" => "exclusion_violation",
         "P0001" => "raised_exception",
+        // A value that is too large for an index, which is as little the table's fault as one that is too long for its column.
+        "54000" => "data_exception",
         _ if code.starts_with("22") => "data_exception",
         _ if code.starts_with("23") => "integrity_violation",
         _ => return None,

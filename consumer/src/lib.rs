@@ -219,13 +219,17 @@ impl<'a, 'e> Rows<'a, 'e> {
         for at in outcome.inserted.iter().chain(&outcome.already_present).flat_map(places) {
             self.accounting.acknowledge(at);
         }
-        let mut poison = Vec::new();
-        for (sub, reason) in &outcome.refused {
-            poison.extend(places(sub).map(|at| Poison { at, cause: Cause::refused(reason) }));
+        // Only the first message of a user was tried: the others may say something else, and come back to be tried themselves.
+        let refused = outcome.refused.iter().map(|(sub, reason)| (sub, Cause::refused(reason)));
+        let skipped = outcome.skipped.iter().map(|sub| (sub, Cause::not_stored()));
+        let (mut poison, mut untried) = (Vec::new(), Vec::new());
+        for (sub, cause) in refused.chain(skipped) {
+            let mut places = places(sub);
+            poison.extend(places.next().map(|at| Poison { at, cause }));
+            untried.extend(places);
         }
-        poison.extend(outcome.skipped.iter().flat_map(places).map(|at| Poison { at, cause: Cause::not_stored() }));
         self.bury(poison);
-        let held = outcome.unproven.iter().chain(&outcome.unfit).flat_map(places);
+        let held = outcome.unproven.iter().chain(&outcome.unfit).flat_map(places).chain(untried);
         let held: Vec<_> = held.filter_map(|at| self.batch.get(at)).filter_map(Held::of).collect();
         if !held.is_empty() {
             // The other end lives as long as this one.

@@ -296,3 +296,22 @@ async fn a_statement_that_waits_too_long_is_ended_by_the_server() {
         .get(0);
     assert_eq!(timeout, "5s");
 }
+
+#[tokio::test]
+async fn a_message_that_the_table_refuses_takes_no_other_one_of_its_user_with_it() {
+    for between in [0, 200] {
+        let bench = Bench::new().await;
+        bench.sql("alter table users add constraint no_eve check (first_name <> 'Eve')").await;
+        let sub = Uuid::new_v4();
+        let named = |name: &str| user(sub, &json!({ "first_name": name }));
+        let bodies: Vec<_> = [named("Eve")].into_iter().chain(people(between)).chain([named("Ada")]).collect();
+        let last = bodies.last().unwrap().clone();
+        let failed = bench.failed(batch(bodies)).await;
+        assert_eq!(bench.buried().len(), 1, "{between}: only the one that was tried");
+        if !failed.is_empty() {
+            assert_eq!(failed, [format!("m{}", between + 1)], "{between}");
+            assert!(bench.failed(batch([last])).await.is_empty());
+        }
+        assert_eq!(bench.rows().await, i64::try_from(between).unwrap() + 1, "{between}: with the name that it accepts");
+    }
+}

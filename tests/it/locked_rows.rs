@@ -63,6 +63,11 @@ async fn users_whose_rows_somebody_holds_wait_alone_and_the_others_of_the_batch_
 }
 
 #[tokio::test]
+async fn a_row_that_somebody_holds_in_the_first_chunk_keeps_no_other_chunk_waiting() {
+    only_these_wait(1_000, &[0, 500]).await;
+}
+
+#[tokio::test]
 async fn a_row_that_is_released_within_the_invocation_costs_nobody_a_second_delivery() {
     let bench = impatient().await;
     let subs: Vec<_> = (0..10).map(|_| Uuid::new_v4()).collect();
