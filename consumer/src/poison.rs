@@ -175,6 +175,8 @@ fn attributes(letter: &Letter<'_>, now: Timestamp) -> HashMap<String, MessageAtt
     let own = &letter.record.message_attributes;
     let number = |name: &str| letter.record.attributes.get(name).map_or("0", String::as_str).to_owned();
     let replays = own.get("replay_count").and_then(|count| count.string_value.clone());
+    // SQS rejects a number that is none, and with it the whole copy.
+    let replays = replays.filter(|count| count.parse::<u32>().is_ok());
     let ours = [
         ("failure_reason", "String", letter.cause.reason.clone()),
         ("source_message_id", "String", letter.message.id.to_string()),

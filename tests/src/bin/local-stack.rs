@@ -47,8 +47,8 @@ fn main() -> ExitCode {
 fn up() -> anyhow::Result<()> {
     let program = std::env::current_exe()?;
     match standing::up(&program, say)? {
-        Up::Started(stack) => print(&stack, "the stack is up; `local-stack down` stops it"),
-        Up::AlreadyUp(stack) => print(&stack, "the stack is already up; `local-stack down` stops it"),
+        Up::Started(stack) => print(&stack, "the stack is up; `cargo xtask down` stops it"),
+        Up::AlreadyUp(stack) => print(&stack, "the stack is already up; `cargo xtask down` stops it"),
     }
 }
 
