@@ -1,5 +1,5 @@
 import { type CfnCondition, Duration, Fn } from 'aws-cdk-lib';
-import { Alarm, type CfnAlarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { Alarm, type CfnAlarm, ComparisonOperator, type IMetric, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import type { Metrics } from './metrics.ts';
 
@@ -30,9 +30,22 @@ export interface AlarmsProps extends AlarmNaming {
 }
 
 /**
- * A message waits at most 3 minutes between two of its first twenty tries (`consumer/src/backpressure.rs`), so one that is older has failed several times: the database is down, or the consumer is.
+ * How long messages may wait while none is deleted, in minutes. A message is tried again at least every 3 minutes at first (`consumer/src/backpressure.rs`), so it has been tried several times by then.
+ * In a few of the minutes SQS may count none: its counts are approximate.
  */
-const OLDEST_MESSAGE_SECONDS = Duration.minutes(15).toSeconds();
+const WAITING_MINUTES = { of: 15, atLeast: 13 } as const;
+
+/** Tries of one message that kills the consumer: it comes back after the visibility timeout, five times in these 15 minutes. */
+const CONSUMER_ERRORS = { above: 2, within: Duration.minutes(15) } as const;
+
+/** In so many of so many stretches of ten minutes messages come back: a failover of the database takes less, and a lock that somebody forgot takes longer. */
+const RETRIED = { stretch: Duration.minutes(10), atLeast: 4, of: 6 } as const;
+
+/** An hour in stretches of five minutes: who was published in the first two of them has a row by now, or none has. */
+const NOT_INSERTED = { stretch: Duration.minutes(5), atLeast: 11, of: 12 } as const;
+
+/** Somebody who looks at dead letters hides them for less than this. */
+const DEAD_LETTER_STRETCH = Duration.minutes(5);
 
 /** Cognito gives up after 5 seconds; a producer that needs most of them will soon fail sign-ups. */
 const SLOW_PRODUCER_MS = 4_000;
@@ -65,21 +78,38 @@ export function alarm(scope: Construct, { id, metric, above, periods: [bad, of],
   return resource;
 }
 
+/** A figure that is made of others. A period without any data counts as 0: a function that is not called and a queue that is empty for six hours have none. */
+function made(label: string, expression: string, period: Duration, usingMetrics: Record<string, IMetric>): IMetric {
+  return new MathExpression({ label, expression, period, usingMetrics });
+}
+
+/**
+ * How many messages have come since the stretch before. Old ones ring no second time.
+ * The depth alone says nothing when others leave meanwhile, but the consumer counts whom it puts there.
+ */
+function newMessages(depth: IMetric, buried?: IMetric): IMetric {
+  const more = 'DIFF(FILL(depth, 0))';
+  return buried
+    ? made('New dead letters', `MAX([${more}, FILL(buried, 0)])`, DEAD_LETTER_STRETCH, { depth, buried })
+    : made('New undelivered events', more, DEAD_LETTER_STRETCH, { depth });
+}
+
 function watches(metrics: Metrics): Watch[] {
+  const { preSignUp } = metrics;
   return [
     {
       id: 'DeadLetters',
-      metric: metrics.deadLetters,
+      metric: newMessages(metrics.deadLetters, metrics.poison),
       above: 0,
-      periods: [1, 1],
+      periods: [1, 2],
       what: 'Messages could not become rows.',
       section: 'dead-letters',
     },
     {
       id: 'Undelivered',
-      metric: metrics.undelivered,
+      metric: newMessages(metrics.undelivered),
       above: 0,
-      periods: [1, 1],
+      periods: [1, 2],
       what: 'EventBridge could not deliver events to the queue.',
       section: 'undelivered-events',
     },
@@ -95,12 +125,38 @@ function watches(metrics: Metrics): Watch[] {
       section: 'the-table-rejects-every-row',
     },
     {
-      id: 'OldestMessage',
-      metric: metrics.oldestMessage,
-      above: OLDEST_MESSAGE_SECONDS,
-      periods: [3, 3],
-      what: 'Users wait for their rows: the database or the consumer is down.',
-      section: 'old-messages',
+      id: 'Waiting',
+      // Not the age of the oldest message: SQS leaves out those that have been received three times, and each try of a waiting one is a receive.
+      metric: made('Messages wait and none is deleted', 'IF(FILL(waiting, 0) + FILL(hidden, 0) > 0 AND FILL(deleted, 0) < 1, 1, 0)', Duration.minutes(1), {
+        waiting: metrics.queueDepth,
+        hidden: metrics.inFlight,
+        deleted: metrics.deleted,
+      }),
+      above: 0,
+      periods: [WAITING_MINUTES.atLeast, WAITING_MINUTES.of],
+      what: 'Users wait for their rows and nobody gets one: the database or the consumer is down.',
+      section: 'waiting-messages',
+    },
+    {
+      id: 'Retried',
+      metric: metrics.retried.with({ period: RETRIED.stretch }),
+      above: 0,
+      periods: [RETRIED.atLeast, RETRIED.of],
+      what: 'Some users wait for their rows while others get theirs.',
+      section: 'retried-messages',
+    },
+    {
+      id: 'NotInserted',
+      metric: made(
+        'Published, and no row since',
+        'IF(RUNNING_SUM(FILL(published, 0)) > 0 AND RUNNING_SUM(FILL(inserted, 0) + FILL(duplicates, 0) + FILL(buried, 0)) < 1, 1, 0)',
+        NOT_INSERTED.stretch,
+        { published: metrics.published, inserted: metrics.inserted, duplicates: metrics.duplicates, buried: metrics.poison },
+      ),
+      above: 0,
+      periods: [NOT_INSERTED.atLeast, NOT_INSERTED.of],
+      what: 'Events were published for an hour and nothing became of them: the rule may be disabled.',
+      section: 'published-and-no-row',
     },
     {
       id: 'Unpublished',
@@ -111,12 +167,36 @@ function watches(metrics: Metrics): Watch[] {
       section: 'unpublished-users',
     },
     {
+      id: 'Unusable',
+      metric: metrics.unusable,
+      above: 0,
+      periods: [1, 1],
+      what: 'Cognito called the trigger with an event that it cannot publish: that user gets no row.',
+      section: 'unusable-events',
+    },
+    {
+      id: 'AttributeDropped',
+      metric: metrics.attributeDropped.with({ period: Duration.hours(1) }),
+      above: 0,
+      periods: [1, 1],
+      what: 'Attributes became null because no row can hold them. Nobody is missing.',
+      section: 'attributes-that-were-dropped',
+    },
+    {
       id: 'ProducerErrors',
       metric: metrics.producerErrors,
       above: 0,
-      periods: [2, 5],
+      periods: [1, 1],
       what: 'The trigger fails, so people see an error when they confirm.',
       section: 'trigger-errors',
+    },
+    {
+      id: 'ProducerThrottles',
+      metric: metrics.producerThrottles,
+      above: 0,
+      periods: [1, 1],
+      what: 'Lambda does not run the trigger: too many functions run at the same time.',
+      section: 'throttled-trigger',
     },
     {
       id: 'ProducerSlow',
@@ -128,11 +208,23 @@ function watches(metrics: Metrics): Watch[] {
     },
     {
       id: 'ConsumerErrors',
-      metric: metrics.consumerErrors,
-      above: 0,
-      periods: [5, 5],
+      metric: metrics.consumerErrors.with({ period: CONSUMER_ERRORS.within }),
+      above: CONSUMER_ERRORS.above,
+      periods: [1, 1],
       what: 'The consumer itself fails again and again; its batches come back whole.',
       section: 'consumer-errors',
     },
+    ...(preSignUp
+      ? [
+          {
+            id: 'PreSignUpErrors',
+            metric: made('Errors that are no rejections', 'FILL(errors, 0) - FILL(rejected, 0)', Duration.minutes(5), preSignUp),
+            above: 0,
+            periods: [1, 1] as const,
+            what: 'The trigger before a sign-up fails, so people cannot sign up.',
+            section: 'sign-ups-that-fail',
+          },
+        ]
+      : []),
   ];
 }

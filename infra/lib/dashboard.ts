@@ -14,17 +14,17 @@ export class PipelineDashboard extends Construct {
       dashboardName: name,
       widgets: [
         [
-          graph('Sign-ups published, and those that nobody took', metrics.published, metrics.unpublished),
-          graph('Rows inserted, duplicates, retries, rejected by an unfit table', metrics.inserted, metrics.duplicates, metrics.retried, metrics.tableUnfit),
+          graph('Calls of the trigger, and events that were published, that nobody took, that could not be read', metrics.producerCalls, metrics.published, metrics.unpublished, metrics.unusable),
+          graph('Rows inserted, duplicates, retries, poison', metrics.inserted, metrics.duplicates, metrics.retried, metrics.poison),
           graph('From the confirmation to the row, ms', ...metrics.signUpToRow),
         ],
         [
-          graph('Messages waiting and in work', metrics.queueDepth, metrics.inFlight),
-          graph('Age of the oldest message, s', metrics.oldestMessage),
+          graph('Messages waiting, in work or hidden, and deleted', metrics.queueDepth, metrics.inFlight, metrics.deleted),
+          graph('Age of the oldest message, s; without those that were received three times', metrics.oldestMessage),
           graph('Dead letters', metrics.deadLetters, metrics.undelivered),
         ],
         [
-          graph('Errors', metrics.producerErrors, metrics.consumerErrors),
+          graph('Errors, rows that the table rejects, attributes that were dropped', metrics.producerErrors, metrics.consumerErrors, metrics.tableUnfit, metrics.attributeDropped),
           graph('Throttles', metrics.producerThrottles, metrics.consumerThrottles),
           graph('The trigger, p99, ms', metrics.producerSlowest),
         ],

@@ -79,7 +79,7 @@ export class PipelineStack extends Stack {
     };
     if (givenPool !== undefined) this.connect(givenPool);
 
-    const metrics = new Metrics({ producer, consumer, queue: users.queue, deadLetters: users.deadLetters, undelivered: rule.undelivered });
+    const metrics = new Metrics({ producer, consumer, preSignUp: this.triggers.PreSignUp, queue: users.queue, deadLetters: users.deadLetters, undelivered: rule.undelivered });
     new Alarms(this, 'Alarms', { metrics, topic: this.parameters.alarmTopic, named: (part) => this.named(part) });
     new PipelineDashboard(this, 'Seen', { name: this.named('pipeline'), metrics });
     const archiveName = this.named('archive');

@@ -367,16 +367,30 @@ describe('being seen', () => {
     const widgets: string = JSON.stringify(only('AWS::CloudWatch::Dashboard')['DashboardBody']);
     const named = [...widgets.matchAll(/\\"rollcall\\",\\"(\w+)\\"/g)].map(([, name]) => name);
     assert.deepEqual([...new Set(named)].sort(), [
+      'AttributeDropped',
       'Duplicates',
       'Inserted',
+      'Poison',
       'Retried',
       'SignUpToRowMs',
       'TableUnfit',
       'UserConfirmedPublished',
       'UserConfirmedUnpublished',
+      'UserConfirmedUnusable',
     ]);
-    const watched = alarms.filter(([, { Namespace }]) => Namespace === 'rollcall').map(([, { MetricName }]) => MetricName);
-    assert.deepEqual(watched.sort(), ['TableUnfit', 'UserConfirmedUnpublished']);
+    const metrics = alarms.flatMap(([, alarm]) => [alarm, ...(alarm['Metrics'] ?? []).map((query: any) => query.MetricStat?.Metric ?? {})]);
+    const watched = metrics.filter(({ Namespace }) => Namespace === 'rollcall').map(({ MetricName }) => MetricName);
+    assert.deepEqual([...new Set(watched)].sort(), [
+      'AttributeDropped',
+      'Duplicates',
+      'Inserted',
+      'Poison',
+      'Retried',
+      'TableUnfit',
+      'UserConfirmedPublished',
+      'UserConfirmedUnpublished',
+      'UserConfirmedUnusable',
+    ]);
     for (const name of [...named, ...watched]) assert.ok(sources.some((source) => source.includes(`"${name}"`)), name);
   });
 

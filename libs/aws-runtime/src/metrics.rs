@@ -64,7 +64,7 @@ impl Metrics {
         self.emit_with(None, metrics);
     }
 
-    /// Writes these metrics under one more dimension. Every value of it is a metric that is paid for: use closed vocabularies only.
+    /// Writes these metrics under one more dimension, and in all, because an alarm cannot search. Every value of the dimension is a metric that is paid for: use closed vocabularies only.
     pub fn emit_by(&self, name: &str, value: &str, metrics: &[Metric<'_>]) {
         self.emit_with(Some((name, value)), metrics);
     }
@@ -80,13 +80,14 @@ impl Metrics {
     fn document(&self, dimension: Option<(&str, &str)>, metrics: &[Metric<'_>], at: Timestamp) -> Value {
         let definitions: Vec<Value> =
             metrics.iter().map(|metric| json!({ "Name": metric.name, "Unit": metric.unit.as_str() })).collect();
-        let dimensions: Vec<&str> = ["FunctionName"].into_iter().chain(dimension.map(|(name, _)| name)).collect();
+        let dimensions: Vec<Vec<&str>> =
+            dimension.map(|(name, _)| vec!["FunctionName", name]).into_iter().chain([vec!["FunctionName"]]).collect();
         let mut document = Map::new();
         document.insert(
             "_aws".to_owned(),
             json!({
                 "Timestamp": at.as_millisecond(),
-                "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": definitions }],
+                "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": definitions }],
             }),
         );
         document.insert("FunctionName".to_owned(), json!(self.function));
@@ -142,7 +143,7 @@ mod tests {
                     "Timestamp": null,
                     "CloudWatchMetrics": [{
                         "Namespace": "rollcall",
-                        "Dimensions": [["FunctionName", "Reason"]],
+                        "Dimensions": [["FunctionName", "Reason"], ["FunctionName"]],
                         "Metrics": [{ "Name": "Poison", "Unit": "Count" }],
                     }],
                 },
