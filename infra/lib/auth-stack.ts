@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CfnOutput, Duration, Lazy, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import { AccountRecovery, type CfnUserPool, FeaturePlan, Mfa, UserPool, type UserPoolClient } from 'aws-cdk-lib/aws-cognito';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { ACKNOWLEDGED } from './acknowledged.ts';
 import { alarmTopic, namePrefix } from './parameters.ts';
 import { PoolConnection } from './pool-connection.ts';
@@ -28,7 +28,7 @@ export class AuthStack extends Stack {
     this.pool = pool.node.defaultChild as CfnUserPool;
     this.userPoolId = pool.userPoolId;
     this.clientId = client.userPoolClientId;
-    if (props.triggers) this.callNatively(props.triggers);
+    if (props.triggers) client.node.addDependency(this.callNatively(props.triggers));
     new CfnOutput(this, 'UserPoolId', { value: this.userPoolId, description: 'The pool.' });
     new CfnOutput(this, 'UserPoolClientId', { value: this.clientId, description: 'The client that the app signs people up with.' });
   }
@@ -43,15 +43,18 @@ export class AuthStack extends Stack {
     });
   }
 
-  /** The triggers in the pool's own template, where no update can clear them. */
-  private callNatively(triggers: Triggers): void {
+  /**
+   * The triggers in the pool's own template, where no update can clear them.
+   * The permissions name the pool and so come after it: what people sign up through must wait for them.
+   */
+  private callNatively(triggers: Triggers): IConstruct {
     const prefix = namePrefix(this);
     this.pool.lambdaConfig = {
       postConfirmation: triggers.PostConfirmation.functionArn,
       ...(triggers.PreSignUp ? { preSignUp: triggers.PreSignUp.functionArn } : {}),
       ...(triggers.PostAuthentication ? { postAuthentication: triggers.PostAuthentication.functionArn } : {}),
     };
-    new PoolConnection(this, 'Rollcall', {
+    const connection = new PoolConnection(this, 'Rollcall', {
       userPoolId: this.userPoolId,
       client: { id: this.clientId },
       triggers,
@@ -59,6 +62,7 @@ export class AuthStack extends Stack {
       topic: alarmTopic(this),
       named: (part) => `${prefix}-${part}`,
     });
+    return connection.mayCall;
   }
 }
 

@@ -77,7 +77,6 @@ export class PipelineStack extends Stack {
       PreSignUp: this.context.preSignUp === 'yes' ? this.preSignUp() : undefined,
       PostAuthentication: this.context.postAuthentication === 'yes' ? producer : undefined,
     };
-    if (givenPool !== undefined) this.connect(givenPool);
 
     const metrics = new Metrics({ producer, consumer, preSignUp: this.triggers.PreSignUp, queue: users.queue, deadLetters: users.deadLetters, undelivered: rule.undelivered });
     new Alarms(this, 'Alarms', { metrics, topic: this.parameters.alarmTopic, named: (part) => this.named(part) });
@@ -89,6 +88,7 @@ export class PipelineStack extends Stack {
       eventPattern: { source: USER_CONFIRMED.source },
       retentionDays: this.parameters.archiveDays,
     });
+    if (givenPool !== undefined) this.connect(givenPool);
 
     this.output('BusName', bus.eventBusName, 'The bus that the producer publishes to.');
     this.output('BusArn', bus.eventBusArn, 'The same bus, for policies and rules of other stacks.');
@@ -205,11 +205,12 @@ export class PipelineStack extends Stack {
     }).lambda;
   }
 
-  /** A pool that is given is connected here, so that there is one stack to deploy. */
+  /** A pool that is given is connected here, so that there is one stack to deploy; last, after everything that an event needs. */
   private connect(userPoolId: string): void {
     const { triggers, packages } = this.context;
     const attachment = triggers === 'attach' ? { packages, poolDefinition: undefined } : undefined;
-    new PoolConnection(this, 'Pool', {
+    const everythingElse = this.node.children;
+    const connection = new PoolConnection(this, 'Pool', {
       userPoolId,
       client: clientOfGivenPool(this),
       triggers: this.triggers,
@@ -217,6 +218,7 @@ export class PipelineStack extends Stack {
       topic: this.parameters.alarmTopic,
       named: (part) => this.named(part),
     });
+    connection.comeAfter(everythingElse);
   }
 
   private named(part: string): string {

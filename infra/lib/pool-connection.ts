@@ -1,5 +1,5 @@
 import type { CfnCondition } from 'aws-cdk-lib';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import type { AlarmNaming } from './alarms.ts';
 import type { Packages } from './packages.ts';
 import { PoolPermissions, type Triggers } from './pool-permissions.ts';
@@ -25,21 +25,36 @@ export interface PoolConnectionProps extends AlarmNaming {
  * It stands in the stack that may know both, so that no two stacks need each other.
  */
 export class PoolConnection extends Construct {
+  private readonly permissions: PoolPermissions;
+
   constructor(scope: Construct, id: string, props: PoolConnectionProps) {
     super(scope, id);
     const { userPoolId, client, triggers, attachment, topic } = props;
     const named = (part: string) => props.named(part);
-    const permissions = new PoolPermissions(this, 'UserPool', { userPoolId, triggers });
+    this.permissions = new PoolPermissions(this, 'UserPool', { userPoolId, triggers });
     new SilenceAlarm(this, 'Silence', { userPoolId, clientId: client.id, producer: triggers.PostConfirmation, topic, named }, client.isGiven);
     if (attachment === undefined) return;
     const wiring = new TriggerWiring(this, 'TriggerWiring', {
       name: named('trigger-wiring'),
-      poolArn: permissions.poolArn,
+      poolArn: this.permissions.poolArn,
       userPoolId,
       triggers,
       ...attachment,
     });
     // Cognito may call each function before it is attached, and until it is detached.
-    wiring.resource.node.addDependency(permissions);
+    wiring.resource.node.addDependency(this.permissions);
+  }
+
+  /**
+   * Lets Cognito call the functions only when all of these are there, and until none of them is gone.
+   * EventBridge accepts an event that no rule matches yet and drops it, so a pool that calls too early loses sign-ups.
+   */
+  comeAfter(constructs: IConstruct[]): void {
+    this.permissions.node.addDependency(...constructs);
+  }
+
+  /** For what must not be used before the pool may call its functions. */
+  get mayCall(): IConstruct {
+    return this.permissions;
   }
 }

@@ -319,8 +319,9 @@ describe('the triggers', () => {
 
   test('Cognito may call a function before it is attached, and until it is detached', () => {
     const [id, resource] = resources.find(([, { Type }]) => Type === 'Custom::CognitoTriggers')!;
-    const permissions = resources.filter(([, { Type }]) => Type === 'AWS::Lambda::Permission').map(([name]) => name);
-    assert.deepEqual([resource.DependsOn].flat().sort(), permissions.sort(), id);
+    const [permission, ...more] = resources.filter(([, { Type }]) => Type === 'AWS::Lambda::Permission').map(([name]) => name);
+    assert.deepEqual(more, []);
+    assert.ok([resource.DependsOn].flat().includes(permission!), id);
   });
 
   test("the wiring may describe and update the one pool, and name again what the pool's update names", () => {

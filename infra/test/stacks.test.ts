@@ -69,7 +69,7 @@ describe('a pool of this app, attached', () => {
       assert.equal(text(SourceAccount), '<AWS::AccountId>');
     }
     const [, resource] = Object.entries(wiring.Resources).find(([, { Type }]) => Type === 'Custom::CognitoTriggers')!;
-    assert.deepEqual([resource.DependsOn].flat().sort(), permissions.map(([id]) => id).sort());
+    for (const [id] of permissions) assert.ok([resource.DependsOn].flat().includes(id), id);
   });
 
   test('the pool does not go with its stack, and its users neither', () => {

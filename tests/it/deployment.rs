@@ -1,6 +1,6 @@
 //! The whole template created, updated, taken back and deleted, with the custom resource's own function answering CloudFormation, beside a Cognito that really resets what an update is not sent.
 
-use std::{sync::OnceLock, time::Instant};
+use std::{collections::BTreeSet, sync::OnceLock, time::Instant};
 
 use pipeline_tests::{
     Outputs,
@@ -98,6 +98,16 @@ impl Site {
         target().functions_and_queues(&self.stack).unwrap()
     }
 
+    /// CloudFormation began with the triggers when every other resource was complete.
+    fn was_attached_last(&self) {
+        let mut events = target().events(&self.stack).unwrap();
+        events.reverse();
+        let begun = events.iter().position(|event| event["ResourceType"] == "Custom::CognitoTriggers").unwrap();
+        let later = events[begun..].iter().map(|event| event["ResourceType"].as_str().unwrap());
+        let later: BTreeSet<_> = later.collect();
+        assert_eq!(later, BTreeSet::from(["AWS::CloudFormation::Stack", "Custom::CognitoTriggers"]));
+    }
+
     /// Why the custom resource failed, as the stack's events tell it.
     fn reasons(&self, status: &str) -> Vec<String> {
         let events = target().events(&self.stack).unwrap();
@@ -147,6 +157,7 @@ fn the_triggers_come_and_go_with_the_stack_and_every_other_setting_of_the_pool_s
     assert_eq!(producer, site.function("producer"));
     site.has_only_changed(&before, &[("PostConfirmation", producer)]);
     site.may_be_called_by_the_pool("producer");
+    site.was_attached_last();
 
     timed("update to every trigger", || site.deploy(with, &[]));
     let pre_sign_up = site.function("pre-sign-up");
@@ -194,7 +205,7 @@ fn a_pool_that_calls_somebody_else_fails_the_creation_with_their_name_and_nothin
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_fit_fails_the_creation_before_anything_reads_the_queue() {
+async fn a_table_that_does_not_fit_fails_the_creation_before_anything_reads_the_queue_or_touches_the_pool() {
     let (assembly, site) = (with_one_trigger(), Site::new("unfit", pool(&[])));
     let before = site.settings();
     run(
@@ -208,7 +219,9 @@ async fn a_table_that_does_not_fit_fails_the_creation_before_anything_reads_the_
     assert!(said.contains("(Custom::UsersTable): CREATE_FAILED: "), "{said}");
     assert!(said.contains("there is no column `is_active`") && said.contains("add column is_active boolean"), "{said}");
     let events = target().events(&site.stack).unwrap();
-    assert!(!events.iter().any(|event| event["ResourceType"] == "AWS::Lambda::EventSourceMapping"), "{events:?}");
+    for untouched in ["AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission", "Custom::CognitoTriggers"] {
+        assert!(!events.iter().any(|event| event["ResourceType"] == untouched), "{untouched}: {events:?}");
+    }
     assert_eq!(site.status().unwrap(), "ROLLBACK_COMPLETE");
     assert_eq!(site.settings(), before);
     assert_eq!(site.remains(), Vec::<String>::new());
