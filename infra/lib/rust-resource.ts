@@ -1,4 +1,4 @@
-import { CustomResource, Duration } from 'aws-cdk-lib';
+import { CustomResource, Duration, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { RustFunction, type RustFunctionProps } from './rust-function.ts';
 
@@ -22,7 +22,13 @@ export class RustResource extends Construct {
   constructor(scope: Construct, id: string, { limits, type, properties, ...about }: RustResourceProps) {
     super(scope, id);
     const { timeoutSeconds, graceSeconds, memoryMiB } = limits;
-    const { lambda } = new RustFunction(this, 'Function', { ...about, timeout: Duration.seconds(timeoutSeconds), memoryMiB });
+    const { lambda } = new RustFunction(this, 'Function', {
+      ...about,
+      timeout: Duration.seconds(timeoutSeconds),
+      memoryMiB,
+      // Whether an Update is a deployment or the way back from one, CloudFormation says only when it is asked.
+      may: [{ actions: ['cloudformation:DescribeStacks'], on: Stack.of(this).stackId }, ...about.may],
+    });
     this.resource = new CustomResource(this, 'Resource', {
       resourceType: type,
       serviceToken: lambda.functionArn,

@@ -169,9 +169,10 @@ describe('the table', () => {
     assert.deepEqual(others, {});
   });
 
-  test('the migration may write its own log before it is called, and nothing else', () => {
+  test('the migration may write its own log and ask for the status of its own stack, and nothing else', () => {
     const logs = logGroupOf('migrate');
     assert.deepEqual(permissionsOf(migrate), [
+      'cloudformation:DescribeStacks on <AWS::StackId>',
       `logs:CreateLogStream on <${logs}.Arn>`,
       `logs:PutLogEvents on <${logs}.Arn>`,
       ...TRACES,
@@ -328,6 +329,7 @@ describe('the triggers', () => {
     const logs = logGroupOf('trigger-wiring');
     const granted = permissionsOf(wiring).map((permission) => permission.replace(/ on \{.*/, ' on a parameter'));
     assert.deepEqual(granted, [
+      'cloudformation:DescribeStacks on <AWS::StackId>',
       `cognito-idp:DescribeUserPool on ${poolArn}`,
       `cognito-idp:GetUserPoolMfaConfig on ${poolArn}`,
       `cognito-idp:UpdateUserPool on ${poolArn}`,

@@ -54,4 +54,5 @@ mod trigger_events;
 mod user_pools;
 mod wiring;
 mod wiring_faults;
+mod wiring_rollback;
 mod workspace;

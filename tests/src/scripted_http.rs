@@ -25,7 +25,7 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The operation, such as `AWSEvents.PutEvents` or `AmazonSQS.SendMessage` (the header `X-Amz-Target`), or
-    /// `Lambda.Invoke` and `Lambda.GetFunctionConfiguration`, which only their paths name.
+    /// `Lambda.Invoke` and `Lambda.GetFunctionConfiguration`, which only their paths name, and `CloudFormation.DescribeStacks`, which its form names.
     pub operation: String,
     /// The HTTP method.
     pub method: String,
@@ -45,9 +45,11 @@ impl Call {
         let invokes = method == "POST" && url.contains("/functions/") && url.ends_with("/invocations");
         let target = headers.get("x-amz-target").cloned();
         let describes = method == "GET" && url.contains("/functions/") && url.ends_with("/configuration");
-        let operation = target.unwrap_or_else(|| match (invokes, describes) {
-            (true, _) => "Lambda.Invoke".to_owned(),
-            (_, true) => "Lambda.GetFunctionConfiguration".to_owned(),
+        let asks = method == "POST" && body.starts_with(b"Action=DescribeStacks&");
+        let operation = target.unwrap_or_else(|| match (invokes, describes, asks) {
+            (true, ..) => "Lambda.Invoke".to_owned(),
+            (_, true, _) => "Lambda.GetFunctionConfiguration".to_owned(),
+            (_, _, true) => "CloudFormation.DescribeStacks".to_owned(),
             _ => String::new(),
         });
         Self {
@@ -64,7 +66,7 @@ impl Call {
 /// What the service does with a request.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// Answers with a status and a JSON body, which is empty for null.
+    /// Answers with a status and a JSON body, which is empty for null and as it is for a text.
     Reply(u16, Value),
     /// Never answers.
     Hang,
@@ -72,9 +74,13 @@ pub enum Answer {
     Break,
 }
 
-/// The text of a JSON body.
+/// A body as it is sent; a text is no JSON, as the XML of CloudFormation is none.
 pub(crate) fn body_text(body: &Value) -> String {
-    if body.is_null() { String::new() } else { body.to_string() }
+    match body {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        json => json.to_string(),
+    }
 }
 
 /// Gets a call and how many calls of the same operation came before it.

@@ -35,6 +35,7 @@
 //!
 //! - *Create* attaches our triggers; it refuses one that calls a function of somebody else.
 //! - *Update* does the same, and removes a trigger that was ours and is not named any more, if it is still ours.
+//! - An *Update* by which CloudFormation rolls back succeeds even if somebody else's trigger has taken our place, or the pool is gone: that trigger is left, and the answer warns of it.
 //! - *Delete* removes our triggers where they are still ours. A pool that is gone is a success.
 //! - When everything is as it should be, nothing is sent to Cognito.
 //! - Afterwards the pool is described again: a setting that changed besides our entries fails the deployment, by name.
@@ -46,17 +47,19 @@
 //! # What the function needs
 //!
 //! - `cognito-idp:DescribeUserPool`, `cognito-idp:UpdateUserPool` and `cognito-idp:GetUserPoolMfaConfig` on the pool's ARN;
+//!   `cloudformation:DescribeStacks` on its own stack, which says whether it is rolling back;
 //!   `iam:PassRole` for the pool's SMS role and `kms:CreateGrant` for the key of its custom senders, where it has them, because an update names them again.
 //! - A time-out of 120 seconds: an update that meets another one waits for it, and a role that was just made takes seconds to be known.
 //!   Whatever happens, CloudFormation is answered before it ends; what is kept back for that is a third of the time, and 10 seconds at most.
 //! - `ServiceTimeout` longer than the time-out, so that CloudFormation does not wait an hour should the function not even start.
-//! - No environment variables besides Lambda's own; `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER`, `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE` are honoured.
+//! - No environment variables besides Lambda's own; `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER`, `AWS_ENDPOINT_URL_CLOUDFORMATION`, `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE` are honoured.
 //!
 //! Each function named by a trigger must let Cognito call it: `lambda:InvokeFunction` for `cognito-idp.amazonaws.com`, with the pool's ARN as `SourceArn` and the account as `SourceAccount`.
 
 pub mod call_error;
 pub mod image;
 pub mod merge;
+pub mod outcome;
 pub mod pool;
 pub mod request;
 pub mod triggers;
@@ -65,7 +68,7 @@ pub mod wiring;
 
 use lambda_runtime::LambdaEvent;
 use rollcall_aws_runtime::lambda_clock::end_of_invocation;
-use rollcall_custom_resource::{NotAnswered, respond};
+use rollcall_custom_resource::{NotAnswered, respond, stack::Stack};
 use serde_json::Value;
 
 use crate::{
@@ -84,7 +87,8 @@ pub async fn handle(event: LambdaEvent<Value>, cognito: &Cognito) -> Result<(), 
     let end = end_of_invocation(context.deadline);
     respond(&payload, physical_id(&payload), end, cognito.connector(), async |deadline| {
         let request = Request::read(&payload).map_err(|error| error.to_string())?;
-        let outcome = carry_out(&request, cognito, deadline).await;
+        let stack = Stack::of(&payload, cognito.sdk(), cognito.connector());
+        let outcome = carry_out(&request, &stack, cognito, deadline).await;
         outcome.map(|outcome| outcome.to_string()).map_err(|failure| failure.to_string())
     })
     .await

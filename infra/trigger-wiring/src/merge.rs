@@ -13,19 +13,25 @@ pub enum Foreign {
     Refuse,
     /// Put ours in its place. What was there is not remembered.
     Replace,
+    /// Leave it, and do the rest: a rollback must not fail because of what somebody else did meanwhile.
+    Leave,
 }
 
 /// Triggers that call functions of somebody else. The text names both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken(Vec<(Trigger, String)>);
 
+impl Taken {
+    /// Which trigger calls what, without what to do about it.
+    pub fn facts(&self) -> String {
+        let calls = |(trigger, function): &(Trigger, String)| format!("its trigger {trigger} already calls {function}");
+        format!("{}, which is not ours", self.0.iter().map(calls).collect::<Vec<_>>().join(", and "))
+    }
+}
+
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, (trigger, function)) in self.0.iter().enumerate() {
-            let comma = if position == 0 { "" } else { ", and " };
-            write!(f, "{comma}its trigger {trigger} already calls {function}")?;
-        }
-        f.write_str(", which is not ours: remove it there first, or set the property Force to \"true\" to replace it")
+        write!(f, "{}: remove it there first, or set the property Force to \"true\" to replace it", self.facts())
     }
 }
 
@@ -89,12 +95,13 @@ pub fn attach(
         let current = Current::of(lambda_config, trigger);
         match (ours.get(&trigger), before.get(&trigger)) {
             (Some(ours), _) if current.is(ours) => {}
-            (Some(ours), before) => {
-                if let (Foreign::Refuse, Some(function)) = (foreign, current.foreign_to(before)) {
-                    taken.push((trigger, function));
+            (Some(ours), before) => match (foreign, current.foreign_to(before)) {
+                (Foreign::Refuse, Some(function)) => taken.push((trigger, function)),
+                (Foreign::Leave, Some(_)) => {}
+                (Foreign::Replace, _) | (_, None) => {
+                    changes.insert(trigger, Change::Set(ours.clone()));
                 }
-                changes.insert(trigger, Change::Set(ours.clone()));
-            }
+            },
             (None, Some(before)) if current.is(before) => {
                 changes.insert(trigger, Change::Remove);
             }
@@ -212,6 +219,18 @@ mod tests {
         assert!(text.contains("function:old-one"), "{text}");
         let changes = attach(&pool, &ours, &Triggers::new(), Foreign::Replace).unwrap();
         assert_eq!(after(&pool, &changes), config(&[("PreSignUp", "judge"), ("PostConfirmation", "producer")]));
+    }
+
+    #[test]
+    fn what_is_somebody_elses_by_now_is_left_and_the_rest_is_done() {
+        let pool = config(&[("PreSignUp", "judge-2"), ("PostConfirmation", "theirs")]);
+        let (ours, before) = (
+            triggers(&[(PreSignUp, "judge-1"), (PostConfirmation, "producer"), (PostAuthentication, "producer")]),
+            triggers(&[(PreSignUp, "judge-2"), (PostConfirmation, "producer")]),
+        );
+        let changes = attach(&pool, &ours, &before, Foreign::Leave).unwrap();
+        let wanted = [("PreSignUp", "judge-1"), ("PostConfirmation", "theirs"), ("PostAuthentication", "producer")];
+        assert_eq!(after(&pool, &changes), config(&wanted));
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! Carrying out a request: describe, change if needed, and look whether anything else has changed.
 
 use std::{
-    fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use rollcall_aws_runtime::retry::{self, GaveUp, Pace, Refusal};
+use rollcall_custom_resource::stack::Stack;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::{
     call_error::CallError,
-    image::{Image, NotAPool},
-    merge::{Changes, Taken, attach, detach},
+    image::Image,
+    merge::{Changes, Foreign, Taken, attach, detach},
+    outcome::{Failure, Outcome},
     pool::Cognito,
     request::{PoolId, Request, Wiring},
     triggers::{Trigger, Triggers},
@@ -28,109 +29,20 @@ const PACE: Pace = Pace {
     attempt: Duration::from_secs(40),
 };
 
-/// What became of a request that succeeded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything was as it should be, and nothing was sent.
-    Unchanged,
-    /// The pool was updated, and nothing else in it has changed.
-    Changed {
-        /// What was done.
-        changes: Changes,
-        /// Templates that had to be left out because Cognito refused the pool's own settings.
-        left_out: Vec<String>,
-    },
-    /// The pool to detach from is not there any more.
-    PoolGone,
-    /// A deletion of what was never attached.
-    NeverAttached,
-}
-
-/// Why a request failed. The text is for whoever deploys.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// There is no such pool.
-    #[error("the user pool {pool} does not exist in {region}")]
-    NoPool {
-        /// Its id.
-        pool: PoolId,
-        /// Where it was looked for.
-        region: String,
-    },
-    /// A call failed for good.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// An answer that no request can be made from.
-    #[error(transparent)]
-    NotAPool(#[from] NotAPool),
-    /// Somebody else's trigger is in the way.
-    #[error("the user pool {pool} was not changed: {taken}")]
-    Taken {
-        /// The pool.
-        pool: PoolId,
-        /// Whose.
-        taken: Taken,
-    },
-    /// Settings that nobody meant to change are not what they were.
-    #[error(
-        "these settings of the user pool {pool} changed together with its triggers, which they must not: {}; compare them with what they should be, and see whether somebody else changed the pool at the same time",
-        settings.join(", ")
-    )]
-    OthersChanged {
-        /// The pool.
-        pool: PoolId,
-        /// Their names.
-        settings: Vec<String>,
-    },
-    /// The update was accepted, and the pool does not show it.
-    #[error("the user pool {pool} took the update and does not show it in {}; somebody else may have changed it at the same time", settings.join(", "))]
-    NotVisible {
-        /// The pool.
-        pool: PoolId,
-        /// Our entries.
-        settings: Vec<String>,
-    },
-    /// The function's time was used up.
-    #[error("there was no time left to try again{}", after(.0.as_deref()))]
-    OutOfTime(Option<Box<Failure>>),
-}
-
-fn after(last: Option<&Failure>) -> String {
-    last.map(|last| format!("; the last attempt failed: {last}")).unwrap_or_default()
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unchanged => f.write_str("the triggers were as they should be; nothing was sent to Cognito"),
-            Self::Changed { changes, left_out } if left_out.is_empty() => write!(f, "{changes}"),
-            Self::Changed { changes, left_out } => {
-                write!(
-                    f,
-                    "{changes}; left out because Cognito refused them and they are not in use: {}",
-                    left_out.join(", ")
-                )
-            }
-            Self::PoolGone => f.write_str("the user pool does not exist any more"),
-            Self::NeverAttached => f.write_str("nothing was attached with these properties"),
-        }
-    }
-}
-
 /// Carries out a request before the deadline.
 ///
 /// # Errors
 ///
 /// [`Failure`]. Unless it is [`Failure::OthersChanged`] or out of time, the pool is as it was.
-pub async fn carry_out(request: &Request, cognito: &Cognito, deadline: Instant) -> Result<Outcome, Failure> {
+pub async fn carry_out(
+    request: &Request,
+    stack: &Stack<'_>,
+    cognito: &Cognito,
+    deadline: Instant,
+) -> Result<Outcome, Failure> {
     match request {
-        Request::Create(to) => connect(to, &Triggers::new(), cognito, deadline).await,
-        Request::Update { to, from } => {
-            // In another pool nothing of ours can be there to be replaced; CloudFormation deletes the old resource by itself.
-            let same_pool = from.as_ref().filter(|from| from.pool == to.pool);
-            let before = same_pool.map(|from| from.triggers.clone()).unwrap_or_default();
-            connect(to, &before, cognito, deadline).await
-        }
+        Request::Create(to) => connect(to, &Triggers::new(), to.foreign, cognito, deadline).await,
+        Request::Update { to, from } => update(to, from.as_ref(), stack, cognito, deadline).await,
         Request::Delete(None) => Ok(Outcome::NeverAttached),
         Request::Delete(Some(wiring)) => {
             let plan = |config: &Map<String, Value>| Ok(detach(config, &wiring.triggers));
@@ -142,8 +54,41 @@ pub async fn carry_out(request: &Request, cognito: &Cognito, deadline: Instant) 
     }
 }
 
-async fn connect(to: &Wiring, before: &Triggers, cognito: &Cognito, deadline: Instant) -> Result<Outcome, Failure> {
-    let plan = |config: &Map<String, Value>| attach(config, &to.triggers, before, to.foreign);
+/// An Update may be the way back from one that failed, perhaps from this very one.
+///
+/// What is somebody else's business is then no reason to refuse, because a person would have to clear the stack by hand.
+/// Everything else still is: as long as the pool may call a function of the failed update, that function must not be deleted.
+async fn update(
+    to: &Wiring,
+    from: Option<&Wiring>,
+    stack: &Stack<'_>,
+    cognito: &Cognito,
+    deadline: Instant,
+) -> Result<Outcome, Failure> {
+    // In another pool nothing of ours can be there to be replaced; CloudFormation deletes the old resource by itself.
+    let same_pool = from.filter(|from| from.pool == to.pool);
+    let before = same_pool.map(|from| from.triggers.clone()).unwrap_or_default();
+    match connect(to, &before, to.foreign, cognito, deadline).await {
+        Err(Failure::Taken { pool, taken }) => {
+            if stack.is_rolling_back().await != Some(true) {
+                return Err(Failure::Taken { pool, taken });
+            }
+            let rest = Box::new(connect(to, &before, Foreign::Leave, cognito, deadline).await?);
+            Ok(Outcome::RolledBack { left: taken, rest })
+        }
+        Err(Failure::NoPool { .. }) if stack.is_rolling_back().await == Some(true) => Ok(Outcome::PoolGone),
+        done => done,
+    }
+}
+
+async fn connect(
+    to: &Wiring,
+    before: &Triggers,
+    foreign: Foreign,
+    cognito: &Cognito,
+    deadline: Instant,
+) -> Result<Outcome, Failure> {
+    let plan = |config: &Map<String, Value>| attach(config, &to.triggers, before, foreign);
     change(&to.pool, plan, cognito, deadline).await
 }
 

@@ -32,6 +32,8 @@ pub struct Addressee {
     /// The members that come back as they came.
     echoed: [(&'static str, String); 3],
     physical_id: String,
+    /// The id that the resource has had so far, if it was there before.
+    given_id: Option<String>,
 }
 
 /// There is nobody to answer: whoever called this function was not CloudFormation.
@@ -57,12 +59,18 @@ impl Addressee {
             return Err(NotAddressed);
         }
         let echoed = ["StackId", "RequestId", "LogicalResourceId"].map(|name| (name, text(name)));
-        Ok(Self { url, echoed, physical_id })
+        let given_id = Some(text("PhysicalResourceId")).filter(|id| !id.is_empty());
+        Ok(Self { url, echoed, physical_id, given_id })
     }
 
-    /// The resource's id.
-    pub fn physical_id(&self) -> &str {
-        &self.physical_id
+    /// The resource's id, once the work has succeeded or failed.
+    ///
+    /// A resource that could not be changed is still the old one: another id would make CloudFormation delete that.
+    pub fn physical_id(&self, succeeded: bool) -> &str {
+        match &self.given_id {
+            Some(given) if !succeeded => given,
+            _ => &self.physical_id,
+        }
     }
 
     /// The answer, not longer than CloudFormation reads: what is too long is the end of the reason.
@@ -74,7 +82,7 @@ impl Addressee {
         let echoed = self.echoed.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
         let mut body: Map<String, Value> = echoed.collect();
         body.insert("Status".to_owned(), status.into());
-        body.insert("PhysicalResourceId".to_owned(), self.physical_id.as_str().into());
+        body.insert("PhysicalResourceId".to_owned(), self.physical_id(outcome.is_ok()).into());
         body.insert("NoEcho".to_owned(), false.into());
         let mut end = reason.floor_char_boundary(MAX_BYTES);
         loop {
@@ -166,6 +174,15 @@ mod tests {
         });
         assert_eq!(answered(Err("no")), wanted);
         assert_eq!(answered(Ok("yes"))["Status"], "SUCCESS");
+    }
+
+    #[test]
+    fn a_resource_that_could_not_be_changed_keeps_its_id() {
+        let event = json!({ "ResponseURL": "https://example.com/", "PhysicalResourceId": "the-old-one" });
+        let addressee = Addressee::read(&event, "the-new-one".to_owned()).unwrap();
+        let id = |outcome| -> Value { serde_json::from_str(&addressee.body(outcome)).unwrap() };
+        assert_eq!(id(Ok("yes"))["PhysicalResourceId"], "the-new-one");
+        assert_eq!(id(Err("no"))["PhysicalResourceId"], "the-old-one");
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! Architecture invariant: nothing of the domain in here; it does not know what the resource is.
 
 pub mod answer;
+pub mod signed;
+pub mod stack;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -45,7 +47,8 @@ impl From<NotAnswered> for Diagnostic {
 
 /// Has `work` carry out one request of CloudFormation, and answers with what it says: what was done, or the reason why not.
 ///
-/// `physical_id` is the resource's id. It must follow from what the resource is: an id that changes makes CloudFormation delete the old resource.
+/// `physical_id` is the resource's id when the work succeeds. It must follow from what the resource is: an id that changes makes CloudFormation delete the old resource.
+/// When the work fails, the resource keeps the id that it had.
 /// Lambda ends the invocation at `end`; `work` is given an earlier time and is dropped then, so that there is time to answer.
 /// Both texts of `work` are shown to whoever deploys, so neither may hold a secret or personal data.
 ///
@@ -65,7 +68,7 @@ where
     let addressee = Addressee::read(event, physical_id)?;
     let reserve = ANSWER_RESERVE.min(end.saturating_duration_since(Instant::now()) / ANSWER_SHARE);
     let outcome = outcome_of(work, end - reserve).await;
-    let resource = addressee.physical_id();
+    let resource = addressee.physical_id(outcome.is_ok());
     match &outcome {
         Ok(outcome) => tracing::info!(resource, outcome, "carried out"),
         Err(reason) => tracing::error!(resource, reason, "not carried out"),
