@@ -127,7 +127,7 @@ async fn execute(connection: &mut PgConnection, statements: &[String]) -> Result
 
 /// To insert each column, and to read the key for `on conflict` and `returning`.
 /// Source: "INSERT" in the PostgreSQL documentation, on the privileges that they ask for.
-fn table_grant(role: &Role, table: &Table) -> String {
+pub(crate) fn table_grant(role: &Role, table: &Table) -> String {
     let inserts: Vec<_> = table.columns.iter().map(|column| column.name.quoted()).collect();
     let key = table.column_of(&Attribute::CognitoSub).map(|column| column.name.quoted()).unwrap_or_default();
     format!("grant insert ({}), select ({key}) on {} to {role}", inserts.join(", "), table.quoted())

@@ -44,6 +44,12 @@ export const MIGRATE = {
   memoryMiB: 256,
 } as const;
 
+/**
+ * What `migrate` has to bring: the same number as in `consumer/src/schema_resource.rs`.
+ * A deployment runs the migration when it has gone up, and knows a rollback by its going down; a zip that was built again changes nothing of it.
+ */
+export const SCHEMA_VERSION = 3;
+
 export const PRE_SIGN_UP = {
   /** Cognito's own limit, as for the producer. */
   timeout: Duration.seconds(5),

@@ -64,8 +64,7 @@ function zipOf(folder: string, name: FunctionName): string {
   return join(folder, `${name}.zip`);
 }
 
-/** The same zip has the same digest, so that what depends on it runs again when the function has changed, and only then. */
-export function digestOf({ folder }: Packages, name: FunctionName): string {
+function digestOf({ folder }: Packages, name: FunctionName): string {
   return createHash('sha256').update(readFileSync(zipOf(folder, name))).digest('hex');
 }
 

@@ -2,9 +2,9 @@ import { CfnParameter, type CustomResource, Stack } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import type { DatabaseAccess } from './database-access.ts';
-import { MIGRATE } from './limits.ts';
+import { MIGRATE, SCHEMA_VERSION } from './limits.ts';
 import type { Subnets } from './network-access.ts';
-import { digestOf, type Packages } from './packages.ts';
+import type { Packages } from './packages.ts';
 import { RustResource } from './rust-resource.ts';
 
 export interface SchemaProps {
@@ -17,7 +17,7 @@ export interface SchemaProps {
 }
 
 /**
- * The table, made or checked by each deployment that brings another `migrate`; a deployment fails with its reason.
+ * The table, made or checked by each deployment that brings another schema version or names another database; a deployment fails with its reason.
  * Whatever must not run before depends on `resource`. What it does stands in `consumer/src/schema_resource.rs`.
  */
 export class Schema extends Construct {
@@ -36,7 +36,7 @@ export class Schema extends Construct {
       may: database.may,
       subnets,
       type: 'Custom::UsersTable',
-      properties: { Migrations: digestOf(packages, 'migrate'), Database: placeOf(database), Run: run(Stack.of(this)) },
+      properties: { SchemaVersion: SCHEMA_VERSION, Database: placeOf(database), Run: run(Stack.of(this)) },
     });
     this.resource = migrate.resource;
   }

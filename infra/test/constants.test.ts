@@ -84,6 +84,10 @@ test('a custom resource has time for its work besides the time that is kept back
   assert.ok(connect < seconds('consumer/src/schema_resource.rs', 'attempt'));
 });
 
+test('template and migrate say the same schema version, or a deployment would not bring what is new', () => {
+  assert.equal(limits.SCHEMA_VERSION, count('consumer/src/schema_resource.rs', 'SCHEMA_VERSION'));
+});
+
 test('a dead letter outlives its source, whose age it keeps', () => {
   assert.ok(limits.QUEUE_RETENTION.deadLetters.toSeconds() > limits.QUEUE_RETENTION.source.toSeconds());
   assert.ok(limits.QUEUE_RETENTION.source.toSeconds() > limits.RULE_DELIVERY.maxEventAge.toSeconds());

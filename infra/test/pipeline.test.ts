@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { count } from './source-constants.ts';
-import { type Resource, synthesize, text } from './synthesized.ts';
+import { FUNCTIONS } from '../lib/packages.ts';
+import { dummyPackages, type Resource, resourcesOf, synthesize, type Template, text, writeDummyZip } from './synthesized.ts';
 
 const { template, printed } = synthesize();
 const resources = Object.entries(template.Resources);
@@ -159,14 +160,23 @@ describe('the table', () => {
     assert.equal(text(mapping['FunctionName']), `<${consumer.id}>`, 'and the mapping for the function');
   });
 
-  test('the migration runs again when its function has changed, or when it is told to', () => {
-    const { ServiceToken, ServiceTimeout, Migrations, Database, Run, ...others } = table.Properties;
+  test('the migration runs again when there is something to bring, or when it is told to', () => {
+    const { ServiceToken, ServiceTimeout, SchemaVersion, Database, Run, ...others } = table.Properties;
     assert.equal(text(ServiceToken), `<${migrate.id}.Arn>`);
     assert.ok(ServiceTimeout > migrate.properties['Timeout'], 'a function that does not start fails in minutes');
-    assert.match(Migrations, /^[0-9a-f]{64}$/);
+    assert.ok(Number.isInteger(SchemaVersion), 'so that a rollback is known by a lower one');
     assert.equal(text(Run), '<MigrationRun>');
     assert.equal(text(Database), '<DatabaseRole> <UsersTable> <UsersColumns>', 'another table is validated, too; never the URL, which may be a secret');
     assert.deepEqual(others, {});
+  });
+
+  test('a hotfix of the functions deploys while the database is down, because the migration is not asked', () => {
+    const packages = dummyPackages();
+    for (const name of FUNCTIONS) writeDummyZip(packages, name, `${name}, built again`);
+    const again = synthesize({ functions: packages }).template;
+    const code = ({ Resources }: Template) => Resources[consumer.id]!.Properties['Code'];
+    assert.notDeepEqual(code(again), code(template));
+    for (const custom of ['Custom::UsersTable', 'Custom::CognitoTriggers']) assert.deepEqual(resourcesOf(again, custom), ofType(custom));
   });
 
   test('the migration may write its own log and ask for the status of its own stack, and nothing else', () => {

@@ -34,11 +34,11 @@ export function temporaryFolder(): string {
 }
 
 /** The smallest file that is a zip: the end of an empty directory. Two of them differ by their comment. */
-export function writeDummyZip(folder: string, name: string): void {
+export function writeDummyZip(folder: string, name: string, comment = name): void {
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(name.length, 20);
-  writeFileSync(join(folder, `${name}.zip`), Buffer.concat([end, Buffer.from(name)]));
+  end.writeUInt16LE(comment.length, 20);
+  writeFileSync(join(folder, `${name}.zip`), Buffer.concat([end, Buffer.from(comment)]));
 }
 
 /** A folder as `cargo xtask package` leaves it, with zips that hold nothing. */

@@ -274,3 +274,32 @@ fn an_update_that_fails_is_taken_back_and_the_stack_goes_on_as_before() {
     let every = [("PostConfirmation", producer), ("PreSignUp", &pre_sign_up), ("PostAuthentication", producer)];
     site.has_only_changed(&before, &every);
 }
+
+#[tokio::test]
+async fn an_update_that_a_foreign_trigger_and_a_dropped_column_refuse_is_rolled_back_all_the_same() {
+    let (without, with) = (with_one_trigger(), with_every_trigger());
+    let site = Site::new("back", pool(&[]));
+    let queue = site.deploy(without, &[]).queue_url;
+    let hidden = target().visibility_timeout(&queue).unwrap();
+    let made = site.remains();
+
+    // Somebody else's trigger has taken the place of ours since.
+    site.pool.set_triggers(json!({ "PostConfirmation": THEIRS })).unwrap();
+    let said = site.fail(with, &[("VisibilityTimeoutSeconds", "999")]);
+    assert!(said.contains("(Custom::CognitoTriggers): UPDATE_FAILED: ") && said.contains(THEIRS), "{said}");
+    assert_eq!(site.status().unwrap(), "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(site.pool.triggers().unwrap(), json!({ "PostConfirmation": THEIRS }));
+    assert_eq!(site.remains(), made);
+    assert_eq!(target().visibility_timeout(&queue).unwrap(), hidden);
+
+    // A column was dropped since, and what brings the migration again is refused twice.
+    run(&site.database, "alter table users drop column is_active").await;
+    let said = site.fail(without, &[("MigrationRun", "2"), ("VisibilityTimeoutSeconds", "999")]);
+    assert!(said.contains("(Custom::UsersTable): UPDATE_FAILED: ") && said.contains("no column `is_active`"), "{said}");
+    assert_eq!(site.status().unwrap(), "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(target().visibility_timeout(&queue).unwrap(), hidden);
+
+    // What does not ask for the migration deploys although the table does not fit.
+    site.deploy(without, &[("VisibilityTimeoutSeconds", "999")]);
+    assert_eq!(target().visibility_timeout(&queue).unwrap(), "999");
+}

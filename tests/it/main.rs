@@ -47,6 +47,7 @@ mod replay_run;
 mod replay_stop_points;
 mod round_trips;
 mod schema;
+mod schema_rollback;
 mod sign_ups;
 mod silent_peers;
 mod table_faults;

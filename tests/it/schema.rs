@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use consumer::{migrations::migrator, schema_resource::handle};
+use consumer::{
+    migrations::migrator,
+    schema_resource::{SCHEMA_VERSION, handle},
+};
 use futures_util::future::join_all;
 use lambda_runtime::{Context, LambdaEvent};
 use pipeline_tests::{
@@ -38,7 +41,7 @@ fn event(kind: &str, mailbox: &Mailbox) -> Value {
         "StackId": "stack",
         "RequestId": "request",
         "LogicalResourceId": "Schema",
-        "ResourceProperties": { "ServiceToken": "arn:…", "Migrations": "1" },
+        "ResourceProperties": { "ServiceToken": "arn:…", "SchemaVersion": SCHEMA_VERSION.to_string(), "Database": "app" },
     })
 }
 
