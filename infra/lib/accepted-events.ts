@@ -1,5 +1,5 @@
-import { CfnParameter, type Stack } from 'aws-cdk-lib';
-import { POOL_ID, unlessGiven } from './parameters.ts';
+import { CfnParameter, Fn, type Stack } from 'aws-cdk-lib';
+import { type GivenPool, POOL_ID, unlessGiven } from './parameters.ts';
 
 /** As `consumer/src/table/mapping.rs` reads it. */
 const NAME = '([a-z0-9_]+|"([^"]|"")+")';
@@ -40,12 +40,16 @@ export function forwardedAttributes(stack: Stack): Record<string, string> {
  * Whose events become rows. Without it, whoever may put events on the bus could make rows.
  * The example pool is made beside the pipeline or after it, so its id is not known here.
  */
-export function allowedUserPools(stack: Stack, given: string | undefined): Record<string, string> {
+export function allowedUserPools(stack: Stack, given: GivenPool | undefined): Record<string, string> {
   const about = {
     description: `The pools whose events become rows, separated by commas; ${given === undefined ? 'every pool' : 'UserPoolId alone'} if empty.`,
     allowedPattern: `(${POOL_ID}(,${POOL_ID})*)?`,
     constraintDescription: 'Give the ids of user pools, such as eu-central-1_AbCdEfGhI, separated by commas, without blanks.',
   };
   const id = 'AllowedUserPools';
-  return { ALLOWED_USER_POOLS: given === undefined ? optional(stack, id, about) : unlessGiven(given, stack, id, about) };
+  if (given === undefined) return { ALLOWED_USER_POOLS: optional(stack, id, about) };
+  // Events of the pool before may still be on their way.
+  const { isGiven, id: before } = given.previous;
+  const both = Fn.conditionIf(isGiven.logicalId, Fn.join(',', [given.id, before]), given.id).toString();
+  return { ALLOWED_USER_POOLS: unlessGiven(both, stack, id, about) };
 }

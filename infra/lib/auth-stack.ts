@@ -56,6 +56,7 @@ export class AuthStack extends Stack {
     };
     const connection = new PoolConnection(this, 'Rollcall', {
       userPoolId: this.userPoolId,
+      previous: undefined,
       client: { id: this.clientId },
       triggers,
       attachment: undefined,

@@ -102,6 +102,32 @@ export function userPoolId(stack: Stack): string {
   }).valueAsString;
 }
 
+/** The pool before this one, in the deployment that moves from one to the other. */
+export interface PreviousPool {
+  readonly id: string;
+  readonly isGiven: CfnCondition;
+}
+
+/** A pool that another stack or team owns. */
+export interface GivenPool {
+  readonly id: string;
+  readonly previous: PreviousPool;
+}
+
+/** The pool that the deployment before was about. */
+export function previousUserPool(stack: Stack): PreviousPool {
+  const parameter = 'PreviousUserPoolId';
+  const id = new CfnParameter(stack, parameter, {
+    type: 'String',
+    default: '',
+    description: 'When UserPoolId changes: the pool that it was. Both may call the functions until the next deployment without it; the old one is detached.',
+    allowedPattern: `(${POOL_ID})?`,
+    constraintDescription: 'Give the id of a user pool, such as eu-central-1_AbCdEfGhI, or nothing.',
+  }).valueAsString;
+  const isGiven = new CfnCondition(stack, `${parameter}IsGiven`, { expression: Fn.conditionNot(Fn.conditionEquals(id, '')) });
+  return { id, isGiven };
+}
+
 /** Where the alarms of a stack go. */
 export function alarmTopic(stack: Stack): AlarmTopic {
   const arn = new CfnParameter(stack, 'AlarmTopicArn', {

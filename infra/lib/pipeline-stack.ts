@@ -12,7 +12,7 @@ import type { SynthContext } from './input.ts';
 import { CONSUMER, PRE_SIGN_UP, PRODUCER } from './limits.ts';
 import { Metrics } from './metrics.ts';
 import { networkAccess, type Subnets } from './network-access.ts';
-import { declareParameters, type Parameters, userPoolId } from './parameters.ts';
+import { declareParameters, type GivenPool, type Parameters, previousUserPool, userPoolId } from './parameters.ts';
 import { PoolConnection } from './pool-connection.ts';
 import type { Triggers } from './pool-permissions.ts';
 import { QueueWithDeadLetters } from './queues.ts';
@@ -47,7 +47,7 @@ export class PipelineStack extends Stack {
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     super(scope, id, props);
     this.context = props.context;
-    const givenPool = this.context.pool === 'given' ? userPoolId(this) : undefined;
+    const givenPool = this.context.pool === 'given' ? { id: userPoolId(this), previous: previousUserPool(this) } : undefined;
     this.parameters = declareParameters(this);
     this.table = usersTable(this);
 
@@ -206,12 +206,13 @@ export class PipelineStack extends Stack {
   }
 
   /** A pool that is given is connected here, so that there is one stack to deploy; last, after everything that an event needs. */
-  private connect(userPoolId: string): void {
+  private connect({ id: userPoolId, previous }: GivenPool): void {
     const { triggers, packages } = this.context;
     const attachment = triggers === 'attach' ? { packages, poolDefinition: undefined } : undefined;
     const everythingElse = this.node.children;
     const connection = new PoolConnection(this, 'Pool', {
       userPoolId,
+      previous,
       client: clientOfGivenPool(this),
       triggers: this.triggers,
       attachment,

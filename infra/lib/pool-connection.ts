@@ -2,6 +2,7 @@ import type { CfnCondition } from 'aws-cdk-lib';
 import { Construct, type IConstruct } from 'constructs';
 import type { AlarmNaming } from './alarms.ts';
 import type { Packages } from './packages.ts';
+import type { PreviousPool } from './parameters.ts';
 import { PoolPermissions, type Triggers } from './pool-permissions.ts';
 import { SilenceAlarm } from './silence-alarm.ts';
 import { TriggerWiring } from './trigger-wiring.ts';
@@ -14,6 +15,8 @@ export interface Attachment {
 
 export interface PoolConnectionProps extends AlarmNaming {
   readonly userPoolId: string;
+  /** The pool that is left, if this deployment moves to another one; no pool of this app is. */
+  readonly previous: PreviousPool | undefined;
   readonly client: { readonly id: string; readonly isGiven?: CfnCondition };
   readonly triggers: Triggers;
   /** Nothing when the pool's own template names the functions. */
@@ -26,18 +29,21 @@ export interface PoolConnectionProps extends AlarmNaming {
  */
 export class PoolConnection extends Construct {
   private readonly permissions: PoolPermissions;
+  private readonly previous: PoolPermissions | undefined;
 
   constructor(scope: Construct, id: string, props: PoolConnectionProps) {
     super(scope, id);
-    const { userPoolId, client, triggers, attachment, topic } = props;
+    const { userPoolId, previous, client, triggers, attachment, topic } = props;
     const named = (part: string) => props.named(part);
     this.permissions = new PoolPermissions(this, 'UserPool', { userPoolId, triggers });
+    this.previous = previous && new PoolPermissions(this, 'PreviousPool', { userPoolId: previous.id, triggers }, previous.isGiven);
     new SilenceAlarm(this, 'Silence', { userPoolId, clientId: client.id, producer: triggers.PostConfirmation, topic, named }, client.isGiven);
     if (attachment === undefined) return;
     const wiring = new TriggerWiring(this, 'TriggerWiring', {
       name: named('trigger-wiring'),
       poolArn: this.permissions.poolArn,
       userPoolId,
+      previous: this.previous && previous && { ...previous, arn: this.previous.poolArn },
       triggers,
       ...attachment,
     });
@@ -50,7 +56,7 @@ export class PoolConnection extends Construct {
    * EventBridge accepts an event that no rule matches yet and drops it, so a pool that calls too early loses sign-ups.
    */
   comeAfter(constructs: IConstruct[]): void {
-    this.permissions.node.addDependency(...constructs);
+    for (const permissions of [this.permissions, this.previous]) permissions?.node.addDependency(...constructs);
   }
 
   /** For what must not be used before the pool may call its functions. */

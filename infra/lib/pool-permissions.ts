@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { type CfnCondition, Stack } from 'aws-cdk-lib';
 import { CfnPermission, type Function } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 
@@ -14,7 +14,7 @@ export interface Triggers {
 export class PoolPermissions extends Construct {
   readonly poolArn: string;
 
-  constructor(scope: Construct, id: string, props: { readonly userPoolId: string; readonly triggers: Triggers }) {
+  constructor(scope: Construct, id: string, props: { readonly userPoolId: string; readonly triggers: Triggers }, onlyIf?: CfnCondition) {
     super(scope, id);
     const { account } = Stack.of(this);
     this.poolArn = Stack.of(this).formatArn({
@@ -27,13 +27,14 @@ export class PoolPermissions extends Construct {
       // A permission is about pool and function, whatever trigger calls it.
       if (lambda === undefined || permitted.has(lambda)) continue;
       permitted.add(lambda);
-      new CfnPermission(this, trigger, {
+      const permission = new CfnPermission(this, trigger, {
         action: 'lambda:InvokeFunction',
         functionName: lambda.functionArn,
         principal: 'cognito-idp.amazonaws.com',
         sourceArn: this.poolArn,
         sourceAccount: account,
       });
+      if (onlyIf) permission.cfnOptions.condition = onlyIf;
     }
   }
 }

@@ -2,6 +2,7 @@ import { CfnCondition, CfnParameter, type CustomResource, Fn, Stack } from 'aws-
 import { Construct } from 'constructs';
 import { WIRING } from './limits.ts';
 import type { Packages } from './packages.ts';
+import type { PreviousPool } from './parameters.ts';
 import type { Triggers } from './pool-permissions.ts';
 import type { Permission } from './rust-function.ts';
 import { RustResource } from './rust-resource.ts';
@@ -12,6 +13,8 @@ export interface TriggerWiringProps {
   readonly packages: Packages;
   readonly poolArn: string;
   readonly userPoolId: string;
+  /** The pool that is left, which must be detached with the policy of this deployment. */
+  readonly previous: (PreviousPool & { readonly arn: string }) | undefined;
   /** Changes when the pool's own template does, which may clear triggers that it does not know; nothing when that template is not ours. */
   readonly poolDefinition: string | undefined;
   readonly triggers: Triggers;
@@ -34,16 +37,16 @@ export class TriggerWiring extends Construct {
       limits: WIRING,
       environment: {},
       may: [
-        {
-          actions: ['cognito-idp:DescribeUserPool', 'cognito-idp:GetUserPoolMfaConfig', 'cognito-idp:UpdateUserPool'],
-          on: props.poolArn,
-        },
+        { actions: CHANGES, on: props.poolArn },
+        // CloudFormation replaces this policy before it cleans up what was attached to the pool before.
+        ...(props.previous ? [{ actions: CHANGES, on: eitherOr(props.previous.isGiven, props.previous.arn, props.poolArn) }] : []),
         namedAgain(this, 'PoolSmsRoleArn', 'iam:PassRole', "The pool's role for text messages, if it has one.", props.poolArn),
         namedAgain(this, 'PoolSenderKeyArn', 'kms:CreateGrant', "The key of the pool's custom senders, if it has any.", props.poolArn),
       ],
       type: 'Custom::CognitoTriggers',
       properties: {
         UserPoolId: props.userPoolId,
+        ...(props.previous ? { PreviousUserPoolId: props.previous.id } : {}),
         PoolDefinition: poolDefinition(Stack.of(this), props.poolDefinition),
         Force: force(Stack.of(this)),
         PostConfirmation: props.triggers.PostConfirmation.functionArn,
@@ -53,6 +56,12 @@ export class TriggerWiring extends Construct {
     });
     this.resource = wiring.resource;
   }
+}
+
+const CHANGES = ['cognito-idp:DescribeUserPool', 'cognito-idp:GetUserPoolMfaConfig', 'cognito-idp:UpdateUserPool'];
+
+function eitherOr(isGiven: CfnCondition, given: string, otherwise: string): string {
+  return Fn.conditionIf(isGiven.logicalId, given, otherwise).toString();
 }
 
 const NONE = 'none';
@@ -72,7 +81,7 @@ function namedAgain(scope: Construct, parameter: string, action: string, what: s
   const isGiven = new CfnCondition(Stack.of(scope), `${parameter}IsGiven`, {
     expression: Fn.conditionNot(Fn.conditionEquals(arn, NONE)),
   });
-  return { actions: [action], on: Fn.conditionIf(isGiven.logicalId, arn, otherwise).toString() };
+  return { actions: [action], on: eitherOr(isGiven, arn, otherwise) };
 }
 
 /**

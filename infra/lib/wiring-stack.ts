@@ -21,6 +21,7 @@ export class WiringStack extends Stack {
     const prefix = namePrefix(this);
     new PoolConnection(this, 'Rollcall', {
       userPoolId: props.userPoolId,
+      previous: undefined,
       client: { id: props.clientId },
       triggers: props.triggers,
       attachment: props.attachment,

@@ -49,9 +49,11 @@ function callers({ resources }: Graph, shape: Record<string, string>): Name[] {
 }
 
 /** The resources that may come after the caller. */
-function mayFollow(shape: Record<string, string>, name: Name, { Type: type }: Resource): boolean {
+function mayFollow(shape: Record<string, string>, name: Name, { Type: type, Condition }: Resource): boolean {
   // The alarm about a silent trigger is in no deployment without a client, so nothing can wait for it.
   if (type === 'AWS::CloudWatch::Alarm' && /SilenceAlarm/.test(name)) return true;
+  // What lets the pool of the deployment before call us is not in every deployment either; that pool is attached already.
+  if (Condition === 'PreviousUserPoolIdIsGiven') return true;
   // Each permission is a caller by itself.
   if (shape['triggers'] === 'none') return type === 'AWS::Lambda::Permission';
   // They name the pool, so they cannot come before it; the client that people sign up with comes last.

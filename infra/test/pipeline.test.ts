@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { count } from './source-constants.ts';
 import { FUNCTIONS } from '../lib/packages.ts';
-import { dummyPackages, type Resource, resourcesOf, synthesize, type Template, text, writeDummyZip } from './synthesized.ts';
+import { dummyPackages, poolPermissions, type Resource, resourcesOf, synthesize, type Template, text, writeDummyZip } from './synthesized.ts';
 
 const { template, printed } = synthesize();
 const resources = Object.entries(template.Resources);
@@ -131,7 +131,18 @@ describe('the way of an event', () => {
 
   test('the consumer accepts events of the pool that the stack is about, and of others only when they are named', () => {
     assert.deepEqual(consumer.properties['Environment'].Variables['ALLOWED_USER_POOLS'], {
-      'Fn::If': ['AllowedUserPoolsIsGiven', { Ref: 'AllowedUserPools' }, { Ref: 'UserPoolId' }],
+      'Fn::If': [
+        'AllowedUserPoolsIsGiven',
+        { Ref: 'AllowedUserPools' },
+        // Events of the pool before may still be on their way.
+        {
+          'Fn::If': [
+            'PreviousUserPoolIdIsGiven',
+            { 'Fn::Join': [',', [{ Ref: 'UserPoolId' }, { Ref: 'PreviousUserPoolId' }]] },
+            { Ref: 'UserPoolId' },
+          ],
+        },
+      ],
     });
   });
 
@@ -269,7 +280,7 @@ describe('who may do what', () => {
   });
 
   test('only the given pool, of this account, may call the producer', () => {
-    const { FunctionName, ...permission } = only('AWS::Lambda::Permission');
+    const [[, { FunctionName, ...permission }]] = poolPermissions(template) as [[string, Record<string, any>]];
     assert.equal(text(FunctionName), `<${producer.id}.Arn>`);
     assert.deepEqual(Object.fromEntries(Object.entries(permission).map(([key, value]) => [key, text(value)])), {
       Action: 'lambda:InvokeFunction',
@@ -317,6 +328,7 @@ describe('the triggers', () => {
     assert.ok(ServiceTimeout > wiring.properties['Timeout'], 'a function that does not start fails in minutes');
     assert.deepEqual(Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, text(value)])), {
       UserPoolId: '<UserPoolId>',
+      PreviousUserPoolId: '<PreviousUserPoolId>',
       PoolDefinition: '<PoolDefinition>',
       Force: '<ForceTriggers>',
       PostConfirmation: `<${producer.id}.Arn>`,
@@ -330,9 +342,22 @@ describe('the triggers', () => {
 
   test('Cognito may call a function before it is attached, and until it is detached', () => {
     const [id, resource] = resources.find(([, { Type }]) => Type === 'Custom::CognitoTriggers')!;
-    const [permission, ...more] = resources.filter(([, { Type }]) => Type === 'AWS::Lambda::Permission').map(([name]) => name);
+    const permissions = poolPermissions(template);
+    assert.equal(permissions.length, 1);
+    for (const [permission] of permissions) assert.ok([resource.DependsOn].flat().includes(permission), id);
+  });
+
+  test('a deployment that moves to another pool leaves the one before permitted, so that it can be detached', () => {
+    const before = poolArn.replace('<UserPoolId>', '<PreviousUserPoolId>');
+    const [[id, permission], ...more] = ofType('AWS::Lambda::Permission').filter(([name]) => template.Resources[name]!.Condition) as [[string, Record<string, any>]];
     assert.deepEqual(more, []);
-    assert.ok([resource.DependsOn].flat().includes(permission!), id);
+    assert.equal(template.Resources[id]!.Condition, 'PreviousUserPoolIdIsGiven');
+    assert.equal(text(permission['SourceArn']), before);
+    const statements = ofType('AWS::IAM::Policy').flatMap(([, policy]) => policy['PolicyDocument'].Statement);
+    const either = statements.find(({ Resource }) => JSON.stringify(Resource).includes('PreviousUserPoolIdIsGiven'));
+    const [condition, given, otherwise] = either.Resource['Fn::If'];
+    assert.deepEqual([condition, text(given), text(otherwise)], ['PreviousUserPoolIdIsGiven', before, poolArn]);
+    assert.equal(template.Parameters['PreviousUserPoolId']!['Default'], '');
   });
 
   test("the wiring may describe and update the one pool, and name again what the pool's update names", () => {
@@ -341,8 +366,11 @@ describe('the triggers', () => {
     assert.deepEqual(granted, [
       'cloudformation:DescribeStacks on <AWS::StackId>',
       `cognito-idp:DescribeUserPool on ${poolArn}`,
+      'cognito-idp:DescribeUserPool on a parameter',
       `cognito-idp:GetUserPoolMfaConfig on ${poolArn}`,
+      'cognito-idp:GetUserPoolMfaConfig on a parameter',
       `cognito-idp:UpdateUserPool on ${poolArn}`,
+      'cognito-idp:UpdateUserPool on a parameter',
       'iam:PassRole on a parameter',
       'kms:CreateGrant on a parameter',
       `logs:CreateLogStream on <${logs}.Arn>`,

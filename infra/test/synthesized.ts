@@ -90,6 +90,11 @@ export function resourcesOf(template: Template, type: string): [id: string, prop
     .map(([id, { Properties }]) => [id, Properties]);
 }
 
+/** What lets the pool call the functions, in every deployment; that of the pool before is in few of them. */
+export function poolPermissions(template: Template): [id: string, properties: Record<string, any>][] {
+  return resourcesOf(template, 'AWS::Lambda::Permission').filter(([id]) => template.Resources[id]!.Condition === undefined);
+}
+
 /** A template value as one line of text: `<NamePrefix>-users`, `<UsersQueue.Arn>`. */
 export function text(value: any): string {
   if (typeof value !== 'object' || value === null) return String(value);

@@ -12,17 +12,17 @@ use serde_json::{Value, json};
 use trigger_wiring::{handle, pool::Cognito};
 
 const STACK: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/backend/1";
-const PRODUCER: &str = "arn:aws:lambda:eu-west-1:123456789012:function:rollcall-producer";
+pub(crate) const PRODUCER: &str = "arn:aws:lambda:eu-west-1:123456789012:function:rollcall-producer";
 const JUDGE: &str = "arn:aws:lambda:eu-west-1:123456789012:function:rollcall-pre-sign-up";
 const THEIRS: &str = "arn:aws:lambda:eu-west-1:123456789012:function:theirs";
-const POOL: &str = "eu-west-1_Ab12Cd34E";
+pub(crate) const POOL: &str = "eu-west-1_Ab12Cd34E";
 
 /// What CloudFormation, IAM and Cognito know.
-struct World {
+pub(crate) struct World {
     /// What each pool calls.
-    pools: BTreeMap<String, Value>,
+    pub(crate) pools: BTreeMap<String, Value>,
     /// The pools that the policy of the wiring's role names.
-    permitted: BTreeSet<String>,
+    pub(crate) permitted: BTreeSet<String>,
     /// The stack's status; none when it cannot be asked.
     status: Option<&'static str>,
 }
@@ -68,15 +68,15 @@ fn refusal(code: &str) -> Answer {
 }
 
 /// One deployed stack, whose wiring is asked as CloudFormation asks it.
-struct Deployment {
+pub(crate) struct Deployment {
     world: Arc<Mutex<World>>,
     http: ScriptedHttp,
-    physical_id: String,
+    pub(crate) physical_id: String,
 }
 
 impl Deployment {
     /// A stack whose pool calls this.
-    fn of(triggers: Value) -> Self {
+    pub(crate) fn of(triggers: Value) -> Self {
         let (pools, permitted) = (BTreeMap::from([(POOL.to_owned(), triggers)]), BTreeSet::from([POOL.to_owned()]));
         let world = Arc::new(Mutex::new(World { pools, permitted, status: Some("UPDATE_IN_PROGRESS") }));
         let played = Arc::clone(&world);
@@ -84,16 +84,16 @@ impl Deployment {
         Self { world, http, physical_id: format!("cognito-triggers:{POOL}") }
     }
 
-    fn now(&self, change: impl FnOnce(&mut World)) {
+    pub(crate) fn now(&self, change: impl FnOnce(&mut World)) {
         change(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn triggers(&self, pool: &str) -> Value {
+    pub(crate) fn triggers(&self, pool: &str) -> Value {
         self.world.lock().unwrap_or_else(PoisonError::into_inner).pools[pool].clone()
     }
 
     /// CloudFormation's request, and whether the answer was yes, with its reason.
-    async fn request(&mut self, kind: &str, new: &Value, old: Option<&Value>) -> Result<String, String> {
+    pub(crate) async fn request(&mut self, kind: &str, new: &Value, old: Option<&Value>) -> Result<String, String> {
         let mut event = json!({
             "RequestType": kind,
             "ResponseURL": "https://example.com/answer",
@@ -125,12 +125,12 @@ impl Deployment {
         Err(reason)
     }
 
-    async fn update(&mut self, new: &Value, old: &Value) -> Result<String, String> {
+    pub(crate) async fn update(&mut self, new: &Value, old: &Value) -> Result<String, String> {
         self.request("Update", new, Some(old)).await
     }
 
     /// CloudFormation sends the resource back to its old properties.
-    async fn roll_back(&mut self, to: &Value, from: &Value) -> Result<String, String> {
+    pub(crate) async fn roll_back(&mut self, to: &Value, from: &Value) -> Result<String, String> {
         self.now(|world| world.status = world.status.map(|_| "UPDATE_ROLLBACK_IN_PROGRESS"));
         self.update(to, from).await
     }

@@ -20,6 +20,7 @@
 //! | property | must be | meaning |
 //! | --- | --- | --- |
 //! | `UserPoolId` | an id, not an ARN | the pool, in the function's own Region |
+//! | `PreviousUserPoolId` | an id, or absent | the pool before this one, which the function may still change |
 //! | `PreSignUp` | a function's ARN, or absent | what the trigger calls; absent or empty: rollcall does not use it |
 //! | `PostConfirmation` | the same | the same |
 //! | `PostAuthentication` | the same | the same; it may call the function of `PostConfirmation` |
@@ -42,6 +43,7 @@
 //!
 //! The physical id is `cognito-triggers:<pool id>`.
 //! Another `UserPoolId` therefore is a new resource to CloudFormation: the new pool is attached first, and then a Delete comes for the old one.
+//! By then the role's policy names the new pool alone, unless it is told otherwise, so another pool is refused unless `PreviousUserPoolId` is the old one.
 //! Use one resource for each pool, and do not rename its logical id: CloudFormation would create the new one, which finds nothing to do, and then delete the old one, which detaches the pool.
 //!
 //! # What the function needs

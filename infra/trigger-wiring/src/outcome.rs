@@ -59,6 +59,16 @@ pub enum Failure {
         /// Whose.
         taken: Taken,
     },
+    /// The resource was about another pool, which the function could not detach any more.
+    #[error(
+        "the user pool cannot change from {from} to {to} at once, because {from} could then not be detached: deploy with `PreviousUserPoolId` set to {from}, and once more without it"
+    )]
+    OtherPool {
+        /// The pool before.
+        from: PoolId,
+        /// The pool that is asked for.
+        to: PoolId,
+    },
     /// Settings that nobody meant to change are not what they were.
     #[error(
         "these settings of the user pool {pool} changed together with its triggers, which they must not: {}; compare them with what they should be, and see whether somebody else changed the pool at the same time",

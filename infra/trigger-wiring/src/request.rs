@@ -20,6 +20,9 @@ const OF_CLOUDFORMATION: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
 /// The property that is there to change: see the documentation of the crate.
 const POOL_DEFINITION: &str = "PoolDefinition";
 
+/// The property that names the pool before this one.
+const PREVIOUS: &str = "PreviousUserPoolId";
+
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -41,6 +44,8 @@ pub enum Request {
 pub struct Wiring {
     /// The pool.
     pub pool: PoolId,
+    /// A pool that the function may still change, because the resource was about it in the deployment before.
+    pub previous: Option<PoolId>,
     /// The functions.
     pub triggers: Triggers,
     /// What becomes of other people's triggers in their place.
@@ -62,7 +67,7 @@ pub enum RequestError {
     NoProperties,
     /// A property that nobody reads: it may be a misspelt one.
     #[error(
-        "the property `{0}` is unknown; known are UserPoolId, PreSignUp, PostConfirmation, PostAuthentication, Force and PoolDefinition"
+        "the property `{0}` is unknown; known are UserPoolId, PreviousUserPoolId, PreSignUp, PostConfirmation, PostAuthentication, Force and PoolDefinition"
     )]
     UnknownProperty(String),
     /// A property has not the form it must have.
@@ -138,26 +143,31 @@ impl Wiring {
     fn read(properties: &Map<String, Value>) -> Result<Self, RequestError> {
         let known = |name: &str| {
             OF_CLOUDFORMATION.contains(&name)
-                || ["UserPoolId", "Force", POOL_DEFINITION].contains(&name)
+                || ["UserPoolId", PREVIOUS, "Force", POOL_DEFINITION].contains(&name)
                 || Trigger::ALL.iter().any(|trigger| trigger.name() == name)
         };
         if let Some(unknown) = properties.keys().find(|name| !known(name)) {
             return Err(RequestError::UnknownProperty(unknown.clone()));
         }
-        Ok(Self { pool: pool(properties)?, triggers: triggers(properties)?, foreign: foreign(properties)? })
+        let previous = filled(properties, PREVIOUS)?;
+        let previous = previous.map(|id| PoolId::parse(id).ok_or_else(|| not_a_pool(PREVIOUS))).transpose()?;
+        let (pool, triggers) = (pool(properties)?, triggers(properties)?);
+        Ok(Self { pool, previous, triggers, foreign: foreign(properties)? })
     }
 
     /// Properties that were those of the resource once: what cannot be read in them was refused then, and attached nothing.
     fn that_was(properties: &Map<String, Value>) -> Option<Self> {
         let triggers = triggers(properties).ok()?;
-        Some(Self { pool: pool(properties).ok()?, triggers, foreign: Foreign::Refuse })
+        Some(Self { pool: pool(properties).ok()?, previous: None, triggers, foreign: Foreign::Refuse })
     }
 }
 
 fn pool(properties: &Map<String, Value>) -> Result<PoolId, RequestError> {
-    let must =
-        || unreadable("UserPoolId", "must be the id of a user pool, such as eu-west-1_Ab12Cd34E, and not its ARN");
-    filled(properties, "UserPoolId")?.and_then(PoolId::parse).ok_or_else(must)
+    filled(properties, "UserPoolId")?.and_then(PoolId::parse).ok_or_else(|| not_a_pool("UserPoolId"))
+}
+
+fn not_a_pool(property: &'static str) -> RequestError {
+    unreadable(property, "must be the id of a user pool, such as eu-west-1_Ab12Cd34E, and not its ARN")
 }
 
 fn triggers(properties: &Map<String, Value>) -> Result<Triggers, RequestError> {
@@ -222,6 +232,7 @@ mod tests {
     fn the_three_requests_are_read() {
         let wiring = Wiring {
             pool: PoolId::parse("eu-west-1_Ab12Cd34E").unwrap(),
+            previous: None,
             triggers: Triggers::from([(Trigger::PostConfirmation, FunctionArn::parse(PRODUCER).unwrap())]),
             foreign: Foreign::Refuse,
         };

@@ -65,7 +65,13 @@ async fn update(
     cognito: &Cognito,
     deadline: Instant,
 ) -> Result<Outcome, Failure> {
-    // In another pool nothing of ours can be there to be replaced; CloudFormation deletes the old resource by itself.
+    // CloudFormation deletes the old resource by itself, but only after the role's policy has forgotten its pool.
+    if let Some(from) = from.filter(|from| from.pool != to.pool && to.previous.as_ref() != Some(&from.pool))
+        && stack.is_rolling_back().await != Some(true)
+    {
+        return Err(Failure::OtherPool { from: from.pool.clone(), to: to.pool.clone() });
+    }
+    // In another pool nothing of ours can be there to be replaced.
     let same_pool = from.filter(|from| from.pool == to.pool);
     let before = same_pool.map(|from| from.triggers.clone()).unwrap_or_default();
     match connect(to, &before, to.foreign, cognito, deadline).await {
