@@ -1,6 +1,6 @@
 import { ArnFormat, CfnParameter, type Stack } from 'aws-cdk-lib';
 import type { Choice, Database } from './input.ts';
-import { unlessGiven } from './parameters.ts';
+import { arnUnless, unlessGiven } from './parameters.ts';
 import type { Permission } from './rust-function.ts';
 
 /** What a function needs to reach the database: the variables of `docs/configuration.md`, and rights. */
@@ -70,9 +70,18 @@ function secret(stack: Stack): Declared {
   }).valueAsString;
   // The secret may say where the database is; one that RDS manages itself does not.
   const place = placeOf(stack, 'optional');
+  const decrypt: Permission = {
+    actions: ['kms:Decrypt'],
+    on: arnUnless(arn, stack, 'DatabaseKeyArn', {
+      services: 'kms',
+      description: "The customer managed key that encrypts the secret, and that of the migration if it is another one; none with AWS's own key. Its policy must let this account's roles use it.",
+    }),
+    // Secrets Manager decrypts in the function's name; the function itself has nothing that is under the key.
+    when: { StringEquals: { 'kms:ViaService': `secretsmanager.${stack.region}.amazonaws.com` } },
+  };
   const access = (login: string, environment: Record<string, string>): DatabaseAccess => ({
     environment: { DATABASE_SECRET_ARN: login, ...environment },
-    may: [{ actions: ['secretsmanager:GetSecretValue'], on: login }],
+    may: [{ actions: ['secretsmanager:GetSecretValue'], on: login }, decrypt],
   });
   const migrate = () =>
     unlessGiven(arn, stack, 'MigrationLoginArn', {

@@ -167,3 +167,21 @@ export function unlessGiven(
   const isGiven = new CfnCondition(stack, `${id}IsGiven`, { expression: Fn.conditionNot(Fn.conditionEquals(given, '')) });
   return Fn.conditionIf(isGiven.logicalId, given, otherwise).toString();
 }
+
+const NONE = 'none';
+
+/**
+ * An ARN that may not be given, as what a permission is on.
+ * Without one the permission is on something else that the function knows, where it permits nothing.
+ */
+export function arnUnless(otherwise: string, stack: Stack, id: string, about: { description: string; services: string }): string {
+  const arn = new CfnParameter(stack, id, {
+    type: 'String',
+    default: NONE,
+    description: about.description,
+    allowedPattern: `${NONE}|arn:[\\w-]+:(${about.services}):.+`,
+    constraintDescription: `Give an ARN, or \`${NONE}\`.`,
+  }).valueAsString;
+  const isGiven = new CfnCondition(stack, `${id}IsGiven`, { expression: Fn.conditionNot(Fn.conditionEquals(arn, NONE)) });
+  return Fn.conditionIf(isGiven.logicalId, arn, otherwise).toString();
+}

@@ -13,6 +13,8 @@ import { codeOf, type FunctionName, type Packages } from './packages.ts';
 export interface Permission {
   readonly actions: string[];
   readonly on: string;
+  /** IAM's conditions, if it may only sometimes. */
+  readonly when?: Record<string, Record<string, string>>;
 }
 
 export interface RustFunctionProps {
@@ -53,8 +55,9 @@ export class RustFunction extends Construct {
     const writeLogs = { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], on: logGroup.logGroupArn };
     // Lambda makes the role a grant when the function is made, if whoever deploys may make grants; otherwise the role needs this.
     const readEnvironment = props.environmentKey ? [{ actions: ['kms:Decrypt'], on: props.environmentKey.keyArn }] : [];
-    for (const { actions, on } of [writeLogs, ...readEnvironment, ...props.may, ...(props.subnets?.may ?? [])]) {
-      role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [on] }));
+    const all: Permission[] = [writeLogs, ...readEnvironment, ...props.may, ...(props.subnets?.may ?? [])];
+    for (const { actions, on, when } of all) {
+      role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [on], ...(when ? { conditions: when } : {}) }));
     }
 
     Validations.of(role).acknowledge(ACKNOWLEDGED.everyResource);

@@ -1,8 +1,8 @@
-import { CfnCondition, CfnParameter, type CustomResource, Fn, Stack } from 'aws-cdk-lib';
+import { type CfnCondition, CfnParameter, type CustomResource, Fn, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { WIRING } from './limits.ts';
 import type { Packages } from './packages.ts';
-import type { PreviousPool } from './parameters.ts';
+import { arnUnless, type PreviousPool } from './parameters.ts';
 import type { Triggers } from './pool-permissions.ts';
 import type { Permission } from './rust-function.ts';
 import { RustResource } from './rust-resource.ts';
@@ -40,8 +40,7 @@ export class TriggerWiring extends Construct {
         { actions: CHANGES, on: props.poolArn },
         // CloudFormation replaces this policy before it cleans up what was attached to the pool before.
         ...(props.previous ? [{ actions: CHANGES, on: eitherOr(props.previous.isGiven, props.previous.arn, props.poolArn) }] : []),
-        namedAgain(this, 'PoolSmsRoleArn', 'iam:PassRole', "The pool's role for text messages, if it has one.", props.poolArn),
-        namedAgain(this, 'PoolSenderKeyArn', 'kms:CreateGrant', "The key of the pool's custom senders, if it has any.", props.poolArn),
+        ...namedAgain(Stack.of(this), props.poolArn),
       ],
       type: 'Custom::CognitoTriggers',
       properties: {
@@ -64,24 +63,21 @@ function eitherOr(isGiven: CfnCondition, given: string, otherwise: string): stri
   return Fn.conditionIf(isGiven.logicalId, given, otherwise).toString();
 }
 
-const NONE = 'none';
-
-/**
- * An update of a pool names its role and its key again, and Cognito asks whether the caller may.
- * Without one the permission is on the pool, where it permits nothing.
- */
-function namedAgain(scope: Construct, parameter: string, action: string, what: string, otherwise: string): Permission {
-  const arn = new CfnParameter(Stack.of(scope), parameter, {
-    type: 'String',
-    default: NONE,
-    description: `${what} The wiring needs ${action} on it.`,
-    allowedPattern: `${NONE}|arn:[\\w-]+:(iam|kms):.+`,
-    constraintDescription: `Give an ARN, or \`${NONE}\`.`,
-  }).valueAsString;
-  const isGiven = new CfnCondition(Stack.of(scope), `${parameter}IsGiven`, {
-    expression: Fn.conditionNot(Fn.conditionEquals(arn, NONE)),
-  });
-  return { actions: [action], on: eitherOr(isGiven, arn, otherwise) };
+/** An update of a pool names its role and its key again, and Cognito asks whether the caller may. */
+function namedAgain(stack: Stack, poolArn: string): Permission[] {
+  const parameter = (id: string, services: string, description: string) => arnUnless(poolArn, stack, id, { description, services });
+  return [
+    {
+      actions: ['iam:PassRole'],
+      on: parameter('PoolSmsRoleArn', 'iam', "The pool's role for text messages, if it has one. The wiring needs iam:PassRole on it."),
+      // To nobody but Cognito.
+      when: { StringEquals: { 'iam:PassedToService': 'cognito-idp.amazonaws.com' } },
+    },
+    {
+      actions: ['kms:CreateGrant'],
+      on: parameter('PoolSenderKeyArn', 'kms', "The key of the pool's custom senders, if it has any. The wiring needs kms:CreateGrant on it."),
+    },
+  ];
 }
 
 /**

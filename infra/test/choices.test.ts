@@ -26,6 +26,23 @@ describe('a secret', () => {
     assert.ok(permissions(template, 'Consumer').includes('secretsmanager:GetSecretValue on <DatabaseLoginArn>'));
   });
 
+  test('a secret under a key of yours can be read, through Secrets Manager alone', () => {
+    const decrypts = (role: string) =>
+      resourcesOf(template, 'AWS::IAM::Policy')
+        .filter(([id]) => id.startsWith(role))
+        .flatMap(([, policy]) => policy['PolicyDocument'].Statement)
+        .filter(({ Action }: any) => Action === 'kms:Decrypt');
+    for (const role of ['Consumer', 'SchemaMigrate']) {
+      const [{ Resource, Condition }, ...more] = decrypts(role);
+      assert.deepEqual(more, [], role);
+      // Without a key the permission is on the secret, where it permits nothing.
+      assert.match(JSON.stringify(Resource), /\{"Fn::If":\["DatabaseKeyArnIsGiven",\{"Ref":"DatabaseKeyArn"\}/, role);
+      assert.deepEqual(text(Condition.StringEquals['kms:ViaService']), 'secretsmanager.<AWS::Region>.amazonaws.com', role);
+    }
+    assert.equal(template.Parameters['DatabaseKeyArn']!['Default'], 'none');
+    assert.deepEqual(decrypts('Producer'), []);
+  });
+
   test('a secret that says where the database is needs no other parameter', () => {
     const asked = Object.entries(template.Parameters).filter(([, { Default }]) => Default === undefined);
     assert.deepEqual(asked.map(([id]) => id).sort(), ['DatabaseLoginArn', 'UserPoolId']);

@@ -360,6 +360,12 @@ describe('the triggers', () => {
     assert.equal(template.Parameters['PreviousUserPoolId']!['Default'], '');
   });
 
+  test('the role for text messages may be passed to Cognito, and to no other service', () => {
+    const statements = ofType('AWS::IAM::Policy').flatMap(([, policy]) => policy['PolicyDocument'].Statement);
+    const passes = statements.filter(({ Action }) => Action === 'iam:PassRole');
+    assert.deepEqual(passes.map(({ Condition }) => Condition), [{ StringEquals: { 'iam:PassedToService': 'cognito-idp.amazonaws.com' } }]);
+  });
+
   test("the wiring may describe and update the one pool, and name again what the pool's update names", () => {
     const logs = logGroupOf('trigger-wiring');
     const granted = permissionsOf(wiring).map((permission) => permission.replace(/ on \{.*/, ' on a parameter'));

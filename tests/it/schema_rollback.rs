@@ -19,7 +19,7 @@ fn properties(version: u64, more: &Value) -> Value {
     properties
 }
 
-/// CloudFormation's Update within `seconds`, while its DescribeStacks answers this; the answer was yes or no, with its reason.
+/// CloudFormation's Update within `seconds`, while its `DescribeStacks` answers this; the answer was yes or no, with its reason.
 async fn update(url: &str, stack: Answer, (new, old): (&Value, &Value), seconds: u64) -> Result<String, String> {
     let http = ScriptedHttp::new(move |call, _| match call.operation.as_str() {
         "CloudFormation.DescribeStacks" => stack.clone(),
