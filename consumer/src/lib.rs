@@ -76,7 +76,7 @@ const CALLS: Duration = Duration::from_millis(500);
 /// Messages that are inserted with the first statement of a batch, at most: few, because the database waits while they are read.
 pub const FIRST_CHUNK: usize = 150;
 
-/// How many times as many messages each statement has as the one before, while which they are read: reading one takes half as long as inserting one.
+/// Growth factor of the chunk size. Reading a message takes half as long as inserting one, so the next chunk can be twice as large.
 const GROWTH: usize = 2;
 
 /// Messages that are inserted with one statement at most.

@@ -53,7 +53,7 @@ const BATCH: Duration = Duration::from_secs(30);
 /// How long a received message stays hidden; what a worker held that was killed comes back after it.
 const VISIBILITY_SECONDS: i32 = 20;
 
-/// A batch that is in work is hidden for longer every time this has passed: three chances before it shows.
+/// How often the visibility of a batch in progress is extended. Three extensions can fail before it becomes visible.
 const EXTEND_EVERY: Duration = Duration::from_secs(5);
 
 /// Shortest and longest wait after SQS could not be asked.

@@ -1,4 +1,4 @@
-//! The sequences behind the defaults of a table. `nextval` in a default needs a right of its own, which an insert is the first to ask for: neither the plan of the INSERT nor a grant on the table does.
+//! The sequences behind the defaults of a table. `nextval` in a default needs a privilege of its own, which only the insert itself checks: neither the plan of the INSERT nor a grant on the table does.
 
 use sqlx::{PgConnection, postgres::types::Oid};
 

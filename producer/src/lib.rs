@@ -56,7 +56,7 @@ impl Producer {
         Self { publisher, metrics: Metrics::of_function(environment) }
     }
 
-    /// Does what need not wait for an event. It may fail, and it may not take long: a start is a person waiting.
+    /// Does what need not wait for an event. It may fail, but it must be quick, because a user may be waiting for this start.
     pub async fn warm_up(&self) {
         if let Ok(publisher) = &self.publisher {
             // A panic is a flaw of ours or of a library, and the first event would meet it too, where it is counted.

@@ -29,7 +29,7 @@ const PACE: Pace = Pace {
     attempt: Duration::from_millis(700),
 };
 
-/// The most that opening a connection ahead of the first event may delay a start. It takes some milliseconds; whoever is not there by then is better tried with an event in hand.
+/// The most that opening a connection ahead of the first event may delay a start. It takes a few milliseconds; after this limit, the first event opens it.
 const CONNECT_LIMIT: Duration = Duration::from_millis(300);
 
 /// The headers of PutEvents that a request without an event does not have.
