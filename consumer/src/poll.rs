@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::{
     config::timeout::TimeoutConfig,
-    error::ProvideErrorMetadata,
+    error::{ProvideErrorMetadata, SdkError},
     types::{
         ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
         QueueAttributeName,
@@ -16,6 +16,7 @@ use futures_util::{
     future::{join, join_all},
     stream,
 };
+use rollcall_aws_runtime::logging;
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout},
@@ -66,8 +67,16 @@ const CALLS: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum CannotPoll {
     /// SQS does not give the queue.
-    #[error("cannot poll the queue of QUEUE_URL: {0}")]
-    Queue(String),
+    #[error("cannot poll `{url}` (QUEUE_URL): {why}")]
+    Queue {
+        /// Its URL.
+        url: String,
+        /// SQS's code, or why there was no answer.
+        why: String,
+    },
+    /// There is no queue for poison.
+    #[error("`{0}` (DLQ_URL) does not exist; poison could go nowhere")]
+    DeadLetters(String),
     /// The address of `--health` is taken, or not this machine's.
     #[error("cannot answer health checks on {0}")]
     Health(SocketAddr, #[source] std::io::Error),
@@ -94,12 +103,10 @@ pub async fn poll(consumer: &Consumer, options: &WorkerOptions, stop: &Stop) -> 
             Some(health::serve(listener, Arc::clone(&progress)))
         }
     };
-    let queue = consumer.sqs.get_queue_attributes().queue_url(&consumer.queues.queue_url);
-    queue
-        .attribute_names(QueueAttributeName::QueueArn)
-        .send()
-        .await
-        .map_err(|error| CannotPoll::Queue(error.code().unwrap_or("SQS does not answer").to_owned()))?;
+    tokio::select! {
+        found = find_queues(consumer) => found?,
+        () = stop.asked() => return Ok(()),
+    }
     tracing::info!(workers = options.workers, "polling");
     let work = join_all((0..options.workers).map(|worker| work(consumer, worker, &progress, stop)));
     match checks {
@@ -108,6 +115,31 @@ pub async fn poll(consumer: &Consumer, options: &WorkerOptions, stop: &Stop) -> 
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn find_queues(Consumer { sqs, queues, .. }: &Consumer) -> Result<(), CannotPoll> {
+    let find = async |url: &str| {
+        let call = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
+        call.send().await.map_err(|error| why(&error))
+    };
+    let url = &queues.queue_url;
+    find(url).await.map_err(|why| CannotPoll::Queue { url: url.clone(), why })?;
+    match find(&queues.dlq_url).await {
+        Err(why) if why.ends_with("NonExistentQueue") || why == "QueueDoesNotExist" => {
+            Err(CannotPoll::DeadLetters(queues.dlq_url.clone()))
+        }
+        // A consumer needs no permission to look at it.
+        _ => Ok(()),
+    }
+}
+
+/// SQS's code, or why there was no answer: no credentials, no Region, no host.
+fn why<E>(error: &SdkError<E>) -> String
+where
+    SdkError<E>: ProvideErrorMetadata,
+    E: std::error::Error + 'static,
+{
+    error.code().map_or_else(|| logging::chain(error), str::to_owned)
 }
 
 async fn work(consumer: &Consumer, worker: usize, progress: &Progress, stop: &Stop) {
@@ -167,7 +199,7 @@ async fn receive_ten(consumer: &Consumer, wait_seconds: i32) -> Result<Vec<Messa
         .message_attribute_names("All");
     match call.send().await {
         Ok(answer) => Ok(answer.messages.unwrap_or_default()),
-        Err(error) => Err(error.code().unwrap_or("SQS does not answer").to_owned()),
+        Err(error) => Err(why(&error)),
     }
 }
 

@@ -180,19 +180,24 @@ async fn a_worker_that_is_killed_loses_nothing_and_a_second_signal_ends_it_at_on
 }
 
 #[tokio::test]
-async fn a_worker_says_what_is_wrong_with_its_queue_and_ends() {
+async fn a_worker_says_what_is_wrong_with_its_queues_and_ends() {
     let stack = Stack::shared().unwrap();
-    let output = Worker::command(stack)
-        .env("QUEUE_URL", format!("{}/000000000000/nowhere", stack.aws_endpoint))
-        .env("DLQ_URL", &stack.outputs.dlq_url)
-        .env("DATABASE_URL", &stack.database_url)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("cannot poll the queue of QUEUE_URL: ") && said.contains("NonExistentQueue"), "{said}");
+    let nowhere = format!("{}/000000000000/nowhere", stack.aws_endpoint);
+    let (queue, dlq) = (stack.outputs.queue_url.as_str(), stack.outputs.dlq_url.as_str());
+    let unreachable = "http://127.0.0.1:1/000000000000/users";
+    for (queue_url, dlq_url, endpoint, words) in [
+        (nowhere.as_str(), dlq, None, [format!("cannot poll `{nowhere}` (QUEUE_URL): "), "NonExistentQueue".to_owned()]),
+        (queue, nowhere.as_str(), None, [format!("`{nowhere}` (DLQ_URL) does not exist"), String::new()]),
+        (unreachable, dlq, Some("http://127.0.0.1:1"), [format!("cannot poll `{unreachable}`"), "refused".to_owned()]),
+    ] {
+        let mut command = Worker::command(stack);
+        command.env("QUEUE_URL", queue_url).env("DLQ_URL", dlq_url).env("DATABASE_URL", &stack.database_url);
+        command.envs(endpoint.map(|endpoint| ("AWS_ENDPOINT_URL", endpoint)));
+        let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(words.iter().all(|words| said.contains(words)), "{said}");
+    }
 }
 
 #[tokio::test]
