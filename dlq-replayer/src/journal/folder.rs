@@ -146,14 +146,16 @@ fn text_of(file: &mut File) -> String {
     text
 }
 
-/// Removes journals that are too old, finished or not, because SQS keeps no message that long; and finished ones that are too many.
+/// Removes journals of a queue's finished runs that are too old or too many. An unfinished one is kept: it tells what its run left.
+///
+/// It is not for the folder of a file: a file stays as it is, so only the journals tell what was sent of it, however old they are.
 pub fn prune(folder: &Path, now: SystemTime) {
     let Ok(files) = past::files_of(folder) else { return };
     for (at, path) in files.into_iter().enumerate() {
         let written = fs::metadata(&path).and_then(|data| data.modified());
         let age = written.ok().and_then(|written| now.duration_since(written).ok()).unwrap_or_default();
         let finished = || past::end_of(&path).is_some_and(|end| end.unfinished == 0);
-        if age > KEPT || (at >= MOST && finished()) {
+        if (age > KEPT || at >= MOST) && finished() {
             // The next run tries again.
             let _ = fs::remove_file(path);
         }
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn journals_are_pruned_by_age() {
+    fn old_journals_of_finished_runs_are_pruned_and_those_of_unfinished_ones_are_kept() {
         let folder = temporary();
         fs::create_dir(&folder).unwrap();
         let end = |unfinished| {
@@ -197,7 +199,8 @@ mod tests {
         prune(&folder, SystemTime::now());
         assert_eq!(past::files_of(&folder).unwrap().len(), 3, "none is old");
         prune(&folder, SystemTime::now() + KEPT + Duration::from_secs(1));
-        assert_eq!(past::files_of(&folder).unwrap().len(), 0, "the messages are gone from the queue, too");
+        let left = ["3", "2"].map(|name| folder.join(format!("{name}.ndjson")));
+        assert_eq!(past::files_of(&folder).unwrap(), left);
         fs::remove_dir_all(&folder).unwrap();
     }
 

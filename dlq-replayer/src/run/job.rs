@@ -133,7 +133,9 @@ async fn run_to_its_end(
     let newest = newest.as_deref().and_then(Path::file_stem).and_then(|stem| stem.to_str());
     let name = next_run(Timestamp::now(), newest);
     live.name(&name)?;
-    prune(&folder, SystemTime::now());
+    if let Source::Queue(_) = &job.source {
+        prune(&folder, SystemTime::now());
+    }
     if job.once {
         // Asked once more: another run may have done it while this one waited for an answer.
         check_repetition(&folder, &job.destination)??;

@@ -190,6 +190,20 @@ fn the_dry_run_of_an_interrupted_import_counts_what_is_left() {
 }
 
 #[test]
+fn an_interrupted_import_is_resumed_months_later_as_its_dry_run_says() {
+    let scene = Scene::new();
+    let file = file_of(&scene, 30);
+    interrupted(&scene, SOURCE, &file);
+    let aged = Command::new("touch").args(["-d", "91 days ago"]).arg(journal(&scene)).status().unwrap();
+    assert!(aged.success());
+    let dry = scene.run(&["import", SOURCE, &file, "--json"]);
+    let report: Value = serde_json::from_str(dry.out.trim()).unwrap();
+    assert_eq!((&report["would_send"], &report["would_finish"]), (&20.into(), &10.into()), "{}", dry.text());
+    let run = scene.run(&["import", SOURCE, &file, "--execute"]);
+    assert_eq!((run.code, scene.bodies(SOURCE)), (0, (0..30).map(body).collect()), "{}", run.text());
+}
+
+#[test]
 fn a_second_import_says_what_all_runs_of_the_first_one_have_sent() {
     let scene = Scene::new();
     let file = file_of(&scene, 30);
