@@ -12,6 +12,7 @@ mod deduplication;
 mod earlier_runs;
 mod end_of_queue;
 mod functions;
+mod group_order;
 mod idle;
 mod imports;
 mod late_counts;

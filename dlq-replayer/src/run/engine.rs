@@ -13,6 +13,7 @@ use super::{
     held::Held,
     intake::Intake,
     interrupt::Interrupt,
+    pending::Pending,
     proof::Proof,
     rate::{Rate, Trouble},
     settings::Settings,
@@ -22,11 +23,7 @@ use super::{
 };
 use crate::{
     report::counts::Counts,
-    sqs::{
-        clients::Clients,
-        message::{Message, MessageKey},
-        queue::Queue,
-    },
+    sqs::{clients::Clients, message::MessageKey, queue::Queue},
 };
 
 /// Longest wait of one receive for the first message: a long poll, which asks all of SQS's servers.
@@ -88,7 +85,7 @@ pub struct Engine<'w> {
     /// When the next look for returned messages is due.
     pub(super) watch_at: Instant,
     pub(super) lags: super::looking::Lags,
-    pub(super) pending: std::collections::HashMap<String, Vec<Message>>,
+    pub(super) pending: Pending,
     pub(super) ended: bool,
     /// Messages that are counted and were not seen.
     pub(super) not_seen: u64,
@@ -104,6 +101,7 @@ impl<'w> Engine<'w> {
         Self {
             rate: Rate::new(settings.rate, settings.calls),
             canary: settings.canary.map(Canary::new),
+            pending: Pending::of(source.is_fifo()),
             source,
             work,
             settings,
@@ -129,7 +127,6 @@ impl<'w> Engine<'w> {
             look_at: now + super::lag::LOOK_EVERY,
             watch_at: now + WATCH_EVERY,
             lags: super::looking::Lags::default(),
-            pending: std::collections::HashMap::new(),
             ended: false,
             not_seen: 0,
             held: None,
@@ -223,8 +220,7 @@ impl<'w> Engine<'w> {
         }
         self.stop = Some(stop);
         self.send_at = None;
-        let pending: Vec<_> = self.pending.drain().flat_map(|(_, messages)| messages).collect();
-        for message in &pending {
+        for message in self.pending.drain() {
             self.leave(message.key());
         }
         self.drain_lanes();

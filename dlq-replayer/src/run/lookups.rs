@@ -10,11 +10,10 @@ use crate::sqs::{
 };
 
 impl Engine<'_> {
-    /// Looks up the queue that a message came from; other messages from there wait for the same answer.
+    /// Looks up the queue that a message came from; other messages from there wait for the same answer,
+    /// and later messages of its group wait behind it.
     pub(super) fn look_up(&mut self, arn: String, message: Message) {
-        let waiting = self.pending.entry(arn.clone()).or_default();
-        waiting.push(message);
-        if waiting.len() > 1 {
+        if !self.pending.wait(&arn, message) {
             return;
         }
         self.under_way.lookups += 1;
@@ -28,18 +27,29 @@ impl Engine<'_> {
     /// What has waited for a lookup that fails is put aside at once; the next message of that queue asks again, if that may help.
     pub(super) fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) {
         self.under_way.lookups -= 1;
-        let waiting = self.pending.remove(&arn).unwrap_or_default();
+        let waiting = self.pending.take(&arn);
         let Some(transfer) = self.transfer_mut() else { return };
         let refusal = transfer.routes().looked_up(arn, found).unwrap_or_else(|error| {
             self.fail(error.into());
             None
         });
         for message in waiting {
+            let behind = self.pending.take_behind(&message);
             match &refusal {
-                _ if self.stop.is_some() => self.leave(message.key()),
-                Some(refusal) => self.take_refused(message, refusal.clone()),
-                None => self.take(message),
+                Some(refusal) if self.stop.is_none() => self.take_refused(message, refusal.clone()),
+                _ => self.take_unless_stopped(message),
             }
+            for message in behind {
+                self.take_unless_stopped(message);
+            }
+        }
+    }
+
+    fn take_unless_stopped(&mut self, message: Message) {
+        if self.stop.is_some() {
+            self.leave(message.key());
+        } else {
+            self.take(message);
         }
     }
 }

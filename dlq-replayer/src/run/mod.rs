@@ -17,6 +17,7 @@ pub mod lanes;
 pub mod looking;
 pub mod lookups;
 pub mod outcome;
+mod pending;
 pub mod plan;
 pub mod proof;
 pub mod rate;

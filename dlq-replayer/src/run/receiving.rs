@@ -76,8 +76,8 @@ impl Engine<'_> {
     fn has_room(&self) -> bool {
         let receives = self.under_way.receives;
         let Work::Move(transfer) = &self.work else { return receives < self.rate.window() };
-        let (coming, pending) = (receives * ENTRIES, self.pending.values().map(Vec::len).sum::<usize>());
-        let waiting = transfer.lanes.waiting() + pending + coming;
+        let coming = receives * ENTRIES;
+        let waiting = transfer.lanes.waiting() + self.pending.waiting() + coming;
         let wanted = transfer.left_of_limit() > (transfer.lanes.waiting().min(ENTRIES) + coming) as u64 || coming == 0;
         let settling = self.canary.as_ref().is_some_and(Canary::is_settling);
         let in_memory = (waiting + ENTRIES) as u64 + self.under_way.messages;
@@ -192,7 +192,9 @@ impl Engine<'_> {
         self.take(message);
     }
 
+    /// Decides about a message, unless one of its group in front of it waits for a lookup.
     pub(super) fn take(&mut self, message: Message) {
+        let Some(message) = self.pending.put_behind(message) else { return };
         let (key, id) = (message.key(), message.id.clone());
         match &mut self.work {
             Work::Look(visit) => {

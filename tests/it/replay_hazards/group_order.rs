@@ -1,0 +1,63 @@
+//! The order of a FIFO group holds while a message of it waits for a lookup.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pipeline_tests::sqs_model::{Fault, NewMessage, arn, operation, queue_name};
+
+use super::{Scene, body, old};
+
+const DLQ: &str = "orders-dlq.fifo";
+const SOURCE: &str = "orders.fifo";
+
+/// A dead-letter queue with two sources, so that each one is looked up when a message names it.
+fn of_two_sources() -> Scene {
+    let scene = Scene::between(SOURCE, DLQ);
+    scene.model.with("other.fifo", |queue| queue.dead_letters = Some(DLQ.to_owned()));
+    scene.model.create("park.fifo");
+    scene
+}
+
+/// Puts a message into the dead-letter queue that was replayed so many times.
+fn put(scene: &Scene, at: usize, source: &str, group: &str, replays: &str) {
+    let message = NewMessage::new(body(at), &[("replay_count", replays)]).in_group(group, &format!("d{at}"));
+    scene.model.put(DLQ, old(message.redriven_from(&arn(source))));
+}
+
+/// The bodies of a group in the order in which they have arrived.
+fn arrived(scene: &Scene, queue: &str, group: &str) -> Vec<String> {
+    let messages = scene.model.messages(queue).into_iter();
+    messages.filter(|message| message.system["MessageGroupId"] == group).map(|message| message.body).collect()
+}
+
+#[test]
+fn a_message_whose_source_cannot_be_looked_up_does_not_keep_those_in_front_of_it() {
+    let scene = of_two_sources();
+    scene.model.create("gone.fifo");
+    (0..).zip([SOURCE, SOURCE, "gone.fifo"]).for_each(|(at, source)| put(&scene, at, source, "g", "1"));
+    scene.model.set_faults(|call, _| match (operation(call), queue_name(call)) {
+        ("GetQueueUrl", "gone.fifo") => Fault::Refused(403, "AccessDenied"),
+        _ => Fault::None,
+    });
+    let said = scene.run(&["replay", DLQ, "--execute"]);
+    assert_eq!(arrived(&scene, SOURCE, "g"), [body(0), body(1)], "{}", said.text());
+    assert_eq!((said.code, scene.bodies(DLQ)), (4, vec![body(2)]), "{}", said.text());
+}
+
+#[test]
+fn a_message_does_not_overtake_one_of_its_group_that_waits_for_a_lookup() {
+    let scene = of_two_sources();
+    (0..10).for_each(|at| put(&scene, at, "other.fifo", &format!("x{at}"), "9"));
+    put(&scene, 10, SOURCE, "g", "9");
+    put(&scene, 11, "other.fifo", "g", "9");
+    let asked = AtomicUsize::new(0);
+    scene.model.set_faults(move |call, _| match (operation(call), queue_name(call)) {
+        // The SDK asks again, and its other messages would be sent meanwhile.
+        ("GetQueueUrl", SOURCE) if asked.fetch_add(1, Ordering::SeqCst) == 0 => {
+            Fault::Refused(503, "ServiceUnavailable")
+        }
+        _ => Fault::None,
+    });
+    let said = scene.run(&["replay", DLQ, "--quarantine", "park.fifo", "--execute", "--concurrency", "1"]);
+    assert_eq!(arrived(&scene, "park.fifo", "g"), [body(10), body(11)], "{}", said.text());
+    assert_eq!((said.code, scene.model.count(DLQ)), (0, 0), "{}", said.text());
+}
