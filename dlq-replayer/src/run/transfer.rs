@@ -191,11 +191,22 @@ impl Transfer {
         {
             return Ok(self.finish(key));
         }
-        if !matched || self.is_enough() {
+        if !matched {
+            return Ok(Next::Aside);
+        }
+        if self.is_enough() {
+            // The limit has room again when a destination is closed. Messages behind this one must not overtake it then.
+            self.stopped_groups.extend(self.lane(&message, target.as_ref().ok().copied()));
             return Ok(Next::Aside);
         }
         self.counts.matched += 1;
         self.choose(message, target)
+    }
+
+    /// The group of a message whose order must be kept, if any. Without a destination, only its source tells.
+    fn lane(&self, message: &Message, to: Option<usize>) -> Option<String> {
+        let keeps_order = self.plan.fifo_source || to.is_some_and(|to| self.plan.routes.is_fifo(to));
+        message.group().filter(|_| keeps_order).map(str::to_owned)
     }
 
     fn left(&self, key: MessageKey, to: usize) -> Option<Left> {

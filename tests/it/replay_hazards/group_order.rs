@@ -1,8 +1,8 @@
-//! The order of a FIFO group holds while a message of it waits for a lookup.
+//! The order of a FIFO group holds while a message of it waits for a lookup, and when one is beyond the limit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pipeline_tests::sqs_model::{Fault, NewMessage, arn, operation, queue_name};
+use pipeline_tests::sqs_model::{Fault, ModelQueue, NewMessage, arn, operation, queue_name};
 
 use super::{Scene, body, old};
 
@@ -60,4 +60,24 @@ fn a_message_does_not_overtake_one_of_its_group_that_waits_for_a_lookup() {
     let said = scene.run(&["replay", DLQ, "--quarantine", "park.fifo", "--execute", "--concurrency", "1"]);
     assert_eq!(arrived(&scene, "park.fifo", "g"), [body(10), body(11)], "{}", said.text());
     assert_eq!((said.code, scene.model.count(DLQ)), (0, 0), "{}", said.text());
+}
+
+#[test]
+fn messages_beyond_the_limit_keep_those_behind_them_when_the_limit_is_free_again() {
+    let scene = of_two_sources();
+    put(&scene, 0, SOURCE, "q", "9");
+    (1..13).for_each(|at| put(&scene, at, SOURCE, "g", "1"));
+    scene.model.set_faults(|call, _| match (operation(call), queue_name(call)) {
+        ("SendMessageBatch", "park.fifo") => Fault::Refused(403, "AccessDenied"),
+        // What is released first is not received first, as SQS is free to do.
+        ("ChangeMessageVisibilityBatch", DLQ) => Fault::Entries(vec![9], "InternalError", false),
+        _ => Fault::None,
+    });
+    let first = scene.run(&["replay", DLQ, "--quarantine", "park.fifo", "-n", "1", "--execute"]);
+    scene.allow_everything();
+    scene.model.with(DLQ, ModelQueue::let_visibility_run_out);
+    let second = scene.run(&["replay", DLQ, "--execute"]);
+    let order = arrived(&scene, SOURCE, "g");
+    let whole: Vec<_> = (1..13).map(body).collect();
+    assert_eq!(order, whole, "{}{}", first.text(), second.text());
 }
