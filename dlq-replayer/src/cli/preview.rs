@@ -78,8 +78,9 @@ struct Preview {
     reveal: Reveal,
     /// Messages of the file of repaired bodies that were not met.
     not_met: HashSet<MessageKey>,
-    /// Whether a message that is refused keeps those behind it in its group, as in a FIFO queue.
-    keeps_order: bool,
+    /// Whether the source is a FIFO queue, whose groups keep their order wherever they go.
+    fifo_source: bool,
+    /// Groups of which a message is refused, so that those behind it stay.
     stopped_groups: HashSet<String>,
     /// Messages of source queues that are still to be looked up, by ARN.
     of_sources: BTreeMap<String, DryRunReport>,
@@ -93,13 +94,13 @@ impl Preview {
         let report = DryRunReport::new(change.command, source.name().to_owned(), change.destination.clone());
         let of_file = change.selection.ids.iter().flatten().copied();
         let not_met = if change.bodies.is_some() { of_file.collect() } else { HashSet::new() };
-        let keeps_order = source.is_fifo();
+        let fifo_source = source.is_fifo();
         Self {
             change,
             earlier,
             reveal,
             not_met,
-            keeps_order,
+            fifo_source,
             stopped_groups: HashSet::new(),
             of_sources: BTreeMap::new(),
             report,
@@ -145,7 +146,8 @@ impl Preview {
         if !matched {
             return Ok(());
         }
-        let group = message.group().filter(|_| self.keeps_order);
+        let keeps_order = self.fifo_source || at.is_some_and(|at| self.change.routes.is_fifo(at));
+        let group = message.group().filter(|_| keeps_order);
         if group.is_some_and(|group| self.stopped_groups.contains(group)) {
             self.report.would_leave_for_order += 1;
             return Ok(());

@@ -2,11 +2,19 @@
 
 use tokio::time::Instant;
 
-use super::{engine::Engine, event::Event, plan::Doomed, transfer::THROTTLED_TRIES};
-use crate::sqs::{
-    call_error::{CallError, Effect, is_throttled},
-    message::{Message, MessageKey},
-    queue::{ENTRIES, Queue},
+use super::{
+    engine::Engine,
+    event::Event,
+    plan::Doomed,
+    transfer::{THROTTLED_TRIES, Transfer},
+};
+use crate::{
+    journal::record::{Note, Record},
+    sqs::{
+        call_error::{CallError, Effect, is_throttled},
+        message::{Message, MessageKey},
+        queue::{ENTRIES, Queue},
+    },
 };
 
 /// Deletes of one message that fail in passing.
@@ -121,5 +129,41 @@ impl Engine<'_> {
         if let Some(transfer) = self.transfer_mut() {
             transfer.deleted(&gone);
         }
+    }
+}
+
+impl Transfer {
+    /// Messages were deleted for the first time.
+    pub(super) fn deleted(&mut self, doomed: &[Doomed]) {
+        for Doomed { key, id, .. } in doomed {
+            self.not_deleted.remove(id);
+            if self.finishing.remove(key) {
+                self.finished.insert(*key);
+                self.counts.finished_for_earlier_run += 1;
+            } else {
+                self.counts.deleted += 1;
+            }
+        }
+        if let Some(journal) = &self.journal
+            && !doomed.is_empty()
+        {
+            journal.note(&Record::Deleted { ids: doomed.iter().map(|doomed| doomed.id.clone()).collect() });
+        }
+    }
+
+    /// A message was counted as deleted and is still there.
+    pub(super) fn not_deleted_after_all(&mut self, key: MessageKey) {
+        if self.finished.remove(&key) {
+            self.finishing.insert(key);
+            self.counts.finished_for_earlier_run -= 1;
+        } else {
+            self.counts.deleted = self.counts.deleted.saturating_sub(1);
+        }
+    }
+
+    /// A message was confirmed and could not be deleted.
+    pub(super) fn not_deleted(&mut self, id: &str) {
+        self.not_deleted.insert(id.to_owned());
+        self.note(Note::NotDeleted, "", id);
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     journal::{
         leftovers::{Left, Leftovers},
-        record::{Note, Record},
+        record::Note,
         write::Journal,
     },
     report::counts::Counts,
@@ -53,7 +53,7 @@ pub struct Transfer {
     /// Messages that an earlier run has sent, until they are deleted.
     pub(super) finishing: HashSet<MessageKey>,
     /// Those of them that are deleted.
-    finished: HashSet<MessageKey>,
+    pub(super) finished: HashSet<MessageKey>,
     pub(super) not_deleted: BTreeSet<String>,
     pub(super) unconfirmed: BTreeSet<String>,
     pub(super) duplicates: BTreeSet<String>,
@@ -196,17 +196,17 @@ impl Transfer {
         }
         if self.is_enough() {
             // The limit has room again when a destination is closed. Messages behind this one must not overtake it then.
-            self.stopped_groups.extend(self.lane(&message, target.as_ref().ok().copied()));
+            self.stopped_groups.extend(self.lane(message.group(), target.as_ref().ok().copied()));
             return Ok(Next::Aside);
         }
         self.counts.matched += 1;
         self.choose(message, target)
     }
 
-    /// The group of a message whose order must be kept, if any. Without a destination, only its source tells.
-    fn lane(&self, message: &Message, to: Option<usize>) -> Option<String> {
+    /// The group of a message if its order must be kept. Without a destination, only its source tells.
+    fn lane(&self, group: Option<&str>, to: Option<usize>) -> Option<String> {
         let keeps_order = self.plan.fifo_source || to.is_some_and(|to| self.plan.routes.is_fifo(to));
-        message.group().filter(|_| keeps_order).map(str::to_owned)
+        group.filter(|_| keeps_order).map(str::to_owned)
     }
 
     fn left(&self, key: MessageKey, to: usize) -> Option<Left> {
@@ -235,6 +235,7 @@ impl Transfer {
             Some(bodies) => bodies.get(key)?,
             None => None,
         };
+        let lane = self.lane(group.as_deref(), target.as_ref().ok().copied());
         let routes = &self.plan.routes;
         let decided = target.and_then(|to| {
             let ends = |route| routes.ends(routes.place(to, route));
@@ -244,56 +245,22 @@ impl Transfer {
         let (to, route, outgoing) = match decided {
             Ok(decided) => decided,
             Err(refusal) => {
-                self.refuse(&id, group.filter(|_| self.plan.fifo_source), refusal);
+                self.refuse(&id, lane, refusal);
                 return Ok(Next::Aside);
             }
         };
+        let lane = self.lane(group.as_deref(), Some(to));
         let left = self.left(key, to);
         if left == Some(Left::Sent) {
             return Ok(self.finish(key));
         }
         if let Some(refusal) = self.plan.routes.refusal(to, route) {
-            self.refuse(&id, group.filter(|_| self.plan.fifo_source), refusal);
+            self.refuse(&id, lane, refusal);
             return Ok(Next::Aside);
         }
         self.chosen += 1;
         let tries = Tries { lost: left == Some(Left::Unconfirmed), ..Tries::default() };
-        let lane = group.filter(|_| self.plan.fifo_source || self.plan.routes.is_fifo(to));
         self.lanes.push(Item { key, to, route, outgoing, lane, tries });
         Ok(Next::Queued)
-    }
-
-    /// Messages were deleted for the first time.
-    pub fn deleted(&mut self, doomed: &[Doomed]) {
-        for Doomed { key, id, .. } in doomed {
-            self.not_deleted.remove(id);
-            if self.finishing.remove(key) {
-                self.finished.insert(*key);
-                self.counts.finished_for_earlier_run += 1;
-            } else {
-                self.counts.deleted += 1;
-            }
-        }
-        if let Some(journal) = &self.journal
-            && !doomed.is_empty()
-        {
-            journal.note(&Record::Deleted { ids: doomed.iter().map(|doomed| doomed.id.clone()).collect() });
-        }
-    }
-
-    /// A message was counted as deleted and is still there.
-    pub fn not_deleted_after_all(&mut self, key: MessageKey) {
-        if self.finished.remove(&key) {
-            self.finishing.insert(key);
-            self.counts.finished_for_earlier_run -= 1;
-        } else {
-            self.counts.deleted = self.counts.deleted.saturating_sub(1);
-        }
-    }
-
-    /// A message was confirmed and could not be deleted.
-    pub fn not_deleted(&mut self, id: &str) {
-        self.not_deleted.insert(id.to_owned());
-        self.note(Note::NotDeleted, "", id);
     }
 }

@@ -1,8 +1,12 @@
-//! The order of a FIFO group holds while a message of it waits for a lookup, and when one is beyond the limit.
+//! The order of a FIFO group holds whatever a message of it waits for, is refused for, or is put aside for.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use pipeline_tests::sqs_model::{Fault, ModelQueue, NewMessage, arn, operation, queue_name};
+use serde_json::{Value, json};
 
 use super::{Scene, body, old};
 
@@ -80,4 +84,26 @@ fn messages_beyond_the_limit_keep_those_behind_them_when_the_limit_is_free_again
     let order = arrived(&scene, SOURCE, "g");
     let whole: Vec<_> = (1..13).map(body).collect();
     assert_eq!(order, whole, "{}{}", first.text(), second.text());
+}
+
+#[test]
+fn an_imported_message_that_is_refused_keeps_those_behind_it_whoever_refuses_it() {
+    // One that is refused before the send, and one that SQS refuses.
+    for refused in ["first \u{fffe}", ""] {
+        let scene = Scene::between(SOURCE, DLQ);
+        let line = |id: &str, body: &str, group: &str| {
+            json!({ "id": id, "body": body, "system": { "MessageGroupId": group } }).to_string() + "\n"
+        };
+        let lines =
+            [line("a", refused, "g"), line("b", "second", "g"), line("c", "third", "g"), line("d", "other", "h")];
+        let file = scene.file("import.ndjson");
+        fs::write(&file, lines.concat()).unwrap();
+        let dry = scene.run(&["import", SOURCE, &file, "--json"]);
+        let report: Value = serde_json::from_str(dry.out.trim()).unwrap();
+        // What SQS refuses is not known before it is sent.
+        let left = if refused.is_empty() { 0 } else { 2 };
+        assert_eq!(report["would_leave_for_order"], left, "{}", dry.text());
+        let said = scene.run(&["import", SOURCE, &file, "--execute"]);
+        assert_eq!((said.code, scene.bodies(SOURCE)), (4, vec!["other".to_owned()]), "{refused:?}: {}", said.text());
+    }
 }
