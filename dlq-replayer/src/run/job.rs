@@ -163,8 +163,8 @@ async fn run_to_its_end(
     let journal = Rc::new(Journal::create(&folder, begin).await?);
     let breaker = Breaker::new(job.settings.max_returned);
     let limit = Some(job.plan.limit).filter(|limit| *limit < u64::MAX);
-    // A queue whose messages go back to a FIFO queue is one itself.
-    let is_deduplicated = job.plan.fifo_source || job.plan.routes.has_fifo();
+    // A queue whose messages go back to a FIFO queue is one itself. An archive deduplicates nothing.
+    let is_deduplicated = job.plan.routes.archive().is_none() && (job.plan.fifo_source || job.plan.routes.has_fifo());
     let mut transfer = Transfer::new(job.plan, breaker, Some(Rc::clone(&journal)), leftovers);
     if is_deduplicated {
         transfer = transfer.knowing(SentIds::of_earlier_runs(ids_given(journals, SystemTime::now())?));

@@ -134,8 +134,8 @@ impl Transfer {
 
     /// Whether a message is one that this run has sent and that has returned.
     pub fn has_returned(&mut self, message: &Message) -> bool {
-        // An archive gives no ids of its own, and nothing returns to a file.
-        if self.plan.routes.archive().is_some() || !self.deletes() || !self.sent_ids.has_returned(message) {
+        // Nothing returns to a file.
+        if !self.deletes() || !self.sent_ids.has_returned(message) {
             return false;
         }
         self.counts.returned += 1;

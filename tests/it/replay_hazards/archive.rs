@@ -1,8 +1,8 @@
 //! A5: a purge deletes only what is in its archive, and an archive is made only for the purge that writes it.
 
-use pipeline_tests::sqs_model::{Fault, operation};
+use pipeline_tests::sqs_model::{Fault, ModelQueue, NewMessage, operation};
 
-use super::{DLQ, Scene, body, until};
+use super::{DLQ, Scene, body, old, until};
 
 #[test]
 fn a5_a_purge_that_is_resumed_deletes_nothing_that_is_not_in_an_archive() {
@@ -56,4 +56,26 @@ fn a_purge_that_is_refused_does_not_touch_the_archive_of_the_live_one() {
     let second = scene.run(&["purge", DLQ, "--resume", &run, "--execute"]);
     assert_eq!(second.code, 1, "{}", second.text());
     assert_eq!(std::fs::read_to_string(&archive).unwrap().len(), before.len(), "{}", second.text());
+}
+
+#[test]
+fn a_purge_of_a_fifo_queue_can_be_repeated_into_another_archive() {
+    const DLQ: &str = "orders-dlq.fifo";
+    let scene = Scene::between("orders.fifo", DLQ);
+    for at in 0..3 {
+        scene.model.put(DLQ, old(NewMessage::new(body(at), &[]).in_group(&format!("g{at}"), &format!("d{at}"))));
+    }
+    scene.model.set_faults(|call, _| match operation(call) {
+        "DeleteMessageBatch" => Fault::Refused(500, "InternalError"),
+        _ => Fault::None,
+    });
+    let (one, two) = (scene.file("one.ndjson"), scene.file("two.ndjson"));
+    let first = scene.run(&["purge", DLQ, "--archive", &one, "--execute"]);
+    assert_eq!((first.code, scene.model.count(DLQ)), (1, 3), "{}", first.text());
+    scene.allow_everything();
+    scene.model.with(DLQ, ModelQueue::let_visibility_run_out);
+    let second = scene.run(&["purge", DLQ, "--archive", &two, "--execute"]);
+    let archived = std::fs::read_to_string(&two).unwrap_or_default();
+    assert_eq!((second.code, scene.model.count(DLQ)), (0, 0), "{}", second.text());
+    assert!((0..3).map(body).all(|body| archived.contains(&body)), "{archived}");
 }
