@@ -1,32 +1,49 @@
 import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import type { CfnEventBus, EventBus } from 'aws-cdk-lib/aws-events';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { EncryptionKey } from './input.ts';
 import type { Permission } from './rust-function.ts';
 
-/** A key of yours for the queues, which EventBridge may use for its rules, and for variables that name secrets; nothing when AWS's own key is enough. */
+/** A key of yours for queues, bus and archive, which EventBridge may use, and for variables that name secrets; nothing when AWS's own key is enough. */
 export function encryptionKey(scope: Construct, choice: EncryptionKey): IKey | undefined {
   if (choice === 'aws') return undefined;
   const key = new Key(scope, 'Key', {
-    description: "Encrypts rollcall's queues, and the variables of functions that name secrets.",
+    description: "Encrypts rollcall's queues, bus and archive, and the variables of functions that name secrets.",
     enableKeyRotation: true,
     // What is in the queues when the stack goes can be read as long as the key is kept.
     removalPolicy: RemovalPolicy.RETAIN,
   });
-  // Not the rule's own ARN: the rule names the queue, the queue the key, and the key would name the rule.
+  // Not the ARN of rule or bus: the rule names the queue, the queue the key, and the key would name the rule.
   key.addToResourcePolicy(
     new PolicyStatement({
       sid: 'RulesMayEncrypt',
       effect: Effect.ALLOW,
       principals: [new ServicePrincipal('events.amazonaws.com')],
-      actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      // An archive also asks to encrypt again.
+      // Source: "Encrypting EventBridge archives with AWS KMS keys" in the Amazon EventBridge user guide.
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey', 'kms:ReEncrypt*'],
       // In a key's own policy this is that key.
       resources: ['*'],
       conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(scope).account } },
     }),
   );
+  key.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'BusMayDescribe',
+      effect: Effect.ALLOW,
+      principals: [new ServicePrincipal('events.amazonaws.com')],
+      actions: ['kms:DescribeKey'],
+      resources: ['*'],
+    }),
+  );
   return key;
+}
+
+/** By hand, because the CDK's own writes the bus's name into the key's policy a second time. */
+export function encryptBus(bus: EventBus, key: IKey): void {
+  (bus.node.defaultChild as CfnEventBus).kmsKeyIdentifier = key.keyArn;
 }
 
 /** What a function needs besides the queues' own permissions to send to them and to receive from them. */

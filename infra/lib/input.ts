@@ -18,7 +18,7 @@ export type Database = 'url' | 'secret' | 'iam' | 'aurora';
 /** Where the functions that need the database run: in Lambda's own network, or in subnets of yours, beside a database that the internet cannot reach. */
 export type Network = 'lambda' | 'vpc';
 
-/** Whose key encrypts the queues and the variables that name secrets: AWS's own, or one that this app makes and you control. */
+/** Whose key encrypts the queues, the bus, the archive and the variables that name secrets: AWS's own, or one that this app makes and you control. */
 export type EncryptionKey = 'aws' | 'customer';
 
 export type Choice = 'no' | 'yes';
@@ -48,7 +48,7 @@ const CHOICES = {
   database: { values: ['url', 'secret', 'iam', 'aurora'], decides: 'how the consumer logs in, or that a database is made' },
   network: { values: ['lambda', 'vpc'], decides: 'where the database can be reached from' },
   migrate: { values: ['yes', 'no'], decides: 'whether a deployment makes the table or checks yours' },
-  key: { values: ['aws', 'customer'], decides: 'whose key encrypts the queues and the names of secrets' },
+  key: { values: ['aws', 'customer'], decides: 'whose key encrypts queues, bus and archive, and the names of secrets' },
   code: { values: ['assets', 'bucket'], decides: 'where CloudFormation finds the functions' },
 } as const;
 

@@ -7,7 +7,7 @@ import { allowedUserPools, forwardedAttributes, usersTable } from './accepted-ev
 import { Alarms } from './alarms.ts';
 import { PipelineDashboard } from './dashboard.ts';
 import { type DatabaseAccess, type DatabaseAccesses, databaseAccess } from './database-access.ts';
-import { encryptionKey, mayUse } from './encryption-key.ts';
+import { encryptBus, encryptionKey, mayUse } from './encryption-key.ts';
 import type { SynthContext } from './input.ts';
 import { CONSUMER, PRE_SIGN_UP, PRODUCER } from './limits.ts';
 import { Metrics } from './metrics.ts';
@@ -19,6 +19,7 @@ import { QueueWithDeadLetters } from './queues.ts';
 import { RuleToQueue } from './rule-to-queue.ts';
 import { RustFunction } from './rust-function.ts';
 import { Schema } from './schema.ts';
+import { Senders } from './senders.ts';
 import { clientOfGivenPool } from './silence-alarm.ts';
 
 /** What the producer publishes; the names are those of the contract in `libs/events`. */
@@ -53,6 +54,7 @@ export class PipelineStack extends Stack {
 
     const key = encryptionKey(this, this.context.key);
     const bus = new EventBus(this, 'Bus', { eventBusName: this.named('events') });
+    if (key) encryptBus(bus, key);
     const users = new QueueWithDeadLetters(this, 'Users', {
       name: this.named('users'),
       visibilityTimeout: Duration.seconds(this.parameters.visibilityTimeoutSeconds),
@@ -67,6 +69,7 @@ export class PipelineStack extends Stack {
       deadLetterQueueName: this.named('rule-dlq'),
       key,
     });
+    if (key) rule.keepWhatBusCannotEncrypt(bus);
     const producer = this.producer(bus, users, key);
     const database = props.data ?? this.databaseOfYours();
     const consumer = this.consumer(users, database, allowedUserPools(this, givenPool), key);
@@ -87,8 +90,18 @@ export class PipelineStack extends Stack {
       sourceArn: bus.eventBusArn,
       eventPattern: { source: USER_CONFIRMED.source },
       retentionDays: this.parameters.archiveDays,
+      ...(key ? { kmsKeyIdentifier: key.keyArn } : {}),
     });
     if (givenPool !== undefined) this.connect(givenPool);
+    new Senders(this, 'Senders', {
+      bus,
+      producer,
+      queues: [
+        { queue: users.queue, sender: producer },
+        { queue: users.deadLetters, sender: consumer },
+        { queue: rule.undelivered, sender: undefined },
+      ],
+    });
 
     this.output('BusName', bus.eventBusName, 'The bus that the producer publishes to.');
     this.output('BusArn', bus.eventBusArn, 'The same bus, for policies and rules of other stacks.');

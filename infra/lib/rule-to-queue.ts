@@ -1,5 +1,5 @@
 import { Validations } from 'aws-cdk-lib';
-import { type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
+import { type CfnEventBus, type EventBus, type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
@@ -43,20 +43,29 @@ export class RuleToQueue extends Construct {
         },
       }),
     });
-    letRuleSend(rule, props.queue);
-    letRuleSend(rule, this.undelivered);
+    letSend('RuleMaySend', rule.ruleArn, props.queue);
+    letSend('RuleMaySend', rule.ruleArn, this.undelivered);
+  }
+
+  /**
+   * Keeps an event that a bus under a key of yours cannot encrypt or decrypt, when the key is disabled for example.
+   * Source: "Encrypting EventBridge event buses with AWS KMS keys" in the Amazon EventBridge user guide.
+   */
+  keepWhatBusCannotEncrypt(bus: EventBus): void {
+    (bus.node.defaultChild as CfnEventBus).deadLetterConfig = { arn: this.undelivered.queueArn };
+    letSend('BusMaySend', bus.eventBusArn, this.undelivered);
   }
 }
 
 /** Without the condition, a rule of any account could use EventBridge to write to the queue. */
-function letRuleSend(rule: Rule, queue: Queue): void {
+function letSend(sid: string, source: string, queue: Queue): void {
   queue.addToResourcePolicy(
     new PolicyStatement({
-      sid: 'RuleMaySend',
+      sid,
       principals: [new ServicePrincipal('events.amazonaws.com')],
       actions: ['sqs:SendMessage'],
       resources: [queue.queueArn],
-      conditions: { ArnEquals: { 'aws:SourceArn': rule.ruleArn } },
+      conditions: { ArnEquals: { 'aws:SourceArn': source } },
     }),
   );
 }

@@ -54,6 +54,8 @@ function mayFollow(shape: Record<string, string>, name: Name, { Type: type, Cond
   if (type === 'AWS::CloudWatch::Alarm' && /SilenceAlarm/.test(name)) return true;
   // What lets the pool of the deployment before call us is not in every deployment either; that pool is attached already.
   if (Condition === 'PreviousUserPoolIdIsGiven') return true;
+  // What denies strangers the bus is not either; an event of ours is delivered without it.
+  if (Condition === 'OperatorRoleArnsIsGiven') return true;
   // Each permission is a caller by itself.
   if (shape['triggers'] === 'none') return type === 'AWS::Lambda::Permission';
   // They name the pool, so they cannot come before it; the client that people sign up with comes last.

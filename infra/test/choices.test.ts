@@ -131,7 +131,7 @@ describe('a key of your own', () => {
   test("EventBridge may use it for this account's rules, and both functions for the queues", () => {
     const statement = properties['KeyPolicy'].Statement.find(({ Sid }: any) => Sid === 'RulesMayEncrypt');
     assert.deepEqual(statement.Principal, { Service: 'events.amazonaws.com' });
-    assert.deepEqual(statement.Action, ['kms:Decrypt', 'kms:GenerateDataKey']);
+    assert.deepEqual(statement.Action, ['kms:Decrypt', 'kms:GenerateDataKey', 'kms:ReEncrypt*']);
     assert.equal(text(statement.Condition.StringEquals['aws:SourceAccount']), '<AWS::AccountId>');
     for (const role of ['Producer', 'Consumer']) {
       assert.ok(permissions(template, role).includes(`kms:GenerateDataKey on <${key}.Arn>`), role);

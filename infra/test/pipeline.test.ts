@@ -584,6 +584,7 @@ describe('the template as a whole', () => {
       'AWS::CloudWatch::Dashboard',
       'AWS::Events::Archive',
       'AWS::Events::EventBus',
+      'AWS::Events::EventBusPolicy',
       'AWS::Events::Rule',
       'AWS::IAM::Policy',
       'AWS::IAM::Role',
