@@ -186,7 +186,12 @@ async fn a_worker_says_what_is_wrong_with_its_queues_and_ends() {
     let (queue, dlq) = (stack.outputs.queue_url.as_str(), stack.outputs.dlq_url.as_str());
     let unreachable = "http://127.0.0.1:1/000000000000/users";
     for (queue_url, dlq_url, endpoint, words) in [
-        (nowhere.as_str(), dlq, None, [format!("cannot poll `{nowhere}` (QUEUE_URL): "), "NonExistentQueue".to_owned()]),
+        (
+            nowhere.as_str(),
+            dlq,
+            None,
+            [format!("cannot poll `{nowhere}` (QUEUE_URL): "), "NonExistentQueue".to_owned()],
+        ),
         (queue, nowhere.as_str(), None, [format!("`{nowhere}` (DLQ_URL) does not exist"), String::new()]),
         (unreachable, dlq, Some("http://127.0.0.1:1"), [format!("cannot poll `{unreachable}`"), "refused".to_owned()]),
     ] {
