@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io};
 
 use super::{config::ConfigError, permissions::action};
 use crate::{
-    journal::{folder::AlreadyLive, settled::UnreadableJournal},
+    journal::{folder::AlreadyLive, given::UnknownIds, settled::UnreadableJournal},
     report::{exit::Exit, output::say},
     run::job::Repetition,
     sqs::{
@@ -104,6 +104,8 @@ fn of_this_machine(error: &anyhow::Error) -> Option<String> {
         "each line must be one message as `pull` and `export` write it, whose `id` and `body` are strings"
     } else if error.is::<UnreadableJournal>() {
         "look into it, and move it to another folder: then the run goes on without what is in it, and may send its messages again"
+    } else if error.is::<UnknownIds>() {
+        "make it readable, or move it to another folder: then messages that a FIFO queue drops because that run has just sent them count as sent"
     } else if error.is::<Repetition>() {
         "pass `--again` to send its messages a second time"
     } else if error.is::<FileExists>() {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     thread,
@@ -59,11 +59,16 @@ pub fn of_queue(root: &Path, queue: &str) -> PathBuf {
 ///
 /// The root cannot be read.
 pub fn all(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !root.exists() {
-        return Ok(Vec::new());
+    Ok(entries(root)?.into_iter().filter(|path| path.is_dir()).collect())
+}
+
+/// What is in a folder; nothing in one that is not there, or not any more.
+pub(super) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.filter_map(Result::ok).map(|entry| entry.path()).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(anyhow!(error).context(format!("cannot read {}", folder.display()))),
     }
-    let entries = fs::read_dir(root).with_context(|| format!("cannot read {}", root.display()))?;
-    Ok(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir()).collect())
 }
 
 /// The lock of the one run that works on a queue. It ends with the process, however that ends.

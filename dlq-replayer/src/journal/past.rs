@@ -5,7 +5,6 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, bail};
@@ -131,47 +130,14 @@ pub fn details(path: &Path) -> anyhow::Result<RunDetails> {
     Ok(RunDetails { run, noted: noted.collect() })
 }
 
-/// How long a FIFO queue remembers what it was given, and as long again for clocks that differ.
-/// Source: "Exactly-once processing in Amazon SQS" in the Amazon SQS developer guide: five minutes.
-const REMEMBERED: Duration = Duration::from_mins(10);
-
-/// The ids that destinations gave to the messages of runs that wrote to their journal lately, wherever these came from.
-///
-/// # Errors
-///
-/// A folder or a journal cannot be read.
-pub fn ids_given(root: &Path, now: SystemTime) -> anyhow::Result<Vec<String>> {
-    let (mut given, mut files) = (Vec::new(), Vec::new());
-    for folder in folder::all(root)? {
-        files.extend(files_of(&folder)?);
-    }
-    for path in files {
-        let written = fs::metadata(&path).and_then(|file| file.modified()).unwrap_or(now);
-        if now.duration_since(written).unwrap_or_default() > REMEMBERED {
-            continue;
-        }
-        for record in records(&path)? {
-            if let Record::Sent { ids, .. } = record? {
-                given.extend(ids.into_iter().map(|(_, id)| id));
-            }
-        }
-    }
-    Ok(given)
-}
-
 /// The journals of one queue, the newest first: their names begin with the time.
 ///
 /// # Errors
 ///
 /// The folder cannot be read.
 pub fn files_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut files: Vec<_> = entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
+    let mut files: Vec<_> = folder::entries(folder)?
+        .into_iter()
         .filter(|path| path.extension().is_some_and(|extension| extension == "ndjson"))
         .collect();
     files.sort_by(|one, other| other.cmp(one));

@@ -22,9 +22,10 @@ use super::{
 use crate::{
     journal::{
         folder::{Live, of_queue, prune},
+        given::ids_given,
         holders::holders,
         leftovers::Leftovers,
-        past::{files_of, ids_given},
+        past::files_of,
         record::{Begin, Record},
         settled::{SentBefore, sent_before},
         write::{Journal, next_run},
@@ -119,6 +120,14 @@ pub async fn run(
     interrupt.finishing(cost, Box::pin(run_to_its_end(job, clients, journals, interrupt, progress))).await
 }
 
+/// The ids that recent runs were given, when one of them may be given again.
+fn recent_ids(plan: &Plan, journals: &Path) -> anyhow::Result<SentIds> {
+    // A queue whose messages go back to a FIFO queue is one itself. An archive deduplicates nothing.
+    let is_deduplicated = plan.routes.archive().is_none() && (plan.fifo_source || plan.routes.has_fifo());
+    let given = if is_deduplicated { ids_given(journals, SystemTime::now())? } else { Vec::new() };
+    Ok(SentIds::of_earlier_runs(given))
+}
+
 async fn run_to_its_end(
     mut job: Job,
     clients: Rc<Clients>,
@@ -141,6 +150,8 @@ async fn run_to_its_end(
         check_repetition(&folder, &job.destination)??;
     }
     let mut leftovers = Leftovers::load(&folder, job.source.scope(&job.destination))?;
+    // Before the journal: one that begins and does not end is that of a run that was killed.
+    let recent_ids = recent_ids(&job.plan, journals)?;
     let held = match &job.source {
         Source::Queue(_) => Held::by(holders(&folder, SystemTime::now())?, job.settings.visibility, Instant::now()),
         Source::File(_) => None,
@@ -163,12 +174,7 @@ async fn run_to_its_end(
     let journal = Rc::new(Journal::create(&folder, begin).await?);
     let breaker = Breaker::new(job.settings.max_returned);
     let limit = Some(job.plan.limit).filter(|limit| *limit < u64::MAX);
-    // A queue whose messages go back to a FIFO queue is one itself. An archive deduplicates nothing.
-    let is_deduplicated = job.plan.routes.archive().is_none() && (job.plan.fifo_source || job.plan.routes.has_fifo());
-    let mut transfer = Transfer::new(job.plan, breaker, Some(Rc::clone(&journal)), leftovers);
-    if is_deduplicated {
-        transfer = transfer.knowing(SentIds::of_earlier_runs(ids_given(journals, SystemTime::now())?));
-    }
+    let transfer = Transfer::new(job.plan, breaker, Some(Rc::clone(&journal)), leftovers).knowing(recent_ids);
     let work = Work::Move(Box::new(transfer));
     let engine = Engine::new(job.source, work, job.settings, clients, interrupt.clone());
     let mut engine = engine.after(held);

@@ -1,8 +1,10 @@
 //! A7: a rerun without `--resume` sends twice, and a run of another command or destination is taken for this one's.
 
-use pipeline_tests::sqs_model::{Fault, operation};
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
-use super::{DLQ, SOURCE, Scene, body, until};
+use pipeline_tests::sqs_model::{Fault, NewMessage, operation};
+
+use super::{DLQ, SOURCE, Scene, body, old, until};
 
 const MESSAGES: usize = 60;
 
@@ -101,4 +103,36 @@ fn a7_last_means_the_last_run_of_this_command() {
     scene.let_visibility_run_out();
     let said = scene.run(&["replay", DLQ, "--resume", "last", "--execute"]);
     scene.assert_each_once(all(), &[SOURCE, DLQ], &said.text());
+}
+
+/// A FIFO queue with a message, and where another queue's journal would be.
+fn beside_another_queue() -> (Scene, PathBuf) {
+    let scene = Scene::between("orders.fifo", "orders-dlq.fifo");
+    scene.model.put("orders-dlq.fifo", old(NewMessage::new(body(0), &[]).in_group("g", "d")));
+    let journal = scene.replayer.journals().join("aws_eu-west-1_1_other/20261129T000000Z-aaaa.ndjson");
+    fs::create_dir_all(journal.parent().unwrap()).unwrap();
+    (scene, journal)
+}
+
+#[test]
+fn a_journal_of_another_queue_that_goes_while_it_is_read_keeps_no_run_from_its_work() {
+    let (scene, journal) = beside_another_queue();
+    // It is listed and cannot be opened, as one that another run has just pruned.
+    symlink("/nonexistent", journal).unwrap();
+    let said = scene.run(&["replay", "orders-dlq.fifo", "--execute"]);
+    assert_eq!((said.code, scene.model.count("orders.fifo")), (0, 1), "{}", said.text());
+}
+
+#[test]
+fn a_journal_of_another_queue_that_cannot_be_read_is_named_before_a_run_begins() {
+    let (scene, journal) = beside_another_queue();
+    fs::create_dir(&journal).unwrap();
+    let said = scene.run(&["replay", "orders-dlq.fifo", "--execute"]);
+    assert_eq!((said.code, scene.model.count("orders-dlq.fifo")), (1, 1), "{}", said.text());
+    let names = said.err.contains(&journal.display().to_string());
+    assert!(names && said.err.contains("hint: make it readable, or move it to another folder"), "{}", said.err);
+    assert_eq!(super::journals(&scene.replayer.journals()), Vec::<PathBuf>::new(), "no run has begun");
+    fs::remove_dir(&journal).unwrap();
+    let said = scene.run(&["replay", "orders-dlq.fifo", "--execute"]);
+    assert_eq!((said.code, scene.model.count("orders.fifo")), (0, 1), "{}", said.text());
 }
