@@ -199,8 +199,12 @@ impl Transfer {
             self.stopped_groups.extend(self.lane(message.group(), target.as_ref().ok().copied()));
             return Ok(Next::Aside);
         }
-        self.counts.matched += 1;
-        self.choose(message, target)
+        let next = self.choose(message, target)?;
+        // One that an earlier run has put in quarantine has matched then, and counts as finished now.
+        if !matches!(next, Next::Delete | Next::Finished) {
+            self.counts.matched += 1;
+        }
+        Ok(next)
     }
 
     /// The group of a message if its order must be kept. Without a destination, only its source tells.

@@ -105,6 +105,25 @@ fn a7_last_means_the_last_run_of_this_command() {
     scene.assert_each_once(all(), &[SOURCE, DLQ], &said.text());
 }
 
+#[test]
+fn what_an_earlier_run_has_put_in_quarantine_is_deleted_and_does_not_count_as_left() {
+    let scene = Scene::new();
+    scene.model.create("quarantine");
+    for at in 0..5 {
+        scene.model.put(DLQ, old(NewMessage::new(body(at), &[("replay_count", "9")])));
+    }
+    let replay = ["replay", DLQ, "--quarantine", "quarantine", "--execute", "--json"];
+    scene.deny_deletes();
+    assert_eq!(scene.run(&replay).code, 1);
+    scene.allow_everything();
+    scene.let_visibility_run_out();
+    let said = scene.run(&replay);
+    let report: serde_json::Value = serde_json::from_str(said.out.trim()).unwrap();
+    let counts = &report["counts"];
+    assert_eq!((said.code, scene.model.count(DLQ), scene.model.count("quarantine")), (0, 0, 5), "{}", said.text());
+    assert_eq!((&counts["matched"], &counts["finished_for_earlier_run"]), (&0.into(), &5.into()), "{}", said.text());
+}
+
 /// A FIFO queue with a message, and where another queue's journal would be.
 fn beside_another_queue() -> (Scene, PathBuf) {
     let scene = Scene::between("orders.fifo", "orders-dlq.fifo");
