@@ -210,7 +210,10 @@ async fn back_to_source(session: &Session<'_>, queue: &Queue) -> anyhow::Result<
         [url] => Some(address::find_source(&session.clients, &queue.address, url).await?),
         _ => None,
     };
-    let routes = Routes::back_to_source(Some(queue.address.clone()), only);
+    let mut routes = Routes::back_to_source(Some(queue.address.clone()), only);
+    if let [_, _, ..] = sources.as_slice() {
+        routes = routes.listing(sources.iter().map(|url| queue.address.arn_of_source(url)).collect());
+    }
     Ok(Way { shown: routes.shown(), routes, carrier: Carrier::Queue })
 }
 

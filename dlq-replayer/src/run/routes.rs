@@ -45,6 +45,8 @@ pub struct Routes {
     fallback: Option<usize>,
     quarantine: Option<usize>,
     sources: HashMap<String, Result<usize, Refusal>>,
+    /// The ARNs of all sources, where SQS lists them.
+    listed: Option<Vec<String>>,
     /// Lookups that have failed in passing, by ARN.
     failed: HashMap<String, u32>,
     /// Destinations that take nothing more, and why.
@@ -67,6 +69,7 @@ impl Routes {
         let itself = |queue: &Queue| from.as_ref().is_some_and(|from| from.arn == queue.address.arn);
         let only = only.filter(|queue| !itself(queue));
         let mut routes = Self {
+            listed: only.as_ref().map(|queue| vec![queue.address.arn.clone()]),
             from,
             destinations: Vec::new(),
             fixed: None,
@@ -84,6 +87,13 @@ impl Routes {
             routes.fallback = Some(at);
         }
         routes
+    }
+
+    /// Knows the ARNs of all sources, so that the last one that is closed ends the run.
+    #[must_use]
+    pub fn listing(mut self, sources: Vec<String>) -> Self {
+        self.listed = Some(sources);
+        self
     }
 
     /// Where messages go that were replayed too often.
@@ -163,9 +173,16 @@ impl Routes {
     /// Whether messages may go somewhere else when this destination is closed, as far as is known.
     /// Most messages do not go to a quarantine.
     pub fn has_others_than(&self, at: usize) -> bool {
-        let sources = self.destinations.len() - usize::from(self.quarantine.is_some());
-        let several = self.fixed.is_none() && (self.fallback.is_none() || sources > 1);
-        several || self.quarantine == Some(at)
+        if self.quarantine == Some(at) {
+            return true;
+        }
+        if self.fixed.is_some() {
+            return false;
+        }
+        let is_open = |source: &usize| *source != at && !self.closed.contains_key(source);
+        let known = self.sources.values().any(|source| source.as_ref().is_ok_and(is_open));
+        // One that is listed may not have been looked up yet; without a list there may be any number of them.
+        known || self.listed.as_ref().is_none_or(|all| all.iter().any(|arn| !self.sources.contains_key(arn)))
     }
 
     /// Why a destination takes no message of a route, when it is closed.

@@ -46,6 +46,17 @@ impl QueueAddress {
         is_fifo(&self.name)
     }
 
+    /// The ARN of a source of this dead-letter queue by the URL that SQS lists: a redrive policy names no queue of another Region.
+    /// A URL that does not say it makes an ARN that no queue has.
+    pub fn arn_of_source(&self, url: &str) -> String {
+        match (Arn::of_queue(&self.arn), QueueArgument::parse(url)) {
+            (Some(Arn { partition, region, .. }), QueueArgument::Url { account, name, .. }) => {
+                format!("arn:{partition}:sqs:{region}:{account}:{name}")
+            }
+            _ => String::new(),
+        }
+    }
+
     fn new(url: String, arn: String) -> Result<Self, AddressError> {
         let Some(Arn { region, account, resource, .. }) = Arn::of_queue(&arn) else {
             return Err(AddressError::NotAQueue { arn });

@@ -133,6 +133,19 @@ fn the_only_source_that_refuses_ends_a_run_at_once() {
 }
 
 #[test]
+fn sources_that_all_refuse_end_a_run_at_once() {
+    let scene = scene();
+    fill(&scene, 600, is_odd);
+    scene.model.set_faults(|call, _| match operation(call) {
+        "SendMessageBatch" => Fault::Refused(403, "AccessDenied"),
+        _ => Fault::None,
+    });
+    let (exit, report, said) = json(&scene, &["--concurrency", "1"]);
+    assert_eq!((exit, scene.model.count(DLQ)), (1, 600), "{said}");
+    assert!(report["counts"]["scanned"].as_u64().unwrap() < 600, "it does not go through the queue: {said}");
+}
+
+#[test]
 fn messages_of_a_source_that_refuses_do_not_use_up_the_limit() {
     let scene = scene();
     fill(&scene, 40, |at| at < 20);
