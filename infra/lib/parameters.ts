@@ -84,7 +84,7 @@ export function namePrefix(stack: Stack): string {
   return new CfnParameter(stack, 'NamePrefix', {
     type: 'String',
     default: 'rollcall',
-    description: 'Every physical name begins with this; changing it on a deployed stack replaces the queues and loses what is in them.',
+    description: 'Every physical name begins with this. Choose it before the first deployment: changing it is refused, because it would replace the functions of the custom resources.',
     // A function's name has at most 64 characters; 40 leave room for every suffix.
     allowedPattern: '[A-Za-z][A-Za-z0-9-]{0,39}',
     constraintDescription: 'Give at most 40 letters, digits and hyphens, beginning with a letter.',

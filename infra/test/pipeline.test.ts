@@ -500,6 +500,15 @@ describe('names and parameters', () => {
     }
   });
 
+  test('another prefix is refused on a deployed stack, because it would replace the function behind a custom resource', () => {
+    // CloudFormation: "Modifying service token is not allowed". The queues of the old prefix, and what is in them, stay.
+    assert.match(template.Parameters['NamePrefix']!['Description'], /refused/);
+    for (const type of ['Custom::UsersTable', 'Custom::CognitoTriggers']) {
+      const [token] = only(type)['ServiceToken']['Fn::GetAtt'];
+      assert.match(text(template.Resources[token]!.Properties['FunctionName']), /^<NamePrefix>-/, type);
+    }
+  });
+
   test('the longest prefix still leaves every name within its limit', () => {
     const prefix = 'x'.repeat(40);
     assert.match(prefix, new RegExp(`^${template.Parameters['NamePrefix']!['AllowedPattern']}$`));

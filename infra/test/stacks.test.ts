@@ -78,6 +78,15 @@ describe('a pool of this app, attached', () => {
     assert.equal(pool.Properties.LambdaConfig, undefined, 'triggers in the template would be fought over');
   });
 
+  test('a stack that does not know a parameter refuses it, so the documentation names the stack of each', () => {
+    const declares = (id: string) => Object.entries(templates).filter(([, { Parameters }]) => id in Parameters).map(([stack]) => stack);
+    const page = readFileSync(new URL('../../docs/deploying/new-pool.md', import.meta.url), 'utf8');
+    for (const id of ['NamePrefix', 'AlarmTopicArn']) {
+      assert.deepEqual(declares(id).sort(), ['RollcallPipeline', 'RollcallWiring'], id);
+      for (const stack of declares(id)) assert.ok(page.includes(`--parameters ${stack}:${id}=`), `${stack}:${id}`);
+    }
+  });
+
   test('the alarm about a silent trigger knows the client', () => {
     const [[, alarm]] = resourcesOf(templates['RollcallWiring']!, 'AWS::CloudWatch::Alarm') as [[string, Record<string, any>]];
     assert.match(JSON.stringify(alarm['Metrics']), /RollcallAuth:ExportsOutputRefUsersApp/);
