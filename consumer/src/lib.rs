@@ -195,9 +195,11 @@ impl<'a, 'e> Rows<'a, 'e> {
         Ok((self.accounting, summary))
     }
 
-    /// The chunk of this size that begins at a place; an empty one without a size.
+    /// The chunk of this size that begins at a place.
+    ///
+    /// Behind the last one, a place further: a record without an id is not among those that were counted, and must not be deleted unread.
     async fn read_chunk(&self, at: usize, size: Option<&usize>) -> Result<Reading<'a>, Unreadable> {
-        self.read(at..at + size.copied().unwrap_or_default()).await
+        self.read(at..at + size.copied().unwrap_or(1)).await
     }
 
     async fn read(&self, places: Range<usize>) -> Result<Reading<'a>, Unreadable> {

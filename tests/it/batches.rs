@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use consumer::{Consumer, store::Search};
+use consumer::{
+    Consumer,
+    batch::{Batch, Unreadable},
+    handle_batch,
+    store::Search,
+};
 use pipeline_tests::scripted_http::Answer;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -313,5 +318,17 @@ async fn a_message_that_the_table_refuses_takes_no_other_one_of_its_user_with_it
             assert!(bench.failed(batch([last])).await.is_empty());
         }
         assert_eq!(bench.rows().await, i64::try_from(between).unwrap() + 1, "{between}: with the name that it accepts");
+    }
+}
+
+#[tokio::test]
+async fn a_record_without_an_id_behind_all_others_gives_the_whole_batch_back() {
+    let bench = Bench::new().await;
+    for n in [1, 10, 151] {
+        let mut event = serde_json::to_value(batch(people(n + 1))).unwrap();
+        event["Records"][n].as_object_mut().unwrap().remove("messageId");
+        let event = serde_json::to_vec(&event).unwrap();
+        let answer = handle_batch(&Batch::of(&event).unwrap(), Instant::now() + INVOCATION, &bench.consumer).await;
+        assert_eq!(answer.map(|_| ()).unwrap_err(), Unreadable::MissingMessageId, "{n}: it would be deleted");
     }
 }
