@@ -23,7 +23,7 @@ const PHYSICAL_ID: &str = "rollcall-schema";
 
 /// What a deployment may have to bring: it goes up by one with each step of `migrations.rs`, and with each change of what the consumer needs of the table.
 ///
-/// The template says it too (`infra/lib/limits.ts`), so that a deployment runs the migration when there is something to run, and not because a zip was built again.
+/// The template says it too (`infra/construct/src/limits.ts`), so that a deployment runs the migration when there is something to run, and not because a zip was built again.
 pub const SCHEMA_VERSION: u64 = 3;
 
 /// How attempts follow each other. An Aurora that was asleep takes some 15 s to wake, and a new role some seconds to be known.
@@ -182,7 +182,7 @@ mod tests {
         let needs = AssertSqlSafe(needs).into_sql_str();
         let digest = Migration::new(0, "".into(), MigrationType::Simple, needs, false).checksum;
         let (first, _) = digest.split_first_chunk().unwrap();
-        // When this fails, raise SCHEMA_VERSION here and in `infra/lib/limits.ts`, so that deployments run the migration.
+        // When this fails, raise SCHEMA_VERSION here and in `infra/construct/src/limits.ts`, so that deployments run the migration.
         assert_eq!((SCHEMA_VERSION, u64::from_be_bytes(*first)), (3, 0x1d6f_5c4d_0c1f_548a));
     }
 }

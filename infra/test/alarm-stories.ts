@@ -1,5 +1,5 @@
 /** What happens to a small installation, told as the metrics that AWS and the functions would have. Minutes count from the beginning. */
-import { VISIBILITY_TIMEOUT_SECONDS } from '../lib/limits.ts';
+import { VISIBILITY_TIMEOUT_SECONDS } from '../construct/src/limits.ts';
 import type { Metrics } from './alarm-clock.ts';
 import { count, seconds } from './source-constants.ts';
 

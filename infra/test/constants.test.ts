@@ -1,7 +1,7 @@
 /** Where a number of the deployment and one of the code must agree: each test says what breaks when they do not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as limits from '../lib/limits.ts';
+import * as limits from '../construct/src/limits.ts';
 import { count, seconds, written } from './source-constants.ts';
 
 const { CONSUMER, MIGRATE, PRODUCER, WIRING } = limits;
@@ -50,7 +50,7 @@ test('the local stack gives up a message after as many receives as the deployed 
 });
 
 test('the alarm about a table that rejects every row does not clear while a single message waits for its next try', () => {
-  const [bad, of] = written('infra/lib/alarms.ts', /metrics\.tableUnfit,[^]*?periods: (\[\d+, \d+\])/)
+  const [bad, of] = written('infra/construct/src/alarms.ts', /metrics\.tableUnfit,[^]*?periods: (\[\d+, \d+\])/)
     .slice(1, -1)
     .split(',')
     .map(Number);
@@ -59,12 +59,12 @@ test('the alarm about a table that rejects every row does not clear while a sing
 });
 
 test('the alarm about waiting messages is silent while a message has only been tried a few times', () => {
-  const minutes = Number(written('infra/lib/alarms.ts', /WAITING_MINUTES = \{ of: \d+, atLeast: (\d+) \}/));
+  const minutes = Number(written('infra/construct/src/alarms.ts', /WAITING_MINUTES = \{ of: \d+, atLeast: (\d+) \}/));
   assert.ok(minutes * 60 >= 3 * seconds(BACKOFF, 'SHORT_CAP'));
 });
 
 test('the alarm about a slow trigger goes off before Cognito gives up, and not while the budget is kept', () => {
-  const slow = Number(written('infra/lib/alarms.ts', /SLOW_PRODUCER_MS = ([\d_]+)/).replace('_', ''));
+  const slow = Number(written('infra/construct/src/alarms.ts', /SLOW_PRODUCER_MS = ([\d_]+)/).replace('_', ''));
   assert.ok(slow < PRODUCER.timeout.toMilliseconds());
   assert.ok(slow > seconds('producer/src/config.rs', 'DEFAULT_BUDGET') * 1_000);
 });

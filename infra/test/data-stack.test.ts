@@ -4,8 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { App } from 'aws-cdk-lib';
-import { DataStack } from '../lib/data-stack.ts';
-import { ARCHIVE_DAYS, CONSUMER, DATA, MAXIMUM_CONCURRENCY } from '../lib/limits.ts';
+import { DataStack } from '../app/data-stack.ts';
+import { ARCHIVE_DAYS, CONSUMER, MAXIMUM_CONCURRENCY } from '../construct/src/limits.ts';
+import { DATA } from '../app/data-limits.ts';
 import { seconds, written } from './source-constants.ts';
 import { dummyPackages, runApp, synthesize, type Template, temporaryFolder, text } from './synthesized.ts';
 

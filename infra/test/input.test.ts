@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { App } from 'aws-cdk-lib';
-import { InputError, readContext, targetEnvironment } from '../lib/input.ts';
-import { FUNCTIONS } from '../lib/packages.ts';
+import { readContext, targetEnvironment } from '../app/input.ts';
+import { InputError } from '../app/input-error.ts';
+import { FUNCTIONS } from '../construct/src/packages.ts';
 import { dummyPackages, runApp, temporaryFolder, writeDummyZip } from './synthesized.ts';
 
 function contextOf(context: Record<string, unknown>) {

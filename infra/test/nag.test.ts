@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { ACKNOWLEDGED } from '../lib/acknowledged.ts';
+import { ACKNOWLEDGED } from '../construct/src/acknowledged.ts';
 import { synthesize } from './synthesized.ts';
 
 const SHAPES = [

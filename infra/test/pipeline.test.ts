@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { count } from './source-constants.ts';
-import { FUNCTIONS } from '../lib/packages.ts';
+import { FUNCTIONS } from '../construct/src/packages.ts';
 import { dummyPackages, poolPermissions, type Resource, resourcesOf, synthesize, type Template, text, writeDummyZip } from './synthesized.ts';
 
 const { template, printed } = synthesize();

@@ -5,8 +5,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { App, CfnOutput, Tags } from 'aws-cdk-lib';
-import { AuthStack } from '../lib/auth-stack.ts';
-import { FUNCTIONS } from '../lib/packages.ts';
+import { AuthStack } from '../app/auth-stack.ts';
+import { FUNCTIONS } from '../construct/src/packages.ts';
 import { resourcesOf, synthesize, temporaryFolder, type Template, text } from './synthesized.ts';
 
 /** The stacks whose exports a template imports. */

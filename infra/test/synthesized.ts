@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FUNCTIONS } from '../lib/packages.ts';
+import { FUNCTIONS } from '../construct/src/packages.ts';
 
 export interface Resource {
   readonly Type: string;
@@ -50,7 +50,7 @@ export function dummyPackages(): string {
 }
 
 export function runApp(context: Record<string, unknown>, out: string, variables: Record<string, string> = {}): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, ['--import', 'tsx', 'bin/rollcall.ts'], {
+  return spawnSync(process.execPath, ['--import', 'tsx', 'app/rollcall.ts'], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     encoding: 'utf8',
     env: {

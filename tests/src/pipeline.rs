@@ -198,7 +198,7 @@ fn zip_function(python: &Python, binary: &Path, zip: &Path) -> anyhow::Result<()
 fn synthesis_key(node: &Node, functions: &Path) -> anyhow::Result<String> {
     let infra = clone().join("infra");
     let mut files = vec![infra.join("package-lock.json"), infra.join("cdk.json"), infra.join("tsconfig.json")];
-    for folder in ["bin", "lib"] {
+    for folder in ["app", "construct"] {
         files_below(&infra.join(folder), &mut files)?;
     }
     files.extend(FUNCTIONS.map(|name| functions.join(format!("{name}.zip"))));

@@ -15,7 +15,7 @@ use crate::{
 
 const TEMPLATE: &str = ".template.json";
 
-/// What the app calls the file with the order of its stacks: `infra/lib/packages.ts`.
+/// What the app calls the file with the order of its stacks: `infra/app/packages.ts`.
 const ORDER: &str = "stacks";
 
 /// What the command line asks for.
@@ -53,7 +53,7 @@ pub(crate) fn template(options: &Options) -> Result<(), Failure> {
     step(
         "making the templates",
         in_infra("node")
-            .args(["--import", "tsx", "bin/rollcall.ts"])
+            .args(["--import", "tsx", "app/rollcall.ts"])
             .env("CDK_OUTDIR", &assembly)
             .env("CDK_CONTEXT_JSON", json(&context(&package::folder(), &options.context)))
             // The templates fit every account and Region.
