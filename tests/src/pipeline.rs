@@ -249,7 +249,7 @@ fn run_cdk(node: &Node, functions: &Path, assembly: &Path, context: &SynthContex
     let context = serde_json::to_string(&context)?;
     let mut command = Command::new(&node.executable);
     command
-        .args(["--import", "tsx", "bin/rollcall.ts"])
+        .args(["--import", "tsx", "app/rollcall.ts"])
         .current_dir(clone().join("infra"))
         .env("CDK_OUTDIR", assembly)
         .env("CDK_VALIDATION", "false") // three quarters of the time; the linter and the app's own tests validate every shape
