@@ -7,6 +7,7 @@
   runtime_api.py      the Lambda Runtime API that the process talks to
   loopback_server.py  GATEWAY_SERVER=loopback: listen on the host that GATEWAY_LISTEN names
   custom_resource.py  CloudFormation's custom resources, which call functions
+  user_pool.py        CloudFormation's user pools, in the Cognito that the functions talk to
   rollback.py         CloudFormation takes back a creation or an update that failed
   patches.py          corrections to LocalStack itself, each with its reason
 

@@ -35,3 +35,21 @@ class CustomResourcePlugin(CloudFormationResourceProviderPlugin):
         from .custom_resource import CustomResource
 
         self.factory = CustomResource
+
+
+class UserPoolPlugin(CloudFormationResourceProviderPlugin):
+    name = "AWS::Cognito::UserPool"
+
+    def load(self):
+        from .user_pool import UserPool
+
+        self.factory = UserPool
+
+
+class UserPoolClientPlugin(CloudFormationResourceProviderPlugin):
+    name = "AWS::Cognito::UserPoolClient"
+
+    def load(self):
+        from .user_pool import UserPoolClient
+
+        self.factory = UserPoolClient

@@ -1,0 +1,332 @@
+/** The construct library, as an app with a stack for the pool and a stack for the database uses it. */
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { App, Duration, SecretValue, Stack } from 'aws-cdk-lib';
+import { UserPool } from 'aws-cdk-lib/aws-cognito';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { DatabaseInstance, DatabaseInstanceEngine, PostgresEngineVersion } from 'aws-cdk-lib/aws-rds';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Database, Rollcall, type RollcallProps, Table } from '../construct/src/index.ts';
+import { graphOf } from './closure.ts';
+import { dummyPackages, resourcesOf, type Synthesized, synthesize, type Template, temporaryFolder, text } from './synthesized.ts';
+import { written } from './source-constants.ts';
+
+const functionsFolder = dummyPackages();
+
+interface Adopted {
+  readonly app: App;
+  readonly auth: Stack;
+  readonly backend: Stack;
+  readonly pool: UserPool;
+}
+
+/** An app as people have it before they adopt anything. */
+function appOfTheirs(env: { account?: string; region?: string } = {}): Adopted {
+  const app = new App({ analyticsReporting: false, outdir: temporaryFolder(), context: { '@aws-cdk/core:defaultCrossStackReferences': 'strong' } });
+  const auth = new Stack(app, 'AuthStack', { env });
+  const backend = new Stack(app, 'BackendStack', { env });
+  return { app, auth, backend, pool: new UserPool(auth, 'Users') };
+}
+
+function adopt(adopted: Adopted, props: Partial<RollcallProps> = {}, id = 'Rollcall'): Rollcall {
+  const database = props.database ?? Database.fromSecret(new Secret(adopted.backend, `${id}Login`));
+  return new Rollcall(adopted.backend, id, { userPool: adopted.pool, database, functionsFolder, ...props });
+}
+
+function synthesized({ app }: Adopted): Synthesized {
+  const assembly = app.synth();
+  const templates = Object.fromEntries(assembly.stacks.map(({ stackName, template }) => [stackName, template as Template]));
+  return { template: templates['BackendStack']!, templates, printed: '', out: assembly.directory };
+}
+
+function environmentOf(template: Template, suffix: string): Record<string, unknown> {
+  const found = resourcesOf(template, 'AWS::Lambda::Function').filter(([, { FunctionName: name }]) => text(name).endsWith(`-${suffix}`));
+  assert.equal(found.length, 1, suffix);
+  return found[0]![1]['Environment'].Variables;
+}
+
+function refusal(make: () => unknown): string {
+  let said = '';
+  assert.throws(make, (error: Error) => {
+    said = error.message;
+    return true;
+  });
+  return said;
+}
+
+describe('a pool in another stack', () => {
+  const before = appOfTheirs();
+  const poolAlone = synthesized(before).templates['AuthStack']!;
+  const adopted = appOfTheirs();
+  const rollcall = adopt(adopted);
+  const all = synthesized(adopted);
+
+  test('the stack of the pool gains an export and nothing else', () => {
+    const { Outputs: gained, ...rest } = all.templates['AuthStack']!;
+    const { Outputs: _, ...restBefore } = poolAlone;
+    assert.deepEqual(rest, restBefore);
+    assert.equal(Object.keys(gained).length, 1);
+    assert.ok(!JSON.stringify(all.templates['AuthStack']).includes('BackendStack'));
+  });
+
+  test('it is the pipeline of the app in this repository, resource by resource', () => {
+    const kinds = (template: Template) => {
+      const unconditional = Object.values(template.Resources).filter(({ Condition }) => Condition === undefined);
+      const counted: Record<string, number> = {};
+      for (const { Type: type } of unconditional) counted[type] = (counted[type] ?? 0) + 1;
+      return counted;
+    };
+    const { 'AWS::SecretsManager::Secret': _, ...ours } = kinds(all.template);
+    assert.deepEqual(ours, kinds(synthesize({ database: 'secret' }).template));
+  });
+
+  test('the pool is attached after everything else', () => {
+    const graph = graphOf(all);
+    const wiring = [...graph.resources].find(([, { Type }]) => Type === 'Custom::CognitoTriggers')![0];
+    const closure = graph.closure(wiring);
+    const after = [...graph.resources.keys()].filter((name) => name !== wiring && !closure.has(name));
+    assert.deepEqual(after, []);
+  });
+
+  test('events of that pool become rows and those of no other', () => {
+    assert.match(text(environmentOf(all.template, 'consumer')['ALLOWED_USER_POOLS']), /^<AuthStack:ExportsOutputRefUsers\w+>$/);
+  });
+
+  test('a change of the pool in its own template attaches the triggers again', () => {
+    const definition = (template: Template) => resourcesOf(template, 'Custom::CognitoTriggers')[0]![1]['PoolDefinition'];
+    const changed = appOfTheirs();
+    const renamed = { ...changed, pool: new UserPool(changed.auth, 'Others', { userPoolName: 'others' }) };
+    adopt(renamed);
+    assert.match(definition(all.template), /^[0-9a-f]{64}$/);
+    assert.notEqual(definition(all.template), definition(synthesized(renamed).template));
+  });
+
+  test('every alarm is there for actions of the app', () => {
+    assert.equal(rollcall.alarms.length, resourcesOf(all.template, 'AWS::CloudWatch::Alarm').length);
+  });
+});
+
+describe('names', () => {
+  test('two of them in one stack have none in common', () => {
+    const adopted = appOfTheirs();
+    adopt(adopted);
+    adopt(adopted, {}, 'Second');
+    const { template } = synthesized(adopted);
+    const names = Object.values(template.Resources).flatMap(({ Properties }) =>
+      ['FunctionName', 'QueueName', 'AlarmName', 'LogGroupName', 'DashboardName', 'ArchiveName'].flatMap((key) => Properties?.[key] ?? []),
+    );
+    assert.equal(new Set(names.map(text)).size, names.length);
+    for (const name of names.map(text)) assert.ok(name.length <= 64, name);
+  });
+
+  test('a prefix that no function can have is refused', () => {
+    for (const namePrefix of ['', '9lives', 'under_score', 'x'.repeat(41)]) {
+      assert.match(refusal(() => adopt(appOfTheirs(), { namePrefix })), /at most 40 letters, digits and hyphens/);
+    }
+  });
+});
+
+describe('the table', () => {
+  const variables = (table?: Table) => {
+    const adopted = appOfTheirs();
+    adopt(adopted, table ? { table } : {});
+    const { template } = synthesized(adopted);
+    const { USERS_TABLE: name, USERS_COLUMNS: columns } = environmentOf(template, 'consumer');
+    const migration = environmentOf(template, 'migrate');
+    assert.deepEqual([migration['USERS_TABLE'], migration['USERS_COLUMNS']], [name, columns]);
+    return [name, columns];
+  };
+
+  test('without one it is our own', () => assert.deepEqual(variables(), ['', '']));
+
+  test('columns that are not named keep their names', () => {
+    const table = new Table({ name: 'public.users', columns: { email: 'email_address' } });
+    assert.deepEqual(variables(table), ['public.users', 'cognito_sub=cognito_sub,email=email_address,first_name=first_name,last_name=last_name']);
+  });
+
+  test('names are quoted where they have to be, an attribute may be left out, and constants are added', () => {
+    const table = new Table({
+      name: 'app.accounts',
+      columns: { cognito_sub: 'authId', last_name: '', 'custom:tenant': 'tenant_id', phone_number: 'a"b' },
+      constants: { email: 'false', source: "'cognito'" },
+    });
+    assert.deepEqual(variables(table)[1], 'cognito_sub="authId",email=email,first_name=first_name,custom:tenant=tenant_id,phone_number="a""b","email"=false,"source"=\'cognito\'');
+  });
+
+  test('the key cannot be left out', () => {
+    assert.match(refusal(() => new Table({ name: 'users', columns: { cognito_sub: '' } })), /name the column that holds it/);
+  });
+
+  test('our own columns are those of the consumer', () => {
+    const names = written('consumer/src/table/mod.rs', /columns: Vec<_> = \[([^\]]+)\]/);
+    assert.equal(names, 'Attribute::CognitoSub, Attribute::Email, Attribute::FirstName, Attribute::LastName');
+    const constants = new Table({ constants: { is_active: 'true' } })._variables()['USERS_COLUMNS'];
+    assert.equal(new Table({ columns: {} })._variables()['USERS_COLUMNS'], constants);
+    assert.equal(constants, 'cognito_sub=cognito_sub,email=email,first_name=first_name,last_name=last_name,"is_active"=true');
+  });
+});
+
+describe('the database', () => {
+  const REGION = { account: '111111111111', region: 'eu-central-1' };
+
+  /** What a role may do, as lines of action and resource. */
+  const rights = (template: Template) =>
+    resourcesOf(template, 'AWS::IAM::Policy').flatMap(([, { PolicyDocument: { Statement: statements } }]) =>
+      statements.flatMap(({ Action: actions, Resource: on }: any) => [actions].flat().map((action: string) => `${action} ${text(on)}`)),
+    );
+
+  test('in a VPC the functions run in private subnets, and the database lets them in', () => {
+    const adopted = appOfTheirs(REGION);
+    const vpc = new Vpc(adopted.backend, 'Vpc');
+    const instance = new DatabaseInstance(adopted.backend, 'Database', {
+      vpc,
+      engine: DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.VER_16 }),
+    });
+    adopt(adopted, { database: Database.fromSecret(instance.secret!, { vpc, instance }) });
+    const { template } = synthesized(adopted);
+    const { DATABASE_CA: ca, ...rest } = environmentOf(template, 'consumer');
+    assert.equal(ca, '/var/task/rds/eu-central-1.pem');
+    assert.ok(!('DATABASE_HOST' in rest), 'the secret says it');
+    const inside = resourcesOf(template, 'AWS::Lambda::Function').filter(([, { VpcConfig }]) => VpcConfig !== undefined);
+    assert.deepEqual(inside.map(([, { FunctionName: name }]) => text(name).split('-').at(-1)).sort(), ['consumer', 'migrate']);
+    assert.equal(inside[0]![1]['VpcConfig'].SubnetIds.length, vpc.privateSubnets.length);
+    assert.equal(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress').length, 1);
+  });
+
+  test('a secret that is known by its name alone can be read', () => {
+    const adopted = appOfTheirs();
+    adopt(adopted, { database: Database.fromSecret(Secret.fromSecretNameV2(adopted.backend, 'Login', 'app/database')) });
+    const reads = rights(synthesized(adopted).template).filter((line) => line.startsWith('secretsmanager:GetSecretValue'));
+    assert.equal(reads.length, 2);
+    for (const read of reads) assert.match(read, /:secret:app\/database-\?{6}$/);
+  });
+
+  test('a Region whose authorities the functions lack is warned about', () => {
+    const folder = dummyPackages();
+    mkdirSync(join(folder, 'rds'));
+    writeFileSync(join(folder, 'rds/eu-central-1.pem'), '');
+    const caIn = (region: string) => {
+      const adopted = appOfTheirs({ account: '111111111111', region });
+      adopt(adopted, { functionsFolder: folder });
+      const assembly = adopted.app.synth();
+      const messages = assembly.getStackByName('BackendStack').messages.map(({ entry }) => String(entry.data));
+      return [environmentOf(assembly.getStackByName('BackendStack').template, 'consumer')['DATABASE_CA'], messages.filter((one) => one.includes('authorities'))];
+    };
+    assert.deepEqual(caIn('eu-central-1'), ['/var/task/rds/eu-central-1.pem', []]);
+    const [ca, [warning]] = caIn('mx-central-1') as [unknown, [string]];
+    assert.equal(ca, undefined);
+    assert.match(warning, /no authorities of RDS for mx-central-1/);
+  });
+
+  test('a URL, and a login of its own for the migration', () => {
+    const adopted = appOfTheirs();
+    const database = Database.fromUrl(SecretValue.secretsManager('app/database', { jsonField: 'url' }), {
+      migrationUrl: SecretValue.secretsManager('app/owner', { jsonField: 'url' }),
+      consumerRole: 'rollcall',
+    });
+    adopt(adopted, { database });
+    const { template } = synthesized(adopted);
+    assert.equal(environmentOf(template, 'consumer')['DATABASE_URL'], '{{resolve:secretsmanager:app/database:SecretString:url::}}');
+    assert.equal(environmentOf(template, 'migrate')['DATABASE_URL'], '{{resolve:secretsmanager:app/owner:SecretString:url::}}');
+    assert.equal(environmentOf(template, 'migrate')['DATABASE_GRANT_TO'], 'rollcall');
+  });
+
+  test('tokens of RDS, through a proxy', () => {
+    const adopted = appOfTheirs();
+    const database = Database.fromIam({
+      user: 'rollcall', resourceId: 'prx-1', host: 'proxy.example', databaseName: 'app', transactionPooler: true,
+      migrationHost: 'database.example', migrationResourceId: 'db-1', migrationUser: 'owner',
+    });
+    adopt(adopted, { database });
+    const { template } = synthesized(adopted);
+    const { DATABASE_HOST: host, DATABASE_POOLER: pooler } = environmentOf(template, 'consumer');
+    assert.deepEqual([host, pooler], ['proxy.example', 'transaction']);
+    const { DATABASE_HOST: itself, DATABASE_POOLER: none, DATABASE_USER: owner } = environmentOf(template, 'migrate');
+    assert.deepEqual([itself, none, owner], ['database.example', undefined, 'owner']);
+    const connects = rights(template).filter((line) => line.startsWith('rds-db:connect'));
+    assert.deepEqual(connects.map((line) => line.split('dbuser:')[1]).sort(), ['db-1/owner', 'prx-1/rollcall']);
+  });
+
+  test('what does not go together is refused', () => {
+    assert.match(refusal(() => Database.fromIam({ user: 'rollcall', resourceId: 'db-1' })), /needs `host` and `databaseName`/);
+    const adopted = appOfTheirs();
+    const login = new Secret(adopted.backend, 'Login');
+    assert.match(refusal(() => adopt(adopted, { database: Database.fromSecret(login, { securityGroups: [] }) })), /need its `vpc`/);
+    assert.match(refusal(() => adopt(appOfTheirs(), { database: Database.fromSecret(login, { sslMode: 'prefer' }) })), /give `verify-full` or/);
+  });
+
+  test('without a migration nothing touches the table', () => {
+    const adopted = appOfTheirs();
+    adopt(adopted, { database: Database.fromSecret(new Secret(adopted.backend, 'Login'), { migrate: false }) });
+    assert.equal(resourcesOf(synthesized(adopted).template, 'Custom::UsersTable').length, 0);
+  });
+});
+
+describe('what else is chosen', () => {
+  test('numbers that AWS would refuse are refused', () => {
+    const wrong: [Partial<RollcallProps>, RegExp][] = [
+      [{ batchSize: 0 }, /`batchSize` is 0: give a whole number from 1 to 10000/],
+      [{ batchSize: 11 }, /give a `maxBatchingWindow` of at least one second/],
+      [{ maxConcurrency: 1 }, /`maxConcurrency` is 1: give a whole number from 2 to 1000/],
+      [{ maxReceiveCount: 1_001 }, /`maxReceiveCount` is 1001/],
+      [{ visibilityTimeout: Duration.days(1) }, /`visibilityTimeout` is 86400: .*in seconds/],
+      [{ archiveRetention: Duration.days(366) }, /`archiveRetention` is 366: .*in days/],
+    ];
+    for (const [props, sentence] of wrong) assert.match(refusal(() => adopt(appOfTheirs(), props)), sentence);
+  });
+
+  test('alarms go to the topic, and who may send is narrowed to the operators', () => {
+    const adopted = appOfTheirs();
+    const alarmTopic = new Topic(adopted.backend, 'Topic');
+    adopt(adopted, { alarmTopic, operatorRoleArns: ['arn:aws:iam::111111111111:role/ops'] });
+    const { template } = synthesized(adopted);
+    for (const [id, { AlarmActions: actions }] of resourcesOf(template, 'AWS::CloudWatch::Alarm')) assert.equal(actions.length, 1, id);
+    assert.equal(resourcesOf(template, 'AWS::Events::EventBusPolicy').length, 1);
+    const policies = resourcesOf(template, 'AWS::SQS::QueuePolicy').map(([, { PolicyDocument }]) => JSON.stringify(PolicyDocument));
+    for (const policy of policies) assert.match(policy, /OnlyOursAndOperators/);
+  });
+
+  test('a pool that names the functions itself is only permitted to call them', () => {
+    const adopted = appOfTheirs();
+    adopt(adopted, { attach: false });
+    const { template } = synthesized(adopted);
+    assert.equal(resourcesOf(template, 'Custom::CognitoTriggers').length, 0);
+    assert.equal(resourcesOf(template, 'AWS::Lambda::Permission').length, 1);
+  });
+
+  test('whoever replays may take dead letters and send to the queue, and nothing else', () => {
+    const adopted = appOfTheirs();
+    const rollcall = adopt(adopted);
+    rollcall.grantReplay(new Role(adopted.backend, 'Operator', { assumedBy: new AccountRootPrincipal() }));
+    const { template } = synthesized(adopted);
+    const [, { PolicyDocument: { Statement: statements } }] = resourcesOf(template, 'AWS::IAM::Policy').find(([id]) => id.startsWith('Operator'))!;
+    const may = statements.flatMap(({ Action: actions, Resource: on }: any) => actions.map((action: string) => `${action} ${text(on)}`));
+    const changes = may.filter((line: string) => !/Get|Receive|ChangeMessageVisibility/.test(line));
+    assert.deepEqual(changes.map((line: string) => line.replace(/<(\w+?)[0-9A-F]{8}\.Arn>/, '$1')), [
+      'sqs:DeleteMessage RollcallPipelineUsersDeadLetters', 'sqs:DeleteMessage RollcallPipelineUserConfirmedUndelivered', 'sqs:SendMessage RollcallPipelineUsersQueue',
+    ]);
+  });
+
+  test('a figure is that of the function that counts it', () => {
+    const adopted = appOfTheirs();
+    const rollcall = adopt(adopted);
+    const of = (metric: { dimensions?: Record<string, unknown>; statistic: string }) => [metric.dimensions?.['FunctionName'], metric.statistic];
+    assert.deepEqual(of(rollcall.metricPublished()), [rollcall.producer.functionName, 'Sum']);
+    assert.deepEqual(of(rollcall.metricInserted({ statistic: 'Average' })), [rollcall.consumer.functionName, 'Average']);
+    assert.deepEqual(of(rollcall.metricSignUpToRow()), [rollcall.consumer.functionName, 'p50']);
+  });
+
+  test('functions that are not there are named, and the right ones are found', () => {
+    const empty = temporaryFolder();
+    assert.match(refusal(() => adopt(appOfTheirs(), { functionsFolder: empty })), /cannot find the functions for arm64 or x86_64/);
+    assert.match(refusal(() => adopt(appOfTheirs(), { architecture: Architecture.ARM_64 })), /cannot find the functions for arm64 in/);
+    const adopted = appOfTheirs();
+    adopt(adopted);
+    for (const [, { Architectures: built }] of resourcesOf(synthesized(adopted).template, 'AWS::Lambda::Function')) assert.deepEqual(built, ['x86_64']);
+  });
+});

@@ -1,0 +1,18 @@
+"""The backend, and the login of the database that it reads users from."""
+from aws_cdk import Stack, aws_secretsmanager as secretsmanager
+from constructs import Construct
+from rollcall_cdk import Database, Rollcall, Table
+
+from auth_stack import AuthStack
+
+
+class BackendStack(Stack):
+    def __init__(self, scope: Construct, construct_id: str, *, auth: AuthStack) -> None:
+        super().__init__(scope, construct_id)
+        self.login = secretsmanager.Secret.from_secret_name_v2(self, "Login", "app/database")
+        Rollcall(
+            self, "Rollcall",
+            user_pool=auth.user_pool,
+            user_pool_client=auth.client,
+            database=Database.from_secret(self.login),
+            table=Table(name="public.accounts", columns={"email": "email_address"}))
