@@ -10,6 +10,8 @@ import { alarmTopicArn, namePrefix } from './parameters.ts';
 export interface AuthStackProps extends StackProps {
   /** Functions that the pool's own template names as its triggers; nothing when they are attached from outside. */
   readonly triggers: Triggers | undefined;
+  /** What physical names begin with, unless the deployment says otherwise. */
+  readonly name: string;
 }
 
 /**
@@ -28,7 +30,7 @@ export class AuthStack extends Stack {
     this.pool = pool.node.defaultChild as CfnUserPool;
     this.userPoolId = pool.userPoolId;
     this.clientId = client.userPoolClientId;
-    if (props.triggers) client.node.addDependency(this.callNatively(props.triggers));
+    if (props.triggers) client.node.addDependency(this.callNatively(props.triggers, props.name));
     new CfnOutput(this, 'UserPoolId', { value: this.userPoolId, description: 'The pool.' });
     new CfnOutput(this, 'UserPoolClientId', { value: this.clientId, description: 'The client that the app signs people up with.' });
   }
@@ -41,8 +43,8 @@ export class AuthStack extends Stack {
    * The triggers in the pool's own template, where no update can clear them.
    * The permissions name the pool and so come after it: what people sign up through must wait for them.
    */
-  private callNatively(triggers: Triggers): IConstruct {
-    const prefix = namePrefix(this);
+  private callNatively(triggers: Triggers, name: string): IConstruct {
+    const prefix = namePrefix(this, name);
     this.pool.lambdaConfig = {
       postConfirmation: triggers.PostConfirmation.functionArn,
       ...(triggers.PreSignUp ? { preSignUp: triggers.PreSignUp.functionArn } : {}),

@@ -24,6 +24,8 @@ export type Choice = 'no' | 'yes';
 
 /** What is decided when the templates are made, and not when they are deployed. */
 export interface SynthContext {
+  /** Of one environment among several in an account and Region: what its stacks and their physical names begin with. */
+  readonly name: string;
   /** In a bucket, for who deploys without the CDK. */
   readonly packages: PackagesInFolder | PackagesInBucket;
   readonly pool: Pool;
@@ -53,7 +55,7 @@ const CHOICES = {
 } as const;
 
 /** Keys with any value, `nag` among them, which a test and the linter ask for. */
-const OTHER_KEYS = ['functions', 'architecture', 'nag'];
+const OTHER_KEYS = ['name', 'functions', 'architecture', 'nag'];
 
 type Key = keyof typeof CHOICES;
 type Value<K extends Key> = (typeof CHOICES)[K]['values'][number];
@@ -66,6 +68,7 @@ export function readContext(node: Node): SynthContext {
   refuseUnknownKeys(node);
   const database = choice(node, 'database');
   const context = {
+    name: environmentName(node),
     pool: choice(node, 'pool'),
     triggers: choice(node, 'triggers'),
     preSignUp: choice(node, 'pre-sign-up'),
@@ -122,6 +125,20 @@ function choice<K extends Key>(node: Node, key: K): Value<K> {
     throw new InputError(`the context value \`${key}\` is ${JSON.stringify(given)}: give ${offered}, for ${decides}`);
   }
   return found as Value<K>;
+}
+
+/** As a stack and as a function may be called, with room for the parts behind it. */
+const ENVIRONMENT_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+const LONGEST_ENVIRONMENT_NAME = 40;
+
+function environmentName(node: Node): string {
+  const name: unknown = node.tryGetContext('name') ?? 'rollcall';
+  if (typeof name !== 'string' || name.length > LONGEST_ENVIRONMENT_NAME || !ENVIRONMENT_NAME.test(name)) {
+    throw new InputError(
+      `the context value \`name\` is ${JSON.stringify(name)}: give at most ${LONGEST_ENVIRONMENT_NAME} small letters, digits and single hyphens, beginning with a letter, such as \`rollcall-dev\``,
+    );
+  }
+  return name;
 }
 
 function packages(node: Node): PackagesInFolder | PackagesInBucket {

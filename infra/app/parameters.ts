@@ -33,9 +33,9 @@ const NO_TOPIC = 'none';
 export const POOL_ID = '[0-9a-zA-Z-]+_[0-9a-zA-Z]+';
 
 /** Declares the parameters at the top of the stack, where their logical ids are their names. */
-export function declareParameters(stack: Stack): Parameters {
+export function declareParameters(stack: Stack, name: string): Parameters {
   const parameters = {
-    namePrefix: namePrefix(stack),
+    namePrefix: namePrefix(stack, name),
     visibilityTimeoutSeconds: numberParameter(stack, 'VisibilityTimeoutSeconds', {
       range: VISIBILITY_TIMEOUT_SECONDS,
       description: 'Seconds that a received message stays hidden; AWS wants six times the time-out of the consumer and refuses less than one.',
@@ -80,11 +80,11 @@ function refuseLargeBatchWithoutWindow(stack: Stack, { batchSize, batchWindowSec
   });
 }
 
-/** What every physical name of a stack begins with. */
-export function namePrefix(stack: Stack): string {
+/** What every physical name of a stack begins with: the name of its environment, unless the deployment says otherwise. */
+export function namePrefix(stack: Stack, name: string): string {
   return new CfnParameter(stack, 'NamePrefix', {
     type: 'String',
-    default: 'rollcall',
+    default: name,
     description: 'Every physical name begins with this. Choose it before the first deployment: changing it is refused, because it would replace the functions of the custom resources.',
     // A function's name has at most 64 characters; 40 leave room for every suffix.
     allowedPattern: '[A-Za-z][A-Za-z0-9-]{0,39}',

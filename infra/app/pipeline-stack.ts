@@ -30,7 +30,7 @@ export class PipelineStack extends Stack {
     this.context = props.context;
     const { packages, preSignUp, postAuthentication, pool, migrate, key } = this.context;
     const givenPool = pool === 'given' ? { id: userPoolId(this), previous: previousUserPool(this) } : undefined;
-    const parameters = declareParameters(this);
+    const parameters = declareParameters(this, this.context.name);
     const database = props.data ?? this.databaseOfYours();
     // Without an id of its own, its parts are called as if they were the stack's.
     const pipeline = new Pipeline(this, 'Default', {

@@ -17,22 +17,30 @@ const WHAT = 'rollcall: every confirmed Cognito user has exactly one row in Post
  * - with the example pool and `native`: the pipeline, and the pool, which knows its functions.
  */
 export function makeStacks(app: App, context: SynthContext, env: Pick<StackProps, 'env'>): void {
+  const stack = (part: string) => stackId(context.name, part);
   const about = (part: string): StackProps => ({ ...env, ...synthesizer(context), description: `${WHAT}: ${part}.` });
-  const data = context.database === 'aurora' ? new DataStack(app, 'RollcallData', about('the database')) : undefined;
+  const data = context.database === 'aurora' ? new DataStack(app, stack('Data'), about('the database')) : undefined;
   if (data) refuseRegionWithoutAuthorities(context.packages, data.region);
-  const pipeline = new PipelineStack(app, 'RollcallPipeline', { ...about('from the trigger to the row'), context, data });
+  const pipeline = new PipelineStack(app, stack('Pipeline'), { ...about('from the trigger to the row'), context, data });
   if (context.pool === 'given') return;
   const isNative = context.triggers === 'native';
-  const auth = new AuthStack(app, 'RollcallAuth', { ...about('the user pool'), triggers: isNative ? pipeline.triggers : undefined });
+  const auth = new AuthStack(app, stack('Auth'), { ...about('the user pool'), name: context.name, triggers: isNative ? pipeline.triggers : undefined });
   if (isNative) return;
-  new WiringStack(app, 'RollcallWiring', {
+  new WiringStack(app, stack('Wiring'), {
     ...about('the triggers of the user pool'),
+    name: context.name,
     userPoolId: auth.userPoolId,
     clientId: auth.clientId,
     triggers: pipeline.triggers,
     packages: context.packages,
     poolDefinition: auth.poolDefinition,
   });
+}
+
+/** `RollcallPipeline`, or `RollcallDevPipeline` of the environment `rollcall-dev`: two environments have no stack and no export in common. */
+function stackId(name: string, part: string): string {
+  const words = name.split('-').map((word) => word[0]!.toUpperCase() + word.slice(1));
+  return [...words, part].join('');
 }
 
 /** Who deploys without the CDK has not bootstrapped it either. */

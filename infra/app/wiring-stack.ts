@@ -6,6 +6,8 @@ import { type AttachmentProps, declareAttachment } from './attachment.ts';
 import { alarmTopicArn, namePrefix } from './parameters.ts';
 
 export interface WiringStackProps extends StackProps, AttachmentProps {
+  /** What physical names begin with, unless the deployment says otherwise. */
+  readonly name: string;
   readonly clientId: string;
   readonly triggers: Triggers;
 }
@@ -17,7 +19,7 @@ export interface WiringStackProps extends StackProps, AttachmentProps {
 export class WiringStack extends Stack {
   constructor(scope: Construct, id: string, props: WiringStackProps) {
     super(scope, id, props);
-    const prefix = namePrefix(this);
+    const prefix = namePrefix(this, props.name);
     new PoolConnection(this, 'Rollcall', {
       userPoolId: props.userPoolId,
       previous: undefined,

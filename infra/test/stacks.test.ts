@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { App, CfnOutput, Tags } from 'aws-cdk-lib';
 import { AuthStack } from '../app/auth-stack.ts';
 import { FUNCTIONS } from '../construct/src/packages.ts';
-import { resourcesOf, synthesize, temporaryFolder, type Template, text } from './synthesized.ts';
+import { dummyPackages, resourcesOf, runApp, synthesize, temporaryFolder, type Template, text } from './synthesized.ts';
 
 /** The stacks whose exports a template imports. */
 function needs(template: Template): string[] {
@@ -20,6 +20,41 @@ function only(template: Template, type: string): Record<string, any> {
   assert.equal(found.length, 1, type);
   return found[0]![1];
 }
+
+describe('two environments in one account and Region', () => {
+  const shape = { pool: 'example', database: 'aurora', 'pre-sign-up': 'yes' };
+  const [one, other] = [synthesize(shape), synthesize({ ...shape, name: 'rollcall-dev' })];
+
+  test('their stacks have other names, so that deploying one never updates the other', () => {
+    assert.deepEqual(Object.keys(other.templates).sort(), ['RollcallDevAuth', 'RollcallDevData', 'RollcallDevPipeline', 'RollcallDevWiring']);
+    assert.deepEqual(Object.keys(one.templates).filter((stack) => stack in other.templates), []);
+  });
+
+  test('no physical name and no export is the same', () => {
+    const OF_TYPE: Record<string, string> = {
+      'AWS::Events::EventBus': 'Name', 'AWS::Events::Rule': 'Name', 'AWS::Events::Archive': 'ArchiveName', 'AWS::SQS::Queue': 'QueueName',
+      'AWS::Lambda::Function': 'FunctionName', 'AWS::Logs::LogGroup': 'LogGroupName', 'AWS::CloudWatch::Alarm': 'AlarmName',
+      'AWS::CloudWatch::Dashboard': 'DashboardName', 'AWS::RDS::DBCluster': 'DBClusterIdentifier', 'AWS::RDS::DBProxy': 'DBProxyName',
+    };
+    const names = ({ templates }: typeof one) =>
+      Object.values(templates).flatMap(({ Parameters: parameters, Resources: resources, Outputs: outputs }) => {
+        const physical = Object.values(resources).flatMap(({ Type: type, Properties }) => Properties?.[OF_TYPE[type] ?? ''] ?? []);
+        const exported = Object.values(outputs ?? {}).flatMap(({ Export }: any) => Export?.Name ?? []);
+        return [...physical, ...exported].map((name) => text(name).replace('<NamePrefix>', parameters?.['NamePrefix']?.['Default']));
+      });
+    const [ours, theirs] = [names(one), names(other)];
+    assert.ok(ours.length > 40, `${ours.length} names were found`);
+    assert.deepEqual(ours.filter((name) => theirs.includes(name)), []);
+  });
+
+  test('a name that no stack or function can have is refused', () => {
+    for (const name of ['', 'Rollcall', '9lives', 'a--b', 'a-', 'x'.repeat(41), 7]) {
+      const { status, stderr } = runApp({ functions: dummyPackages(), name }, temporaryFolder());
+      assert.equal(status, 1);
+      assert.match(stderr, /^the context value `name` is .*such as `rollcall-dev`\n$/);
+    }
+  });
+});
 
 describe('a pool of this app, attached', () => {
   const { templates, printed } = synthesize({ pool: 'example', 'pre-sign-up': 'yes', 'post-authentication': 'yes' });
@@ -49,7 +84,7 @@ describe('a pool of this app, attached', () => {
   test("the wiring runs again exactly when the pool's part of its template changes", () => {
     const definition = (change: (auth: AuthStack) => void): string => {
       const app = new App({ analyticsReporting: false, outdir: temporaryFolder() });
-      const auth = new AuthStack(app, 'Auth', { triggers: undefined });
+      const auth = new AuthStack(app, 'Auth', { name: 'rollcall', triggers: undefined });
       new CfnOutput(auth, 'Definition', { value: auth.poolDefinition });
       change(auth);
       return app.synth().getStackByName('Auth').template.Outputs.Definition.Value;
