@@ -206,7 +206,7 @@ describe('the database', () => {
     for (const read of reads) assert.match(read, /:secret:app\/database-\?{6}$/);
   });
 
-  test('a Region whose authorities the functions lack is warned about', () => {
+  test('a Region whose CA certificates the functions lack gets a warning', () => {
     const folder = dummyPackages();
     mkdirSync(join(folder, 'rds'));
     writeFileSync(join(folder, 'rds/eu-central-1.pem'), '');
@@ -215,12 +215,12 @@ describe('the database', () => {
       adopt(adopted, { functionsFolder: folder });
       const assembly = adopted.app.synth();
       const messages = assembly.getStackByName('BackendStack').messages.map(({ entry }) => String(entry.data));
-      return [environmentOf(assembly.getStackByName('BackendStack').template, 'consumer')['DATABASE_CA'], messages.filter((one) => one.includes('authorities'))];
+      return [environmentOf(assembly.getStackByName('BackendStack').template, 'consumer')['DATABASE_CA'], messages.filter((one) => one.includes('CA certificates'))];
     };
     assert.deepEqual(caIn('eu-central-1'), ['/var/task/rds/eu-central-1.pem', []]);
     const [ca, [warning]] = caIn('mx-central-1') as [unknown, [string]];
     assert.equal(ca, undefined);
-    assert.match(warning, /no authorities of RDS for mx-central-1/);
+    assert.match(warning, /no CA certificates of RDS for mx-central-1/);
   });
 
   test('a URL, and a login of its own for the migration', () => {
@@ -299,7 +299,7 @@ describe('what else is chosen', () => {
     assert.equal(resourcesOf(template, 'AWS::Lambda::Permission').length, 1);
   });
 
-  test('whoever replays may take dead letters and send to the queue, and nothing else', () => {
+  test('an operator may take dead letters and send to the queue, and nothing else', () => {
     const adopted = appOfTheirs();
     const rollcall = adopt(adopted);
     rollcall.grantReplay(new Role(adopted.backend, 'Operator', { assumedBy: new AccountRootPrincipal() }));

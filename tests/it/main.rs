@@ -19,6 +19,7 @@ mod deadlines;
 mod deployment;
 mod deployment_rollback;
 mod doubtful_rows;
+mod environments;
 mod existing_table;
 mod failures;
 mod first_request;

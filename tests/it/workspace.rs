@@ -1,6 +1,10 @@
 //! The shape of the workspace: which crate may know which, and that the parts speak of the same things.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use pipeline_tests::Stack;
 use serde_json::Value;
@@ -212,35 +216,35 @@ fn the_rule_of_the_template_matches_the_words_that_the_producer_publishes() {
     assert_eq!(pattern["detail-type"], serde_json::json!([rollcall_events::DETAIL_TYPE]));
 }
 
-#[test]
-fn the_readme_and_the_architecture_link_to_files_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for page in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "infra/README.md",
-        "tests/README.md",
-        "docs/first-request.md",
-        "docs/outage.md",
-        "docs/runbook.md",
-        "docs/benchmarks/replay.md",
-        "docs/configuration.md",
-        "docs/deploying/README.md",
-        "docs/deploying/new-pool.md",
-        "docs/deploying/existing-pool.md",
-        "docs/deploying/existing-database.md",
-        "docs/deploying/existing-table.md",
-        "docs/deploying/checklist.md",
-        "docs/deploying/undo.md",
-        "docs/deploying/cost.md",
-        "docs/deploying/not-tried.md",
-    ] {
-        let page = root.join(page);
-        let text = std::fs::read_to_string(&page).unwrap();
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
-        for link in links.filter(|link| !link.starts_with("http")) {
-            let file = link.split('#').next().unwrap();
-            assert!(page.parent().unwrap().join(file).exists(), "{}: {link}", page.display());
+/// Every page below a folder, without what is installed, built or vendored.
+fn pages_below(folder: &Path, pages: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        let ours = !["node_modules", "target", "third-party", ".git"].iter().any(|other| name == *other);
+        if path.is_dir() && ours {
+            pages_below(&path, pages);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push(path);
         }
     }
+}
+
+#[test]
+fn every_page_links_to_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut pages = Vec::new();
+    pages_below(&root, &mut pages);
+    assert!(pages.len() > 40, "{} pages", pages.len());
+    let mut broken = Vec::new();
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let file = link.split('#').next().unwrap();
+            if !page.parent().unwrap().join(file).exists() {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert_eq!(broken, Vec::<String>::new());
 }

@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+use serde::de::DeserializeOwned;
 
 use crate::leash::{Leash, Service};
 use crate::localstack::{self, LocalStack};
-use crate::pipeline::Outputs;
 use crate::run::Run;
 use crate::toolbox::Python;
 use crate::{REGION, assets};
-
-/// The stack's name in the CDK app.
-const ARTIFACT: &str = "RollcallPipeline";
 
 /// Seconds that LocalStack may take to delete the deployment once this process is gone. It takes about 2.
 const DELETE_LIMIT: f32 = 60.0;
@@ -37,18 +34,18 @@ impl Deployer {
         Self { interpreter: localstack::interpreter(installation), environment, folder: run.folder().to_owned() }
     }
 
-    /// Creates the stack, or updates it. All its functions run when this returns.
+    /// Creates the stack, or updates it: `artifact` is its name in the synthesized app. All its functions run when this returns.
     ///
     /// # Errors
     ///
     /// What `deploy.py` says: the resources that failed, each with its reason.
-    pub(crate) fn deploy(
+    pub(crate) fn deploy<Outputs: DeserializeOwned>(
         &self,
         stack: &str,
-        assembly: &Path,
+        (assembly, artifact): (&Path, &str),
         parameters: &[(&str, String)],
     ) -> anyhow::Result<Outputs> {
-        let mut arguments = vec!["deploy".into(), stack.into(), assembly.into(), ARTIFACT.into()];
+        let mut arguments = vec!["deploy".into(), stack.into(), assembly.into(), artifact.into()];
         arguments.extend(parameters.iter().map(|(name, value)| OsString::from(format!("{name}={value}"))));
         let said = self.run(&arguments).context("the deployment failed")?;
         serde_json::from_str(&said).context("the deployed stack's outputs are not what the CDK app declares")

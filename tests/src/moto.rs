@@ -1,5 +1,6 @@
 //! moto: a Cognito whose `UpdateUserPool` resets what it is not sent, as the real one does; and the service model of botocore that comes with it.
 
+pub mod person;
 pub mod pool;
 
 use std::ffi::OsString;

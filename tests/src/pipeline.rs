@@ -23,6 +23,9 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "
 /// How hard the zips are compressed, 0 to 9. They go from one folder of this machine to another: little is enough.
 const COMPRESSION: &str = "1";
 
+/// What the CDK app calls the stack with the pipeline, unless the environment has a name of its own.
+pub(crate) const STACK: &str = "RollcallPipeline";
+
 /// What the deployed stack says about itself, as in the CDK app.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -158,7 +161,7 @@ pub(crate) fn synthesize(
     cache::create_folder(&functions)?;
     for name in FUNCTIONS {
         let binary = binaries.get(name).with_context(|| format!("there is no binary `{name}`"))?;
-        zip_function(python, binary, &functions.join(format!("{name}.zip")))?;
+        zip_function(python, binary, &functions.join(format!("{name}.zip")), None)?;
     }
     fs::write(functions.join("architecture"), ARCHITECTURE).context("saying what the functions are built for")?;
     let shape = cache::fingerprint(&[&serde_json::to_string(context)?]);
@@ -179,18 +182,47 @@ pub(crate) fn synthesize(
     Ok(copy)
 }
 
+/// Puts the construct library's packages, functions included, below a folder that is kept between runs, and returns their folder `dist`.
+pub(crate) fn pack_construct(python: &Python, node: &Node, binaries: &Binaries) -> anyhow::Result<PathBuf> {
+    let kept = kept_folder(binaries)?.join("construct");
+    let _lock = cache::named_lock(&format!("construct-{}", cache::fingerprint(&[&kept.to_string_lossy()])))?;
+    let (functions, library) = (kept.join("functions"), kept.join("library"));
+    let authorities = functions.join("rds");
+    cache::create_folder(&authorities)?;
+    install_cdk(node)?;
+    let in_infra = |script: &str| {
+        let mut command = Command::new(&node.executable);
+        command.args(["--import", "tsx", script]).current_dir(clone().join("infra")).env("TMPDIR", &functions);
+        command
+    };
+    succeed(in_infra("rds-authorities.ts").arg(&authorities)).context("writing the authorities of RDS")?;
+    for name in FUNCTIONS {
+        let binary = binaries.get(name).with_context(|| format!("there is no binary `{name}`"))?;
+        zip_function(python, binary, &functions.join(format!("{name}.zip")), Some(&authorities))?;
+    }
+    fs::write(functions.join("architecture"), ARCHITECTURE).context("saying what the functions are built for")?;
+    succeed(in_infra("pack-construct.ts").arg(&functions).arg("--into").arg(&library))
+        .context("packing the construct library")?;
+    Ok(library.join("dist"))
+}
+
 fn kept_folder(binaries: &Binaries) -> anyhow::Result<PathBuf> {
     let any = binaries.values().next().and_then(|binary| binary.parent());
     Ok(any.context("there are no binaries")?.join("rollcall-local-stack"))
 }
 
-fn zip_function(python: &Python, binary: &Path, zip: &Path) -> anyhow::Result<()> {
+/// Packs a binary unless it has been packed already, with the files of a folder beside it if one is given.
+fn zip_function(python: &Python, binary: &Path, zip: &Path, with: Option<&Path>) -> anyhow::Result<()> {
     let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
     if modified(zip).is_ok_and(|zipped| modified(binary).is_ok_and(|built| built < zipped)) {
         return Ok(());
     }
     let mut command = Command::new(&python.executable);
-    command.arg("-I").arg(clone().join("infra/zip-function.py")).args(["--level", COMPRESSION]).arg(binary).arg(zip);
+    command.arg("-I").arg(clone().join("infra/zip-function.py")).args(["--level", COMPRESSION]);
+    if let Some(folder) = with {
+        command.arg("--with").arg(folder);
+    }
+    command.arg(binary).arg(zip);
     succeed(&mut command).context("packing a function").map(|_| ())
 }
 

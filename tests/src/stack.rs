@@ -192,7 +192,7 @@ impl Stack {
             None => Some(deployer.hold(parts.python, run, parts.prefix)?),
         };
         let outputs = step(progress, "deploy the stack", || {
-            let outputs = deployer.deploy(parts.prefix, &assembly, &parameters);
+            let outputs = deployer.deploy(parts.prefix, (&assembly, pipeline::STACK), &parameters);
             outputs.map_err(|error| {
                 anyhow!(
                     "{error:#}

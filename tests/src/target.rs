@@ -1,11 +1,11 @@
 //! What the CDK app is deployed to where the deployment itself is the test: LocalStack, a Cognito whose updates really reset, and a database server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::scope;
 
-use anyhow::{Context, anyhow};
-use serde_json::{Value, json};
+use anyhow::{Context, anyhow, ensure};
+use serde_json::{Map, Value, json};
 
 use crate::deployment::Deployer;
 use crate::functions::authorization;
@@ -38,7 +38,18 @@ pub struct Target {
 
 /// The synthesized app, for any number of deployments.
 #[derive(Debug)]
-pub struct Assembly(PathBuf);
+pub struct Assembly {
+    folder: PathBuf,
+    /// What the stack with the pipeline is called in it.
+    pipeline: String,
+}
+
+impl Assembly {
+    /// What the app calls the stack with the pipeline.
+    pub fn stack(&self) -> &str {
+        &self.pipeline
+    }
+}
 
 impl Target {
     /// The one that all tests of a process share, started by the first that asks.
@@ -49,21 +60,31 @@ impl Target {
     pub fn shared() -> anyhow::Result<&'static Self> {
         static SHARED: OnceLock<Result<Target, String>> = OnceLock::new();
         SHARED
-            .get_or_init(|| in_a_new_run(Self::start_in).map_err(|error| format!("{error:#}")))
+            .get_or_init(|| Self::start(&[]).map_err(|error| format!("{error:#}")))
             .as_ref()
             .map_err(|reason| anyhow!("there is nothing to deploy to: {reason}"))
     }
 
-    fn start_in(run: &Arc<Run>) -> anyhow::Result<Self> {
+    /// Starts one, with these defaults for every function's environment.
+    ///
+    /// # Errors
+    ///
+    /// A tool is missing, or something did not start.
+    pub fn start(function_env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        in_a_new_run(|run| Self::start_in(run, function_env))
+    }
+
+    fn start_in(run: &Arc<Run>, function_env: &[(&str, &str)]) -> anyhow::Result<Self> {
         let (python, node, port) = (toolbox::python()?, toolbox::node()?, free_port()?);
         scope(|threads| {
             let postgres = threads.spawn(Postgres::start_alone);
             let binaries = threads.spawn(|| pipeline::build_binaries(run));
             let emulators = threads.spawn(|| {
                 let moto = Moto::shared()?;
-                let cognito = (COGNITO.to_owned(), moto.endpoint().to_owned());
+                let more = function_env.iter().copied().chain([(COGNITO, moto.endpoint())]);
+                let more: Vec<_> = more.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
                 let installation = localstack::installation(&python)?;
-                let localstack = LocalStack::start(run, &python, &installation, port, &[cognito])?;
+                let localstack = LocalStack::start(run, &python, &installation, port, &more)?;
                 let deployer = Deployer::new(run, &installation, &localstack);
                 Ok((moto, localstack, deployer))
             });
@@ -82,7 +103,8 @@ impl Target {
     /// What the CDK says.
     pub fn synthesize(&self, context: &[(&str, &str)]) -> anyhow::Result<Assembly> {
         let context: SynthContext = context.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
-        pipeline::synthesize(&self.run, &self.python, &self.node, &self.binaries, &context).map(Assembly)
+        let folder = pipeline::synthesize(&self.run, &self.python, &self.node, &self.binaries, &context)?;
+        Ok(Assembly { pipeline: pipeline_in(&folder)?, folder })
     }
 
     /// Creates the stack, or updates it.
@@ -91,7 +113,78 @@ impl Target {
     ///
     /// The resources that failed, each with its reason.
     pub fn deploy(&self, stack: &str, assembly: &Assembly, parameters: &[(&str, String)]) -> anyhow::Result<Outputs> {
-        self.deployer.deploy(stack, &assembly.0, parameters)
+        self.deployer.deploy(stack, (&assembly.folder, &assembly.pipeline), parameters)
+    }
+
+    /// Creates a stack of any synthesized app, under the name that it has there, or updates it; gives back its outputs.
+    ///
+    /// # Errors
+    ///
+    /// The resources that failed, each with its reason.
+    pub fn deploy_from(&self, folder: &Path, stack: &str) -> anyhow::Result<Map<String, Value>> {
+        self.deployer.deploy(stack, (folder, stack), &[])
+    }
+
+    /// Packs the construct library for npm and PyPI, with the functions of this build inside, and returns the folder with `js` and `python`.
+    ///
+    /// # Errors
+    ///
+    /// What npm, jsii or the packer say.
+    pub fn pack_construct(&self) -> anyhow::Result<PathBuf> {
+        pipeline::pack_construct(&self.python, &self.node, &self.binaries)
+    }
+
+    /// A folder that goes with the process.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be created.
+    pub fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        self.run.subfolder(name)
+    }
+
+    /// The Python that the local stack runs on.
+    pub fn python(&self) -> &Path {
+        &self.python.executable
+    }
+
+    /// The Node.js that the CDK app runs on.
+    pub fn node(&self) -> &Path {
+        &self.node.executable
+    }
+
+    /// Makes a secret in Secrets Manager.
+    ///
+    /// # Errors
+    ///
+    /// There is one of that name.
+    pub fn put_secret(&self, name: &str, value: &Value) -> anyhow::Result<()> {
+        let request = json!({ "Name": name, "SecretString": value.to_string() });
+        call_json(self.localstack.endpoint(), "secretsmanager.CreateSecret", &request).map(|_| ())
+    }
+
+    /// Deletes a secret at once.
+    ///
+    /// # Errors
+    ///
+    /// There is none of that name.
+    pub fn delete_secret(&self, name: &str) -> anyhow::Result<()> {
+        let request = json!({ "SecretId": name, "ForceDeleteWithoutRecovery": true });
+        call_json(self.localstack.endpoint(), "secretsmanager.DeleteSecret", &request).map(|_| ())
+    }
+
+    /// Calls a function as a trigger is called, and gives back its answer.
+    ///
+    /// # Errors
+    ///
+    /// There is no such function, or it failed.
+    pub fn call_trigger(&self, function: &str, event: &Value) -> anyhow::Result<Value> {
+        let request = ureq::post(format!("{}/2015-03-31/functions/{function}/invocations", self.localstack.endpoint()));
+        let mut answer = request.header("authorization", &authorization("lambda")).send(event.to_string())?;
+        let failed = answer.headers().contains_key("x-amz-function-error");
+        let text = answer.body_mut().read_to_string()?;
+        ensure!(!failed, "{function} failed: {text}");
+        serde_json::from_str(&text).with_context(|| text.clone())
     }
 
     /// Deletes the stack, if there is one.
@@ -184,4 +277,12 @@ impl Target {
         let text = request.header("authorization", &authorization("lambda")).call()?.body_mut().read_to_string()?;
         serde_json::from_str(&text).with_context(|| text.clone())
     }
+}
+
+/// The name of the stack with the pipeline: the environment's, and `Pipeline` behind it.
+fn pipeline_in(assembly: &Path) -> anyhow::Result<String> {
+    let names = std::fs::read_dir(assembly)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names: Vec<_> = names.collect::<std::io::Result<_>>()?;
+    let stack = names.iter().find_map(|name| name.strip_suffix(".template.json").filter(|stack| stack.ends_with("Pipeline")));
+    stack.map(str::to_owned).context("no stack with the pipeline was synthesized")
 }

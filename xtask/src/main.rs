@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo | bench | runbook | test | up | down | lint | package | deploy | template`.
+//! The project's commands: `cargo xtask demo | bench | adopt | runbook | test | up | down | lint | package | deploy | template`.
 //!
 //! No dependencies, so that it starts in seconds on a fresh clone; whatever needs more is a binary of the workspace that it builds and runs.
 
@@ -32,6 +32,7 @@ usage: cargo xtask <command>
   test                                 run every test, Rust and CDK
   up                                   start the local stack, leave it running, print its environment
   down                                 stop it
+  adopt [--only python|typescript]     install the construct library into a user's CDK app, deploy it, and wait for the row of a sign-up
   runbook                              play a night with 1,000 dead letters, and write it into docs/runbook.md
   lint                                 format, clippy, docs, dependencies, TypeScript, template
   package [--architecture arm64|x86_64] [--verify]
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     let done = match (command.as_str(), rest.as_slice()) {
-        ("demo" | "bench", rest) => Some(run(&command, rest)),
+        ("demo" | "bench" | "adopt", rest) => Some(run(&command, rest)),
         ("test", []) => Some(test::test()),
         ("up" | "down", []) => Some(run("local-stack", &[command])),
         ("runbook", []) => Some(run("runbook", &[])),

@@ -51,7 +51,7 @@ export interface DatabaseOptions {
   readonly consumerRole?: string;
 }
 
-/** Where the database is, for whoever does not log in with a URL. */
+/** Where the database is, for logins other than a URL. */
 export interface DatabasePlace {
   /** @default - what the secret says */
   readonly host?: string;
@@ -61,7 +61,7 @@ export interface DatabasePlace {
   readonly databaseName?: string;
 
   /**
-   * Whether the consumer goes through RDS Proxy or a PgBouncer in transaction mode. The migration wants the database itself.
+   * Whether the consumer goes through RDS Proxy or a PgBouncer in transaction mode. The migration connects to the database itself.
    *
    * @default false
    */
@@ -75,11 +75,11 @@ export interface DatabasePlace {
   readonly sslMode?: string;
 
   /**
-   * A PEM file with CA certificates to trust besides the public ones, as the functions see it.
+   * A PEM file of CA certificates to trust in addition to the public ones, by its path inside the function.
    *
-   * @default - the authorities of RDS in the Region of the stack
+   * @default - the CA certificates of RDS for the stack's Region
    */
-  readonly certificateAuthorities?: string;
+  readonly caCertificates?: string;
 }
 
 /** For `Database.fromSecret`. */
@@ -160,7 +160,7 @@ export class Database {
    * CloudFormation puts the value into the functions' configuration, so a rotation needs a deployment; `fromSecret` does not.
    */
   public static fromUrl(url: SecretValue, options: UrlDatabaseOptions = {}): Database {
-    // Into the configuration of a function, which is the documented place for it: whoever may read that can read the URL.
+    // Into the configuration of a function, as documented: every principal that may read the configuration can read the URL.
     const access = (value: SecretValue): DatabaseAccess => ({ environment: { DATABASE_URL: value.unsafeUnwrap() }, may: [] });
     return new Database(options, () => ({ consumer: access(url), migrate: access(options.migrationUrl ?? url) }));
   }
@@ -233,26 +233,26 @@ function placeOf(scope: Construct, packages: PackagesInFolder, place: DatabasePl
   if (sslMode !== undefined && !SSL_MODES.includes(sslMode)) {
     throw new Error(`the \`sslMode\` is \`${sslMode}\`: give ${SSL_MODES.map((mode) => `\`${mode}\``).join(' or ')}`);
   }
-  const authorities = sslMode === 'disable' ? undefined : (place.certificateAuthorities ?? authoritiesOfRds(scope, packages));
+  const ca = sslMode === 'disable' ? undefined : (place.caCertificates ?? caOfRds(scope, packages));
   return {
     ...(host === undefined ? {} : { DATABASE_HOST: host }),
     ...(port === undefined ? {} : { DATABASE_PORT: String(port) }),
     ...(databaseName === undefined ? {} : { DATABASE_NAME: databaseName }),
     ...(sslMode === undefined ? {} : { DATABASE_SSLMODE: sslMode }),
-    ...(authorities ? { DATABASE_CA: authorities } : {}),
+    ...(ca ? { DATABASE_CA: ca } : {}),
   };
 }
 
 /**
- * No public list has them, so the functions carry a file for most Regions.
- * Where the Region is only known when it is deployed and there is none, `migrate` fails the deployment with the name of the file.
+ * Public trust stores do not have them, so the functions carry a file for most Regions.
+ * If the Region is only known at deployment and has no file, `migrate` fails the deployment and names the file.
  */
-function authoritiesOfRds(scope: Construct, packages: PackagesInFolder): string | undefined {
+function caOfRds(scope: Construct, packages: PackagesInFolder): string | undefined {
   const { region } = Stack.of(scope);
   if (!Token.isUnresolved(region) && !packages.hasAuthoritiesOf(region)) {
     Annotations.of(scope).addWarningV2(
-      'rollcall-cdk:authorities',
-      `the functions have no authorities of RDS for ${region} and trust public ones alone: name a file of your own in \`certificateAuthorities\` if the database is RDS's`,
+      'rollcall-cdk:ca-certificates',
+      `the functions carry no CA certificates of RDS for ${region}, so they trust the public ones only: name a PEM file of your own in \`caCertificates\` if the database is RDS's`,
     );
     return undefined;
   }

@@ -50,11 +50,11 @@ export class PackagesInFolder implements Packages {
     return createHash('sha256').update(readFileSync(this.zipOf(name))).digest('hex');
   }
 
-  /** Whether the functions carry the authorities of RDS for a Region; a database of RDS is not believed without them. */
+  /** Whether the functions carry the CA certificates of RDS for a Region, without which they do not trust a database of RDS. */
   hasAuthoritiesOf(region: string): boolean {
-    const authorities = join(this.folder, 'rds');
-    // Zips that hold nothing have none, and whoever synthesizes with them does not deploy.
-    return !existsSync(authorities) || existsSync(join(authorities, `${region}.pem`));
+    const certificates = join(this.folder, 'rds');
+    // The empty zips of tests have none.
+    return !existsSync(certificates) || existsSync(join(certificates, `${region}.pem`));
   }
 }
 

@@ -45,7 +45,7 @@ export interface PipelineProps {
   readonly maximumConcurrency: number;
   readonly archiveDays: number;
   readonly alarmTopicArn: string | undefined;
-  /** Without them, whoever the account lets send may send. */
+  /** Without them, every principal that the account allows to send may send. */
   readonly operators: Operators | undefined;
 }
 

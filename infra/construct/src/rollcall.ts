@@ -41,7 +41,7 @@ export interface RollcallProps {
   readonly userPoolClient?: IUserPoolClient;
 
   /**
-   * Whether the triggers are attached to the pool by this deployment, and detached when the construct goes. Nothing else in the pool is changed.
+   * Whether the triggers are attached to the pool by this deployment, and detached when the construct is removed. Nothing else in the pool is changed.
    * With `false`, name `producer` as the pool's PostConfirmation trigger yourself.
    *
    * @default true
@@ -49,7 +49,7 @@ export interface RollcallProps {
   readonly attach?: boolean;
 
   /**
-   * Whether a trigger of the pool that calls somebody else's function is replaced.
+   * Whether to replace a trigger of the pool that calls another function.
    *
    * @default - false, and the deployment is refused with that function's name
    */
@@ -121,7 +121,7 @@ export interface RollcallProps {
   /**
    * ARNs of the roles that replay and repair. With them, bus and queues deny sending to everybody else in the account; `*` stands for any text.
    *
-   * @default - whoever the account lets send may send
+   * @default - every principal that the account allows to send may send
    */
   readonly operatorRoleArns?: string[];
 
@@ -156,7 +156,7 @@ export interface RollcallProps {
   /**
    * How long a received message stays hidden, up to 12 hours.
    *
-   * @default - 3 minutes, six times the consumer's time-out
+   * @default - 3 minutes, six times the consumer's timeout
    */
   readonly visibilityTimeout?: Duration;
 
@@ -200,7 +200,7 @@ export interface RollcallProps {
  * Every confirmed user of a Cognito user pool has exactly one row in your Postgres.
  *
  * The pool calls a trigger that publishes an event and returns at once; a consumer makes the row, with retries and a dead-letter queue.
- * The pool is connected after everything that an event needs, and disconnected before any of it goes.
+ * The pool is connected after everything that an event needs, and disconnected before any of it is deleted.
  */
 export class Rollcall extends Construct implements IConnectable {
   /** Holds every event for a while; rules of yours may listen. */
@@ -278,13 +278,13 @@ export class Rollcall extends Construct implements IConnectable {
     this.connections = new Connections({ securityGroups: groups });
   }
 
-  /** Lets somebody replay dead letters with `dlq-replayer`: take them from both dead-letter queues, and send to the queue. */
+  /** Grants what a replay with `dlq-replayer` needs: taking messages from both dead-letter queues, and sending them to the queue. */
   public grantReplay(grantee: IGrantable): Grant {
     const taking = this.deadLetterQueue.grantConsumeMessages(grantee).combine(this.undeliveredQueue.grantConsumeMessages(grantee));
     return taking.combine(this.queue.grantSendMessages(grantee));
   }
 
-  /** Lets somebody publish `UserConfirmed` events, and so make rows of the pools that are allowed. */
+  /** Grants publishing `UserConfirmed` events, which insert rows for users of the accepted pools. */
   public grantPublish(grantee: IGrantable): Grant {
     return this.bus.grantPutEventsTo(grantee);
   }

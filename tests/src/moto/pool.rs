@@ -32,6 +32,20 @@ impl<'a> Pool<'a> {
         Ok(Self::with_id(moto, id))
     }
 
+    /// The pool whose name begins so.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn named(moto: &'a Moto, name: &str) -> anyhow::Result<Self> {
+        let pools = moto.call("ListUserPools", &json!({ "MaxResults": 60 }))?;
+        let is_named =
+            |pool: &&Value| pool.get("Name").and_then(Value::as_str).is_some_and(|found| found.starts_with(name));
+        let found = pools.get("UserPools").and_then(Value::as_array).into_iter().flatten().find(is_named);
+        let id = found.and_then(|pool| pool.get("Id")?.as_str()).with_context(|| format!("no pool `{name}`"))?;
+        Ok(Self::with_id(moto, id))
+    }
+
     /// The pool of this id, of which nobody knows whether it is there.
     pub fn with_id(moto: &'a Moto, id: &str) -> Self {
         Self { moto, id: id.to_owned() }

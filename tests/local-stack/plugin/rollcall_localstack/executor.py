@@ -9,7 +9,7 @@ Read from LocalStack's own environment:
   ROLLCALL_FUNCTION_LOGS        folder for each function's live output, lines marked with the process id
 
 Not done: sandboxing, memory limits, freezing between invocations, layers, extensions, response streaming.
-The working directory is the unzipped package, not /var/task.
+The working directory is the unzipped package, not /var/task; a variable that begins with that path is pointed there.
 """
 import os
 import time
@@ -21,6 +21,9 @@ from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecu
 from .sandbox import Invocation, Sandbox
 
 DEFAULT_PREFIX = "ROLLCALL_FUNCTION_ENV_"
+
+# Where Lambda unpacks a function.
+TASK_ROOT = "/var/task/"
 
 
 class ProcessRuntimeExecutor(RuntimeExecutor):
@@ -85,7 +88,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         """Nothing of LocalStack's own environment but the defaults meant for functions."""
         defaults = {name.removeprefix(DEFAULT_PREFIX): value
                     for name, value in os.environ.items() if name.startswith(DEFAULT_PREFIX)}
-        configured = {name: str(value) for name, value in self._environment.items()}
+        configured = {name: _in_package(str(value), code_dir) for name, value in self._environment.items()}
         return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **defaults, **configured,
                 "LAMBDA_TASK_ROOT": code_dir}
 
@@ -99,6 +102,10 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         output = self._sandbox.take_output().rstrip("\n")
         lines = [f"START RequestId: {request_id} Version: {version}", output, f"END RequestId: {request_id}", report]
         return "\n".join(line for line in lines if line) + "\n"
+
+
+def _in_package(value, code_dir):
+    return os.path.join(code_dir, value.removeprefix(TASK_ROOT)) if value.startswith(TASK_ROOT) else value
 
 
 def _milliseconds_since(started):

@@ -1,0 +1,21 @@
+/** The backend, and the login of the database that it reads users from. */
+import { Stack } from 'aws-cdk-lib';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import { Database, Rollcall, Table } from 'rollcall-cdk';
+import type { AuthStack } from '../auth-stack';
+
+export class BackendStack extends Stack {
+  constructor(scope: Construct, id: string, auth: AuthStack) {
+    super(scope, id);
+    new Queue(this, 'Jobs');
+    const login = Secret.fromSecretNameV2(this, 'Login', 'app/database');
+    new Rollcall(this, 'Rollcall', {
+      userPool: auth.userPool,
+      userPoolClient: auth.client,
+      database: Database.fromSecret(login),
+      table: new Table({ name: 'public.accounts', columns: { email: 'email_address' } }),
+    });
+  }
+}
