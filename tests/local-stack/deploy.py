@@ -24,6 +24,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 POLL_INTERVAL = 0.05
 LIMIT = 180
 
+# LocalStack's own account.
+ACCOUNT = "000000000000"
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 # What the CDK's default template asks for; its value is the version of `cdk bootstrap`.
@@ -78,7 +81,7 @@ def upload_assets(endpoint, assembly, artifact):
         if source["packaging"] != "file":
             raise Failure(f"asset `{source['path']}` is a folder: build its zip before `cdk synth`")
         for destination in file["destinations"].values():
-            bucket, key = destination["bucketName"], destination["objectKey"]
+            bucket, key = here(destination["bucketName"]), destination["objectKey"]
             if bucket not in buckets:
                 s3.create_bucket(Bucket=bucket)
                 buckets.add(bucket)
@@ -88,6 +91,12 @@ def upload_assets(endpoint, assembly, artifact):
     if template is None:
         raise Failure(f"`{assembly}` holds no template of the stack `{artifact}`")
     return template
+
+
+def here(name):
+    """A name with this account and Region, which an app that fits all of them leaves open."""
+    region = os.environ.get("AWS_REGION", "us-east-1")
+    return name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", region)
 
 
 def create_or_update(cloudformation, stack, template, parameters):

@@ -125,7 +125,7 @@ impl Target {
         self.deployer.deploy(stack, (folder, stack), &[])
     }
 
-    /// Packs the construct library for npm and PyPI, with the functions of this build inside, and returns the folder with `js` and `python`.
+    /// Packs the construct library for npm and `PyPI`, with the functions of this build inside, and returns the folder with `js` and `python`.
     ///
     /// # Errors
     ///
@@ -159,7 +159,8 @@ impl Target {
     ///
     /// There is one of that name.
     pub fn put_secret(&self, name: &str, value: &Value) -> anyhow::Result<()> {
-        let request = json!({ "Name": name, "SecretString": value.to_string() });
+        let token = uuid::Uuid::new_v4().to_string();
+        let request = json!({ "Name": name, "SecretString": value.to_string(), "ClientRequestToken": token });
         call_json(self.localstack.endpoint(), "secretsmanager.CreateSecret", &request).map(|_| ())
     }
 
@@ -283,6 +284,7 @@ impl Target {
 fn pipeline_in(assembly: &Path) -> anyhow::Result<String> {
     let names = std::fs::read_dir(assembly)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let names: Vec<_> = names.collect::<std::io::Result<_>>()?;
-    let stack = names.iter().find_map(|name| name.strip_suffix(".template.json").filter(|stack| stack.ends_with("Pipeline")));
+    let stack =
+        names.iter().find_map(|name| name.strip_suffix(".template.json").filter(|stack| stack.ends_with("Pipeline")));
     stack.map(str::to_owned).context("no stack with the pipeline was synthesized")
 }

@@ -30,7 +30,9 @@ pub fn sign_up(target: &Target, pool: &Pool<'_>, email: &str) -> anyhow::Result<
         "UserAttributes": [{ "Name": "email", "Value": email }],
     });
     let signed_up = target.moto.call("SignUp", &request)?;
-    target.moto.call("ConfirmSignUp", &json!({ "ClientId": client, "Username": email, "ConfirmationCode": "123456" }))?;
+    target
+        .moto
+        .call("ConfirmSignUp", &json!({ "ClientId": client, "Username": email, "ConfirmationCode": "123456" }))?;
     let sub = signed_up.get("UserSub").and_then(Value::as_str).context("a sign-up without a sub")?;
     let event = confirmation(pool, email, client)?;
     let triggers = pool.triggers()?;

@@ -151,7 +151,8 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
 
 fn only_file(folder: &Path, end: &str) -> anyhow::Result<PathBuf> {
     let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
-    let files: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|file| file.to_string_lossy().ends_with(end)).collect();
+    let files: Vec<_> =
+        entries.flatten().map(|entry| entry.path()).filter(|file| file.to_string_lossy().ends_with(end)).collect();
     match files.as_slice() {
         [file] => Ok(file.clone()),
         _ => bail!("{} holds {} files that end in `{end}`, not one", folder.display(), files.len()),
