@@ -12,6 +12,7 @@ mod deduplication;
 mod earlier_runs;
 mod end_of_queue;
 mod functions;
+mod given_up_sources;
 mod group_order;
 mod idle;
 mod imports;

@@ -2,7 +2,7 @@
 //!
 //! All state is owned by the loop; calls own nothing of it and say what came of them as an [`Event`].
 
-use std::{rc::Rc, time::Duration};
+use std::{collections::HashMap, rc::Rc, time::Duration};
 
 use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
@@ -76,8 +76,8 @@ pub struct Engine<'w> {
     pub(super) stop: Option<Stop>,
     pub(super) fault: Option<anyhow::Error>,
     pub(super) deletes_denied: bool,
-    /// Sends that had no answer.
-    pub(super) silence: Silence,
+    /// Sends that had no answer, by destination.
+    pub(super) silence: HashMap<usize, Silence>,
     /// When throttled calls may be made again, and how often in a row they were throttled.
     pub(super) throttled: Option<(Instant, u32)>,
     pub(super) send_at: Option<Instant>,
@@ -121,7 +121,7 @@ impl<'w> Engine<'w> {
             stop: None,
             fault: None,
             deletes_denied: false,
-            silence: Silence::default(),
+            silence: HashMap::new(),
             throttled: None,
             send_at: None,
             look_at: now + super::lag::LOOK_EVERY,

@@ -89,14 +89,15 @@ impl Lanes {
         self.later.iter().map(|(due, _)| *due).min()
     }
 
-    /// Takes the next batch: for one destination, within the limits of a batch, at most one message of a group.
-    pub fn next(&mut self, now: Instant, most: usize) -> Option<Vec<Item>> {
+    /// Takes the next batch: for one destination that need not wait, within the limits of a batch, at most one message of a group.
+    pub fn next(&mut self, now: Instant, most: usize, waits: impl Fn(usize) -> bool) -> Option<Vec<Item>> {
         let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|(due, _)| *due <= now);
         self.later = later;
         for (_, item) in due {
             self.ready.entry(item.to).or_default().push_front(item);
         }
-        let fullest = self.ready.iter_mut().max_by_key(|(_, items)| items.len()).map(|(_, items)| items)?;
+        let may_be_sent = self.ready.iter_mut().filter(|(to, _)| !waits(**to));
+        let fullest = may_be_sent.max_by_key(|(_, items)| items.len()).map(|(_, items)| items)?;
         let mut batch: Vec<Item> = Vec::new();
         let mut bytes = 0;
         while let Some(item) = fullest.front() {
@@ -157,6 +158,10 @@ mod tests {
         }
     }
 
+    fn none_waits(_: usize) -> bool {
+        false
+    }
+
     fn ids(batch: Option<Vec<Item>>) -> Vec<String> {
         batch.into_iter().flatten().map(|item| item.id().to_owned()).collect()
     }
@@ -166,12 +171,24 @@ mod tests {
         let sizes = |bodies: &[usize]| {
             let mut lanes = Lanes::default();
             bodies.iter().enumerate().for_each(|(at, bytes)| lanes.push(item(&at.to_string(), *bytes, None)));
-            std::iter::from_fn(|| lanes.next(Instant::now(), 10).map(|batch| batch.len())).collect::<Vec<_>>()
+            std::iter::from_fn(|| lanes.next(Instant::now(), 10, none_waits).map(|batch| batch.len())).collect::<Vec<_>>()
         };
         assert_eq!(sizes(&[]), [0_usize; 0]);
         assert_eq!(sizes(&[1; 25]), [10, 10, 5]);
         assert_eq!(sizes(&[100_000; 5]), [2, 2, 1]);
         assert_eq!(sizes(&[300_000, 1, 300_000]), [1, 1, 1], "one that is too large alone is SQS's to refuse");
+    }
+
+    #[tokio::test]
+    async fn a_destination_that_must_wait_does_not_keep_the_others() {
+        let mut lanes = Lanes::default();
+        for (id, to) in [("a", 0), ("b", 0), ("c", 1)] {
+            lanes.push(Item { to, ..item(id, 1, None) });
+        }
+        let now = Instant::now();
+        assert_eq!(ids(lanes.next(now, 10, |to| to == 0)), ["c"]);
+        assert_eq!(ids(lanes.next(now, 10, |to| to == 0)), [""; 0]);
+        assert_eq!((ids(lanes.next(now, 10, none_waits)), lanes.waiting()), (vec!["a".into(), "b".into()], 0));
     }
 
     #[tokio::test]
@@ -181,15 +198,15 @@ mod tests {
             lanes.push(item(id, 1, Some(lane)));
         }
         let now = Instant::now();
-        assert_eq!(ids(lanes.next(now, 10)), ["a1", "b1"]);
-        assert_eq!(ids(lanes.next(now, 10)), [""; 0]);
+        assert_eq!(ids(lanes.next(now, 10, none_waits)), ["a1", "b1"]);
+        assert_eq!(ids(lanes.next(now, 10, none_waits)), [""; 0]);
         lanes.arrived(Some("a"));
-        assert_eq!(ids(lanes.next(now, 10)), ["a2"]);
+        assert_eq!(ids(lanes.next(now, 10, none_waits)), ["a2"]);
         lanes.retry(item("a2", 1, Some("a")), now);
-        assert_eq!(ids(lanes.next(now, 10)), ["a2"], "a retry goes before those behind it");
+        assert_eq!(ids(lanes.next(now, 10, none_waits)), ["a2"], "a retry goes before those behind it");
         assert_eq!(ids(Some(lanes.stop(Some("a")))), ["a3"]);
         lanes.arrived(Some("b"));
-        assert_eq!(ids(lanes.next(now, 10)), ["b2"]);
+        assert_eq!(ids(lanes.next(now, 10, none_waits)), ["b2"]);
         lanes.arrived(Some("b"));
         assert_eq!((lanes.waiting(), lanes.behind.len()), (0, 0));
     }

@@ -1,6 +1,6 @@
-//! Destinations that refuse: one message of a batch, or everything that is sent to them.
+//! Destinations that refuse, one message of a batch or everything that is sent to them, or that give no answers.
 //!
-//! A queue that refuses everything says nothing about the other ones. Its messages stay where they are, and the run goes on,
+//! A queue that takes nothing says nothing about the other ones. Its messages stay where they are, and the run goes on,
 //! unless it has nowhere else to send to.
 
 use tokio::time::Instant;
@@ -26,12 +26,15 @@ const EXPLAINED: usize = 20;
 
 impl Engine<'_> {
     /// A batch was refused as a whole.
-    pub(super) fn read_refusal(&mut self, items: Vec<Item>, error: CallError) {
+    pub(super) fn read_refusal(&mut self, to: usize, items: Vec<Item>, error: CallError) {
         let now = Instant::now();
         let Some(transfer) = self.transfer_mut() else { return };
         match transfer.about_the_batch(items, &error.code, now) {
             Ok(answered) => answered.aside.into_iter().for_each(|key| self.put_aside(key)),
-            Err(items) if self.goes_on_without(&items, &error) => self.close(&items, error),
+            Err(items) if error.is_about_the_resource() && self.has_others_than(to) => {
+                self.close(to, error);
+                self.turn_away(&items);
+            }
             Err(items) => {
                 for item in items {
                     let entry = Entry::Refused { code: error.code.clone(), retry: Retry::Never };
@@ -46,16 +49,25 @@ impl Engine<'_> {
         }
     }
 
-    /// Whether other messages may still be sent somewhere else.
-    fn goes_on_without(&mut self, items: &[Item], error: &CallError) -> bool {
-        let is_looked_up = !self.pending.is_empty();
-        let Some(to) = items.first().map(|item| item.to) else { return false };
-        let Some(transfer) = self.transfer_mut() else { return false };
-        error.is_about_the_resource() && (is_looked_up || transfer.routes().has_others_than(to))
+    /// A destination has given no answers for too long: it is closed, or the run ends with this fault when there is no other one.
+    pub(super) fn give_up(&mut self, to: usize, error: CallError, fault: anyhow::Error) {
+        if self.has_others_than(to) {
+            self.close(to, error);
+        } else {
+            self.fail(fault);
+        }
     }
 
-    fn close(&mut self, items: &[Item], error: CallError) {
-        let Some(to) = items.first().map(|item| item.to) else { return };
+    /// Whether messages may still be sent somewhere else.
+    fn has_others_than(&mut self, to: usize) -> bool {
+        let is_looked_up = !self.pending.is_empty();
+        self.transfer_mut().is_some_and(|transfer| is_looked_up || transfer.routes().has_others_than(to))
+    }
+
+    /// Nothing more is sent to a destination. What waits for it is turned away when it is its turn.
+    fn close(&mut self, to: usize, error: CallError) {
+        // What waits need not wait for a connection any more.
+        self.silence.remove(&to);
         let Some(transfer) = self.transfer_mut() else { return };
         transfer.routes().close(to, error);
         let name = transfer.routes().name(to);
@@ -64,7 +76,6 @@ impl Engine<'_> {
         {
             canary.forget(to);
         }
-        self.turn_away(items);
     }
 
     /// Messages whose destination is closed are put aside. Others may take their place.

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::{
-    canary::Phase, engine::Engine, event::Event, lanes::Item, plan::Doomed, rate::Trouble, state::Work,
-    transfer::Transfer,
+    canary::Phase, engine::Engine, event::Event, lanes::Item, plan::Doomed, rate::Trouble, silence::Silence,
+    state::Work, transfer::Transfer,
 };
 use crate::{
     journal::{record::Record, write::Journal},
@@ -45,19 +45,13 @@ impl Engine<'_> {
                 }
                 Some(Phase::Passed) | None => ENTRIES,
             };
-            if let Some(next) = self.silence.next_try()
-                && (self.under_way.sends > 0 || next > now)
-            {
-                self.send_at = Some(next).filter(|next| *next > now);
-                return;
-            }
             let wait = self.rate.wait(self.began.elapsed());
             if !wait.is_zero() {
                 self.send_at = Some(now + wait);
                 return;
             }
+            let Some(items) = self.next_batch(now, most) else { return };
             let Some(transfer) = self.transfer_mut() else { return };
-            let Some(items) = transfer.lanes.next(now, most) else { return };
             let Some(to) = items.first().map(|item| item.to) else { return };
             let Some(route) = items.first().map(|item| item.route) else { return };
             if transfer.routes().refusal(to, route).is_some() {
@@ -71,7 +65,20 @@ impl Engine<'_> {
         }
     }
 
+    /// The next batch, of a destination whose connections are not refused at the moment.
+    fn next_batch(&mut self, now: Instant, most: usize) -> Option<Vec<Item>> {
+        let silence = &self.silence;
+        let Work::Move(transfer) = &mut self.work else { return None };
+        let waits = |to| silence.get(&to).is_some_and(|silence| silence.must_wait(now));
+        let items = transfer.lanes.next(now, most, waits);
+        if items.is_none() {
+            self.send_at = silence.values().filter_map(Silence::next_try).filter(|next| *next > now).min();
+        }
+        items
+    }
+
     fn send(&mut self, to: usize, items: Vec<Item>) {
+        self.silence.entry(to).or_default().begins();
         let Some(transfer) = self.transfer_mut() else { return };
         let Some(destination) = transfer.routes().get(to).cloned() else { return };
         let journal = transfer.journal();
@@ -82,25 +89,32 @@ impl Engine<'_> {
     }
 
     pub(super) fn sent(&mut self, items: Vec<Item>, answer: Result<Vec<Entry>, CallError>) {
-        self.under_way.sends -= 1;
-        self.under_way.messages -= items.len() as u64;
+        self.send_is_over(&items);
         self.note_not_sent(&items, &answer);
+        let Some(to) = items.first().map(|item| item.to) else { return };
         match answer {
             Ok(entries) => {
                 if entries.iter().all(|entry| matches!(entry, Entry::Unanswered(_))) {
-                    self.unanswered(&items);
+                    self.unanswered(to);
                 } else {
-                    self.silence.broken();
+                    self.silence.entry(to).or_default().broken();
                 }
                 self.read_answer(items, entries);
             }
-            Err(error) => self.read_error(items, error),
+            Err(error) => self.read_error(to, items, error),
+        }
+    }
+
+    fn send_is_over(&mut self, items: &[Item]) {
+        self.under_way.sends -= 1;
+        self.under_way.messages -= items.len() as u64;
+        if let Some(silence) = items.first().and_then(|item| self.silence.get_mut(&item.to)) {
+            silence.ends();
         }
     }
 
     pub(super) fn not_journaled(&mut self, items: &[Item], error: anyhow::Error) {
-        self.under_way.sends -= 1;
-        self.under_way.messages -= items.len() as u64;
+        self.send_is_over(items);
         for item in items {
             self.intake.put_aside(item.key);
             // An earlier try of it may have arrived.
@@ -199,32 +213,36 @@ impl Engine<'_> {
     }
 
     /// A batch whose answer says of no message what became of it.
-    fn unanswered(&mut self, items: &[Item]) {
-        if self.silence.lost(self.settings.calls) {
-            let to = items.first().map(|item| item.to);
-            let name = to.and_then(|to| Some(self.transfer_mut()?.routes().name(to))).unwrap_or_default();
-            self.fail(anyhow::anyhow!("{name} does not say what became of the messages that were sent to it"));
+    fn unanswered(&mut self, to: usize) {
+        if !self.silence.entry(to).or_default().lost(self.settings.calls) {
+            return;
         }
+        let resource = self.transfer_mut().map(|transfer| transfer.routes().name(to)).unwrap_or_default();
+        let text = "it does not say what became of the messages that were sent to it".to_owned();
+        let (operation, code, effect) = ("SendMessageBatch", "no answer".to_owned(), Effect::Unknown);
+        let fault = anyhow::anyhow!("{resource}: {text}");
+        self.give_up(to, CallError { operation, resource, code, text, effect }, fault);
     }
 
     /// A batch that was refused as a whole, or had no answer.
-    fn read_error(&mut self, items: Vec<Item>, error: CallError) {
-        let is_over = match error.effect {
-            Effect::Unknown => self.silence.lost(self.settings.calls),
-            Effect::NoConnection => self.silence.refused(Instant::now()),
+    fn read_error(&mut self, to: usize, items: Vec<Item>, error: CallError) {
+        let silence = self.silence.entry(to).or_default();
+        let is_given_up = match error.effect {
+            Effect::Unknown => silence.lost(self.settings.calls),
+            Effect::NoConnection => silence.refused(Instant::now()),
             Effect::Throttled | Effect::None => {
-                self.silence.broken();
+                silence.broken();
                 false
             }
         };
-        if is_over {
-            self.fail(error.clone().into());
+        if is_given_up {
+            self.give_up(to, error.clone(), error.clone().into());
         }
         let entry = match error.effect {
             Effect::NoConnection => Entry::Refused { code: error.code, retry: Retry::Soon },
             Effect::Unknown => Entry::Unanswered(error.code),
             Effect::Throttled => Entry::Refused { code: error.code, retry: Retry::Slower },
-            Effect::None => return self.read_refusal(items, error),
+            Effect::None => return self.read_refusal(to, items, error),
         };
         let entries = vec![entry; items.len()];
         self.read_answer(items, entries);

@@ -1,4 +1,6 @@
-//! When a destination gives no answers: how long a run goes on trying. Whatever it tries, the next run would have to doubt.
+//! When a destination gives no answers: how long a run goes on trying it. Whatever it tries, the next run would have to doubt.
+//!
+//! Each destination is tried by itself, because one that gives no answers says nothing about the others.
 
 use std::time::Duration;
 
@@ -6,7 +8,7 @@ use tokio::time::Instant;
 
 use super::transfer::FIRST_WAIT;
 
-/// Sends in a row without an answer after which a run stops, or as many as it may have under way, which can all fail at the same moment.
+/// Sends in a row without an answer after which a destination is given up, or as many as it may have under way, which can all fail at the same moment.
 const UNANSWERED: usize = 10;
 
 /// How long a run goes on while every connection is refused. Nothing is in doubt then, and a proxy or an endpoint that restarts
@@ -16,11 +18,13 @@ const REFUSED_FOR: Duration = Duration::from_secs(5);
 /// Longest wait between two tries meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// What a run knows about the sends that had no answer since the last one that had.
+/// What a run knows about the sends to one destination that had no answer since the last one that had.
 #[derive(Debug, Default)]
 pub struct Silence {
     unanswered: usize,
     refused: Option<Refused>,
+    /// Sends that are under way.
+    under_way: usize,
 }
 
 /// Connections are refused.
@@ -32,18 +36,28 @@ struct Refused {
 }
 
 impl Silence {
-    /// A send was answered, with whatever.
-    pub fn broken(&mut self) {
-        *self = Self::default();
+    /// A send begins.
+    pub fn begins(&mut self) {
+        self.under_way += 1;
     }
 
-    /// A send had no answer. Gives back whether the run must stop, which may have `most` calls under way.
+    /// A send is over, however it ended.
+    pub fn ends(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// A send was answered, with whatever.
+    pub fn broken(&mut self) {
+        (self.unanswered, self.refused) = (0, None);
+    }
+
+    /// A send had no answer. Gives back whether the destination is given up, of a run that may have `most` calls under way.
     pub fn lost(&mut self, most: usize) -> bool {
         self.unanswered += 1;
         self.unanswered > most.max(UNANSWERED)
     }
 
-    /// A connection was refused. Gives back whether the run must stop.
+    /// A connection was refused. Gives back whether the destination is given up.
     pub fn refused(&mut self, now: Instant) -> bool {
         let since = self.refused.map_or(now, |refused| refused.since);
         let lasts = now - since;
@@ -55,6 +69,11 @@ impl Silence {
     /// When the next send may be tried, alone, while connections are refused.
     pub fn next_try(&self) -> Option<Instant> {
         self.refused.map(|refused| refused.until)
+    }
+
+    /// Whether the next send must wait: until then, or for the one that is being tried.
+    pub fn must_wait(&self, now: Instant) -> bool {
+        self.next_try().is_some_and(|next| self.under_way > 0 || next > now)
     }
 }
 
@@ -82,5 +101,19 @@ mod tests {
         assert!(now - began > REFUSED_FOR && now - began < REFUSED_FOR * 2 && tries < 12, "{tries} tries");
         silence.broken();
         assert_eq!(silence.next_try(), None);
+    }
+
+    #[test]
+    fn while_connections_are_refused_one_send_at_a_time_is_tried() {
+        let (mut silence, now) = (Silence::default(), Instant::now());
+        silence.begins();
+        assert!(!silence.must_wait(now), "nothing was refused");
+        silence.ends();
+        silence.refused(now);
+        assert!(silence.must_wait(now) && !silence.must_wait(now + LONGEST_WAIT));
+        silence.begins();
+        assert!(silence.must_wait(now + LONGEST_WAIT), "one is being tried");
+        silence.broken();
+        assert!(!silence.must_wait(now));
     }
 }
