@@ -3,10 +3,13 @@
 use std::rc::Rc;
 
 use super::{engine::Engine, event::Event};
-use crate::sqs::{
-    address::{self, AddressError},
-    message::Message,
-    queue::Queue,
+use crate::{
+    rules::refusal::Refusal,
+    sqs::{
+        address::{self, AddressError},
+        message::Message,
+        queue::Queue,
+    },
 };
 
 impl Engine<'_> {
@@ -28,11 +31,16 @@ impl Engine<'_> {
     pub(super) fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) {
         self.under_way.lookups -= 1;
         let waiting = self.pending.take(&arn);
+        let is_last = self.pending.is_empty();
         let Some(transfer) = self.transfer_mut() else { return };
-        let refusal = transfer.routes().looked_up(arn, found).unwrap_or_else(|error| {
+        let fault = found.as_ref().err().cloned();
+        let refusal = transfer.routes().looked_up(arn.clone(), found).unwrap_or_else(|error| {
             self.fail(error.into());
             None
         });
+        if is_last && let Some(refusal) = &refusal {
+            self.end_without_a_source(&arn, refusal, fault);
+        }
         for message in waiting {
             let behind = self.pending.take_behind(&message);
             match &refusal {
@@ -42,6 +50,14 @@ impl Engine<'_> {
             for message in behind {
                 self.take_unless_stopped(message);
             }
+        }
+    }
+
+    /// Ends the run when the last source has been given up: nothing could be sent any more.
+    fn end_without_a_source(&mut self, arn: &str, refusal: &Refusal, fault: Option<AddressError>) {
+        if self.transfer_mut().is_some_and(|transfer| transfer.routes().has_given_up_the_last(arn)) {
+            let fault = fault.map_or_else(|| anyhow::anyhow!("{refusal}"), anyhow::Error::from);
+            self.fail(fault);
         }
     }
 

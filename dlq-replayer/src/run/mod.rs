@@ -16,6 +16,7 @@ pub mod lag;
 pub mod lanes;
 pub mod looking;
 pub mod lookups;
+mod open_sources;
 pub mod outcome;
 mod pending;
 pub mod plan;

@@ -8,7 +8,7 @@ use dlq_replayer::{
     run::{interrupt::Interrupt, routes::Routes},
     sqs::{address::QueueAddress, clients::Clients, queue::Queue},
 };
-use pipeline_tests::sqs_model::{Fault, NewMessage, arn, operation, queue_name};
+use pipeline_tests::sqs_model::{Fault, NewMessage, Stored, arn, operation, queue_name};
 use rollcall_aws_runtime::{
     cli_sdk::{CliOptions, sdk_config},
     environment::Environment,
@@ -119,4 +119,39 @@ fn a_quarantine_that_gives_no_answers_keeps_its_messages_and_the_others_go() {
     let said = scene.run(&command);
     assert_eq!((said.code, scene.bodies(SOURCE)), (4, bodies(300, is_order)), "{}", said.text());
     assert_eq!(scene.bodies(DLQ), bodies(300, |at| !is_order(at)), "{}", said.text());
+}
+
+#[test]
+fn sources_that_may_all_not_be_looked_up_end_a_run_at_once() {
+    let scene = scene(600);
+    scene.model.set_faults(|call, _| match (operation(call), queue_name(call)) {
+        ("GetQueueUrl", SOURCE | REFUNDS) => Fault::Refused(403, "AccessDenied"),
+        _ => Fault::None,
+    });
+    assert_ends_at_once(&scene, 600, "GetQueueUrl");
+}
+
+#[test]
+fn a_run_ends_when_its_last_source_may_not_be_looked_up() {
+    let scene = Scene::new();
+    scene.model.with(REFUNDS, |queue| queue.dead_letters = Some(DLQ.to_owned()));
+    for at in 0..600 {
+        let source = arn(if at < 200 { SOURCE } else { REFUNDS });
+        scene.model.put(DLQ, old(NewMessage::new(body(at), &[]).redriven_from(&source)));
+    }
+    scene.model.set_faults(|call, _| match (operation(call), queue_name(call)) {
+        ("SendMessageBatch", SOURCE) | ("GetQueueUrl", REFUNDS) => Fault::Refused(403, "AccessDenied"),
+        _ => Fault::None,
+    });
+    assert_ends_at_once(&scene, 600, "AccessDenied");
+}
+
+fn assert_ends_at_once(scene: &Scene, messages: usize, why: &str) {
+    let (exit, report, said) = replay(scene);
+    assert_eq!((exit, scene.model.count(DLQ)), (1, messages), "{said}");
+    assert!(said.contains("error: ") && said.contains(why), "{said}");
+    let scanned = report["counts"]["scanned"].as_u64().unwrap();
+    assert!(scanned < messages as u64, "it does not go through the queue: {said}");
+    let stays = scene.model.messages(DLQ);
+    assert!(stays.iter().all(Stored::is_visible), "what stays is released: {said}");
 }
