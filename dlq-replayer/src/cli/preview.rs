@@ -1,6 +1,6 @@
 //! The dry run: each message is decided about as the run would, and nothing is sent.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::{
     changing::Change,
@@ -13,12 +13,21 @@ use crate::{
         past::last_unfinished,
     },
     report::{counts::Named, dry_run::DryRunReport, exit::Exit, masking::Reveal},
-    rules::decide::{Ends, Route, Treatment, decide},
-    run::{routes::Target, scan::scan, source::Source, state::Look},
+    rules::{
+        decide::{Treatment, decide},
+        refusal::Refusal,
+    },
+    run::{
+        routes::Target,
+        scan::scan,
+        source::Source,
+        state::{Look, Visit},
+    },
     sqs::{
-        address,
+        address::AddressError,
+        call_error::CallError,
         message::{Message, MessageKey},
-        queue_argument::is_fifo,
+        queue::Queue,
     },
 };
 
@@ -28,7 +37,6 @@ use crate::{
 ///
 /// A call failed, or the file with the repaired bodies cannot be read.
 pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, revealed: bool) -> anyhow::Result<Exit> {
-    let limit = change.written.limit.unwrap_or(u64::MAX);
     if let Source::Queue(queue) = &source {
         session.note_live_run(queue);
     }
@@ -38,19 +46,12 @@ pub async fn dry_run(session: &Session<'_>, source: Source, change: Change, reve
     let earlier = Leftovers::load(&journals, scope)?;
     let mut preview = Preview::new(change, &source, earlier, reveal(revealed));
     preview.report.unfinished_run = unfinished_run;
-    let mut enough = false;
-    let mut fault = None;
-    let scanned = scan(source, None, session.settings(), session.clients.clone(), &session.interrupt, |message| {
-        fault = preview.add(message).err();
-        enough = preview.sends() >= limit;
-        if enough || fault.is_some() || preview.is_complete() { Look::Enough } else { Look::On }
-    });
-    let mut scanned = scanned.await?;
-    if let Some(fault) = fault.or(scanned.fault.take()) {
+    let (settings, clients) = (session.settings(), session.clients.clone());
+    let mut scanned = scan(source, None, settings, clients, &session.interrupt, &mut preview).await?;
+    if let Some(fault) = preview.fault.take().or(scanned.fault.take()) {
         return Err(fault);
     }
-    preview.look_up_sources(session).await?;
-    let saw_everything = !enough && !scanned.stopped.interrupted && scanned.not_seen == 0;
+    let saw_everything = !preview.is_enough() && !scanned.stopped.interrupted && scanned.not_seen == 0;
     let delivered = |key: &MessageKey| preview.earlier.has_delivered_from_file(*key);
     let missing = preview.not_met.iter().filter(|key| !delivered(key));
     let written = |key: &MessageKey| preview.change.bodies.as_ref().map(|bodies| bodies.written(*key));
@@ -82,10 +83,26 @@ struct Preview {
     fifo_source: bool,
     /// Groups of which a message is refused, so that those behind it stay.
     stopped_groups: HashSet<String>,
-    /// Messages of source queues that are still to be looked up, by ARN.
-    of_sources: BTreeMap<String, DryRunReport>,
+    /// Why the file with the repaired bodies cannot be read any more.
+    fault: Option<anyhow::Error>,
     /// What is shown.
     report: DryRunReport,
+}
+
+/// Sources are looked up as by the run, so that messages of one that cannot be used do not use up the limit.
+impl Visit for &mut Preview {
+    fn visit(&mut self, message: &Message, refusal: Option<Refusal>) -> Look {
+        match self.add(message, refusal) {
+            Ok(Some(arn)) => return Look::Lookup(arn),
+            Ok(None) => {}
+            Err(fault) => self.fault = Some(fault),
+        }
+        if self.fault.is_some() || self.is_enough() || self.is_complete() { Look::Enough } else { Look::On }
+    }
+
+    fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) -> Result<Option<Refusal>, CallError> {
+        self.change.routes.looked_up(arn, found)
+    }
 }
 
 impl Preview {
@@ -102,112 +119,93 @@ impl Preview {
             not_met,
             fifo_source,
             stopped_groups: HashSet::new(),
-            of_sources: BTreeMap::new(),
+            fault: None,
             report,
         }
     }
 
-    fn reports(&self) -> impl Iterator<Item = &DryRunReport> {
-        self.of_sources.values().chain([&self.report])
-    }
-
-    /// Messages that would be sent or go to quarantine.
-    fn sends(&self) -> u64 {
-        self.reports().map(|report| report.would_send + report.would_quarantine).sum()
+    /// Whether as many messages were found as would be sent or go to quarantine.
+    fn is_enough(&self) -> bool {
+        let limit = self.change.written.limit.unwrap_or(u64::MAX);
+        self.report.would_send + self.report.would_quarantine >= limit
     }
 
     /// Whether every message that can match was found.
     fn is_complete(&self) -> bool {
-        self.change.selection.is_complete_with(self.reports().map(DryRunReport::matched).sum())
+        self.change.selection.is_complete_with(self.report.matched())
     }
 
-    /// Adds a message.
+    /// Adds a message, which has nowhere to go when there is a refusal. Gives back the queue that has to be looked up first.
     ///
     /// # Errors
     ///
     /// The file with the repaired bodies cannot be read any more.
-    fn add(&mut self, message: &Message) -> anyhow::Result<()> {
+    fn add(&mut self, message: &Message, refusal: Option<Refusal>) -> anyhow::Result<Option<String>> {
         let key = message.key();
         self.not_met.remove(&key);
         let matched = self.change.selection.matches(message);
         if !matched && self.earlier.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let target = self.change.routes.target(message);
-        let (to, at) = match &target {
-            Target::To(at) => (self.change.routes.name(*at), Some(*at)),
-            Target::Lookup(arn) => (arn.clone(), None),
-            Target::Refused(_) => (String::new(), None),
+        let target = match refusal.map_or_else(|| self.change.routes.target(message), Target::Refused) {
+            Target::Lookup(arn) => return Ok(Some(arn)),
+            Target::To(at) => Ok(at),
+            Target::Refused(refusal) => Err(refusal),
         };
+        let to = target.as_ref().map(|at| self.change.routes.name(*at)).unwrap_or_default();
         if self.earlier.of(key, &to) == Some(Left::Sent) {
             self.report.would_finish += 1;
-            return Ok(());
+            return Ok(None);
         }
-        if !matched {
-            return Ok(());
+        // Messages that have waited for a lookup may come after enough others.
+        if !matched || self.is_enough() {
+            return Ok(None);
         }
-        let keeps_order = self.fifo_source || at.is_some_and(|at| self.change.routes.is_fifo(at));
+        let keeps_order = self.fifo_source || target.as_ref().is_ok_and(|at| self.change.routes.is_fifo(*at));
         let group = message.group().filter(|_| keeps_order);
         if group.is_some_and(|group| self.stopped_groups.contains(group)) {
             self.report.would_leave_for_order += 1;
-            return Ok(());
+            return Ok(None);
         }
-        let routes = &self.change.routes;
-        let report = match target {
-            Target::To(_) => &mut self.report,
-            Target::Lookup(arn) => self.of_sources.entry(arn).or_default(),
-            Target::Refused(refusal) => {
-                self.report.refused(&message.id, &refusal);
-                self.stopped_groups.extend(group.map(str::to_owned));
-                return Ok(());
-            }
+        if let Err(refusal) = self.decide(message, target)? {
+            self.report.refused(&message.id, &refusal);
+            self.stopped_groups.extend(group.map(str::to_owned));
+        }
+        Ok(None)
+    }
+
+    /// Decides about a message that matches; the refusal when it would stay.
+    fn decide(
+        &mut self,
+        message: &Message,
+        target: Result<usize, Refusal>,
+    ) -> anyhow::Result<Result<(), Refusal>> {
+        let at = match target {
+            Ok(at) => at,
+            Err(refusal) => return Ok(Err(refusal)),
         };
+        let routes = &self.change.routes;
         if let Treatment::Replay(_) = &self.change.treatment
             && let Some(source) = routes.passed_over(message)
         {
-            *report.from_other_source.entry(source.to_owned()).or_default() += 1;
+            *self.report.from_other_source.entry(source.to_owned()).or_default() += 1;
         }
         let body = match &mut self.change.bodies {
-            Some(bodies) => bodies.get(key)?,
+            Some(bodies) => bodies.get(message.key())?,
             None => None,
         };
-        report.met(&message.id);
-        let before = report.wants_sample().then_some(message.body.as_str());
-        let place = |route| routes.place(at.unwrap_or_default(), route);
-        let ends = |route| match (at, route) {
-            (None, Route::Destination) => Ends::of_queue(is_fifo(&to)),
-            (_, route) => routes.ends(place(route)),
+        let before = self.report.wants_sample().then_some(message.body.as_str());
+        let ends = |route| routes.ends(routes.place(at, route));
+        let (route, outgoing) = match decide(message.clone(), body, &self.change.treatment, ends) {
+            Ok(decided) => decided,
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        match decide(message.clone(), body, &self.change.treatment, ends) {
-            Ok((Route::Quarantine, _))
-                if self.earlier.of(key, &routes.name(place(Route::Quarantine))) == Some(Left::Sent) =>
-            {
-                report.would_finish += 1;
-            }
-            Ok((route, outgoing)) => {
-                report.sent(&to, route, before, &outgoing, routes.carries_attributes(), self.reveal);
-            }
-            Err(refusal) => {
-                report.refused(&message.id, &refusal);
-                self.stopped_groups.extend(group.map(str::to_owned));
-            }
+        let to = routes.name(routes.place(at, route));
+        if self.earlier.of(message.key(), &to) == Some(Left::Sent) {
+            self.report.would_finish += 1;
+        } else {
+            self.report.sent(&to, route, before, &outgoing, routes.carries_attributes(), self.reveal);
         }
-        Ok(())
-    }
-
-    /// Looks the source queues up, as the run does before it sends to them.
-    ///
-    /// # Errors
-    ///
-    /// The credentials are not valid, so that nothing can be looked up.
-    async fn look_up_sources(&mut self, session: &Session<'_>) -> anyhow::Result<()> {
-        for (arn, report) in std::mem::take(&mut self.of_sources) {
-            let found = address::find(&session.clients, &arn).await;
-            match self.change.routes.looked_up(arn, found)? {
-                Some(refusal) => self.report.refused_all(&report, &refusal),
-                None => self.report.merge(report),
-            }
-        }
-        Ok(())
+        Ok(Ok(()))
     }
 }

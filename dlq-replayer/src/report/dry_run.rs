@@ -66,9 +66,6 @@ pub struct DryRunReport {
     pub refusals: Vec<RefusedSample>,
     /// A run that left something unfinished on this queue.
     pub unfinished_run: Option<String>,
-    /// The first messages that were met, for the case that all of them are refused.
-    #[serde(skip)]
-    met: Vec<String>,
 }
 
 impl DryRunReport {
@@ -90,40 +87,6 @@ impl DryRunReport {
     /// Whether a message that matched would stay, or one of the file is missing.
     pub fn would_leave_some(&self) -> bool {
         !self.would_refuse.is_empty() || self.not_in_queue.count > 0
-    }
-
-    /// Adds a message that is about to be decided about.
-    pub fn met(&mut self, id: &str) {
-        if self.met.len() < SAMPLES {
-            self.met.push(id.to_owned());
-        }
-    }
-
-    /// Adds what another part of the dry run has found.
-    pub fn merge(&mut self, other: Self) {
-        let add = |all: &mut BTreeMap<String, u64>, more: BTreeMap<String, u64>| {
-            for (word, count) in more {
-                *all.entry(word).or_default() += count;
-            }
-        };
-        self.would_send += other.would_send;
-        self.would_quarantine += other.would_quarantine;
-        self.would_finish += other.would_finish;
-        self.would_lose_order += other.would_lose_order;
-        add(&mut self.would_send_to, other.would_send_to);
-        add(&mut self.would_refuse, other.would_refuse);
-        self.samples.extend(other.samples);
-        self.samples.truncate(SAMPLES);
-        self.refusals.extend(other.refusals);
-        self.refusals.truncate(SAMPLES);
-    }
-
-    /// Adds the messages of another part of the dry run, all of which would be refused.
-    pub fn refused_all(&mut self, other: &Self, refusal: &Refusal) {
-        *self.would_refuse.entry(refusal.word().to_owned()).or_default() += other.matched();
-        let refusals = other.met.iter().map(|id| RefusedSample { id: id.clone(), why: refusal.to_string() });
-        self.refusals.extend(refusals);
-        self.refusals.truncate(SAMPLES);
     }
 
     /// Adds a message that would be refused.

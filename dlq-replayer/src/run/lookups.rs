@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{engine::Engine, event::Event};
+use super::{engine::Engine, event::Event, state::Work};
 use crate::{
     rules::refusal::Refusal,
     sqs::{
@@ -32,9 +32,12 @@ impl Engine<'_> {
         self.under_way.lookups -= 1;
         let waiting = self.pending.take(&arn);
         let is_last = self.pending.is_empty();
-        let Some(transfer) = self.transfer_mut() else { return };
         let fault = found.as_ref().err().cloned();
-        let refusal = transfer.routes().looked_up(arn.clone(), found).unwrap_or_else(|error| {
+        let refusal = match &mut self.work {
+            Work::Look(visit) => visit.looked_up(arn.clone(), found),
+            Work::Move(transfer) => transfer.routes().looked_up(arn.clone(), found),
+        };
+        let refusal = refusal.unwrap_or_else(|error| {
             self.fail(error.into());
             None
         });
@@ -44,7 +47,7 @@ impl Engine<'_> {
         for message in waiting {
             let behind = self.pending.take_behind(&message);
             match &refusal {
-                Some(refusal) if self.stop.is_none() => self.take_refused(message, refusal.clone()),
+                Some(refusal) if self.stop.is_none() => self.decide(message, Some(refusal.clone())),
                 _ => self.take_unless_stopped(message),
             }
             for message in behind {

@@ -75,8 +75,10 @@ impl Engine<'_> {
 
     fn has_room(&self) -> bool {
         let receives = self.under_way.receives;
-        let Work::Move(transfer) = &self.work else { return receives < self.rate.window() };
         let coming = receives * ENTRIES;
+        let Work::Move(transfer) = &self.work else {
+            return receives < self.rate.window() && self.pending.waiting() + coming < WAITING;
+        };
         let waiting = transfer.lanes.waiting() + self.pending.waiting() + coming;
         let wanted = transfer.left_of_limit() > (transfer.lanes.waiting().min(ENTRIES) + coming) as u64 || coming == 0;
         let settling = self.canary.as_ref().is_some_and(Canary::is_settling);
@@ -194,28 +196,28 @@ impl Engine<'_> {
 
     /// Decides about a message, unless one of its group in front of it waits for a lookup.
     pub(super) fn take(&mut self, message: Message) {
-        let Some(message) = self.pending.put_behind(message) else { return };
-        let (key, id) = (message.key(), message.id.clone());
-        match &mut self.work {
-            Work::Look(visit) => {
-                if visit(&message) == Look::Enough {
-                    self.taking = Taking::Enough;
-                }
-                self.put_aside(key);
-            }
-            Work::Move(transfer) => {
-                let next = transfer.take(message);
-                self.follow(key, id, next);
-            }
+        if let Some(message) = self.pending.put_behind(message) {
+            self.decide(message, None);
         }
     }
 
-    /// Takes a message whose source cannot be used.
-    pub(super) fn take_refused(&mut self, message: Message, refusal: Refusal) {
+    /// Decides about a message, which has nowhere to go when there is a refusal.
+    pub(super) fn decide(&mut self, message: Message, refusal: Option<Refusal>) {
         let (key, id) = (message.key(), message.id.clone());
-        let Work::Move(transfer) = &mut self.work else { return };
-        let next = transfer.take_unless(message, Some(refusal));
-        self.follow(key, id, next);
+        match &mut self.work {
+            Work::Look(visit) => match visit.visit(&message, refusal) {
+                Look::On => self.put_aside(key),
+                Look::Enough => {
+                    self.taking = Taking::Enough;
+                    self.put_aside(key);
+                }
+                Look::Lookup(arn) => self.look_up(arn, message),
+            },
+            Work::Move(transfer) => {
+                let next = transfer.take(message, refusal);
+                self.follow(key, id, next);
+            }
+        }
     }
 
     /// Does what a message needs next.

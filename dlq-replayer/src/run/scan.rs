@@ -10,7 +10,7 @@ use super::{
     plan::Plan,
     settings::Settings,
     source::Source,
-    state::{Look, Work},
+    state::{Visit, Work},
     transfer::Transfer,
 };
 use crate::{
@@ -21,7 +21,6 @@ use crate::{
     },
     sqs::{
         clients::Clients,
-        message::Message,
         queue::{Depth, Queue},
     },
 };
@@ -51,7 +50,7 @@ pub async fn scan<'w>(
     settings: Settings,
     clients: Rc<Clients>,
     interrupt: &Interrupt,
-    visit: impl FnMut(&Message) -> Look + 'w,
+    visit: impl Visit + 'w,
 ) -> anyhow::Result<Scanned> {
     let (expected, depth) = match depth {
         Some(depth) => (Some(depth.total()), Some(depth)),

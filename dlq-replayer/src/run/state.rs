@@ -1,23 +1,52 @@
 //! What the loop of a run tells apart.
 
 use super::transfer::Transfer;
-use crate::sqs::message::Message;
+use crate::{
+    rules::refusal::Refusal,
+    sqs::{address::AddressError, call_error::CallError, message::Message, queue::Queue},
+};
 
 /// What is done with each message.
 pub enum Work<'w> {
     /// It is shown, and stays.
-    Look(Box<dyn FnMut(&Message) -> Look + 'w>),
+    Look(Box<dyn Visit + 'w>),
     /// It is moved.
     Move(Box<Transfer>),
 }
 
+/// Looks at messages.
+pub trait Visit {
+    /// Looks at one message, which has nowhere to go when there is a refusal.
+    fn visit(&mut self, message: &Message, refusal: Option<Refusal>) -> Look;
+
+    /// A queue was looked up. Gives back why the messages that have waited for it have nowhere to go, when that is so.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] when no lookup can succeed, because of this program's own credentials.
+    fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) -> Result<Option<Refusal>, CallError>;
+}
+
+/// A look that asks for no lookup.
+impl<F: FnMut(&Message) -> Look> Visit for F {
+    fn visit(&mut self, message: &Message, _: Option<Refusal>) -> Look {
+        self(message)
+    }
+
+    fn looked_up(&mut self, _: String, _: Result<Queue, AddressError>) -> Result<Option<Refusal>, CallError> {
+        Ok(None)
+    }
+}
+
 /// Whether a look goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
     /// At the next message.
     On,
     /// No further.
     Enough,
+    /// At the next message, and at this one again when this queue was looked up.
+    Lookup(String),
 }
 
 /// Whether more messages are taken.

@@ -144,21 +144,12 @@ impl Transfer {
         true
     }
 
-    /// Decides about a message that is seen for the first time.
+    /// Decides about a message, which has nowhere to go when there is a refusal.
     ///
     /// # Errors
     ///
     /// The file with the repaired bodies cannot be read any more.
-    pub fn take(&mut self, message: Message) -> anyhow::Result<Next> {
-        self.take_unless(message, None)
-    }
-
-    /// The same for a message that has nowhere to go, for this reason if there is one.
-    ///
-    /// # Errors
-    ///
-    /// The file with the repaired bodies cannot be read any more.
-    pub fn take_unless(&mut self, message: Message, refusal: Option<Refusal>) -> anyhow::Result<Next> {
+    pub fn take(&mut self, message: Message, refusal: Option<Refusal>) -> anyhow::Result<Next> {
         let key = message.key();
         self.not_met.remove(&key);
         let next = self.next(message, refusal)?;

@@ -155,3 +155,27 @@ fn assert_ends_at_once(scene: &Scene, messages: usize, why: &str) {
     let stays = scene.model.messages(DLQ);
     assert!(stays.iter().all(Stored::is_visible), "what stays is released: {said}");
 }
+
+#[test]
+fn a_dry_run_with_a_limit_leaves_out_the_messages_of_a_source_that_cannot_be_used_as_the_run_does() {
+    let scene = Scene::new();
+    scene.model.with(REFUNDS, |queue| queue.dead_letters = Some(DLQ.to_owned()));
+    for at in 0..40 {
+        let source = arn(if at < 20 { REFUNDS } else { SOURCE });
+        scene.model.put(DLQ, old(NewMessage::new(body(at), &[]).redriven_from(&source)));
+    }
+    scene.model.set_faults(|call, _| match (operation(call), queue_name(call)) {
+        ("GetQueueUrl", REFUNDS) => Fault::Refused(403, "AccessDenied"),
+        _ => Fault::None,
+    });
+    let report = |execute: &[&str]| {
+        let command = [&["replay", DLQ, "-n", "5", "--json", "--concurrency", "1"], execute].concat();
+        let said = scene.run(&command);
+        (said.code, serde_json::from_str::<Value>(said.out.trim()).unwrap())
+    };
+    let (dry_exit, dry) = report(&[]);
+    assert!(scene.model.messages(DLQ).iter().all(Stored::is_visible), "a dry run changes nothing");
+    let (exit, run) = report(&["--execute"]);
+    assert_eq!((dry_exit, &dry["would_send"]), (exit, &5.into()), "{dry:#}");
+    assert_eq!((&dry["would_refuse"], &run["counts"]["sent"]), (&run["counts"]["refused"], &5.into()), "{run:#}");
+}
