@@ -147,13 +147,9 @@ impl Preview {
         if !matched && self.earlier.is_empty() {
             return Ok(None);
         }
-        let target = match refusal.map_or_else(|| self.change.routes.target(message), Target::Refused) {
-            Target::Lookup(arn) => return Ok(Some(arn)),
-            Target::To(at) => Ok(at),
-            Target::Refused(refusal) => Err(refusal),
-        };
-        let to = target.as_ref().map(|at| self.change.routes.name(*at)).unwrap_or_default();
-        if self.earlier.of(key, &to) == Some(Left::Sent) {
+        let target = refusal.map_or_else(|| self.change.routes.target(message), Target::Refused);
+        let name = self.change.routes.name_of(&target);
+        if name.is_some_and(|name| self.earlier.of(key, &name) == Some(Left::Sent)) {
             self.report.would_finish += 1;
             return Ok(None);
         }
@@ -161,6 +157,11 @@ impl Preview {
         if !matched || self.is_enough() {
             return Ok(None);
         }
+        let target = match target {
+            Target::Lookup(arn) => return Ok(Some(arn)),
+            Target::To(at) => Ok(at),
+            Target::Refused(refusal) => Err(refusal),
+        };
         let keeps_order = self.fifo_source || target.as_ref().is_ok_and(|at| self.change.routes.is_fifo(*at));
         let group = message.group().filter(|_| keeps_order);
         if group.is_some_and(|group| self.stopped_groups.contains(group)) {
@@ -180,11 +181,12 @@ impl Preview {
         message: &Message,
         target: Result<usize, Refusal>,
     ) -> anyhow::Result<Result<(), Refusal>> {
-        let at = match target {
+        let routes = &self.change.routes;
+        let quarantine = routes.quarantine().filter(|_| self.change.treatment.quarantines(message));
+        let at = match target.or_else(|refusal| quarantine.ok_or(refusal)) {
             Ok(at) => at,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let routes = &self.change.routes;
         if let Treatment::Replay(_) = &self.change.treatment
             && let Some(source) = routes.passed_over(message)
         {

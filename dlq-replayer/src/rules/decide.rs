@@ -49,6 +49,14 @@ pub enum Treatment {
     Move,
 }
 
+impl Treatment {
+    /// Whether a message goes to quarantine, whichever queue it came from.
+    pub fn quarantines(&self, message: &Message) -> bool {
+        let Self::Replay(replay) = self else { return false };
+        replay.quarantine && message.replays().is_some_and(|replays| replays >= replay.max_replays)
+    }
+}
+
 /// How messages are replayed.
 pub struct Replay {
     /// The change of the body.

@@ -122,6 +122,20 @@ impl Routes {
         }
     }
 
+    /// The name of a target; none when nothing says which one it is.
+    pub fn name_of(&self, target: &Target) -> Option<String> {
+        match target {
+            Target::To(at) => Some(self.name(*at)),
+            Target::Lookup(arn) => Some(arn.clone()),
+            Target::Refused(refusal) => refusal.unusable().map(|(queue, _)| queue.to_owned()),
+        }
+    }
+
+    /// The quarantine, where there is one.
+    pub fn quarantine(&self) -> Option<usize> {
+        self.quarantine
+    }
+
     /// The destination that a message ends at, given where it would go and what was decided.
     pub fn place(&self, to: usize, route: Route) -> usize {
         match route {

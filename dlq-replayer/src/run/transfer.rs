@@ -172,19 +172,20 @@ impl Transfer {
         if !matched && self.leftovers.is_empty() {
             return Ok(Next::Aside);
         }
-        let target = match refusal.map_or_else(|| self.plan.routes.target(&message), Target::Refused) {
-            Target::Lookup(arn) => return Ok(Next::Lookup(arn, Box::new(message))),
-            Target::To(to) => Ok(to),
-            Target::Refused(refusal) => Err(refusal),
-        };
-        if let Ok(to) = target
-            && self.left(key, to) == Some(Left::Sent)
-        {
+        let target = refusal.map_or_else(|| self.plan.routes.target(&message), Target::Refused);
+        // Whether or not the destination can be used now.
+        let name = self.plan.routes.name_of(&target);
+        if name.is_some_and(|name| self.leftovers.of(key, &name) == Some(Left::Sent)) {
             return Ok(self.finish(key));
         }
         if !matched {
             return Ok(Next::Aside);
         }
+        let target = match target {
+            Target::Lookup(arn) => return Ok(Next::Lookup(arn, Box::new(message))),
+            Target::To(to) => Ok(to),
+            Target::Refused(refusal) => Err(refusal),
+        };
         if self.is_enough() {
             // The limit has room again when a destination is closed. Messages behind this one must not overtake it then.
             self.stopped_groups.extend(self.lane(message.group(), target.as_ref().ok().copied()));
@@ -232,6 +233,8 @@ impl Transfer {
         };
         let lane = self.lane(group.as_deref(), target.as_ref().ok().copied());
         let routes = &self.plan.routes;
+        let quarantine = routes.quarantine().filter(|_| self.plan.treatment.quarantines(&message));
+        let target = target.or_else(|refusal| quarantine.ok_or(refusal));
         let decided = target.and_then(|to| {
             let ends = |route| routes.ends(routes.place(to, route));
             decide(message, body, &self.plan.treatment, ends)

@@ -179,3 +179,36 @@ fn a_dry_run_with_a_limit_leaves_out_the_messages_of_a_source_that_cannot_be_use
     assert_eq!((dry_exit, &dry["would_send"]), (exit, &5.into()), "{dry:#}");
     assert_eq!((&dry["would_refuse"], &run["counts"]["sent"]), (&run["counts"]["refused"], &5.into()), "{run:#}");
 }
+
+#[test]
+fn a_message_that_was_replayed_too_often_goes_to_quarantine_although_its_source_is_gone() {
+    let scene = Scene::new();
+    scene.model.create("quarantine");
+    for at in 0..20 {
+        let count = if at < 10 { "9" } else { "1" };
+        let message = NewMessage::new(body(at), &[("replay_count", count)]).redriven_from(&arn("gone"));
+        scene.model.put(DLQ, old(message));
+    }
+    let dry = scene.run(&["replay", DLQ, "--quarantine", "quarantine", "--json"]);
+    let dry: Value = serde_json::from_str(dry.out.trim()).unwrap();
+    assert_eq!((&dry["would_quarantine"], &dry["would_refuse"]["source_unusable"]), (&10.into(), &10.into()), "{dry:#}");
+    let said = scene.run(&["replay", DLQ, "--quarantine", "quarantine", "--execute"]);
+    assert_eq!((said.code, scene.bodies("quarantine")), (4, bodies(20, |at| at < 10)), "{}", said.text());
+    assert_eq!(scene.bodies(DLQ), bodies(20, |at| at >= 10), "{}", said.text());
+}
+
+#[test]
+fn what_an_earlier_run_has_sent_is_deleted_although_its_source_may_no_longer_be_looked_up() {
+    let scene = scene(20);
+    scene.deny_deletes();
+    let (first, ..) = replay(&scene);
+    assert_eq!((first, scene.model.count(DLQ)), (1, 20));
+    let sent = scene.model.count(SOURCE) + scene.model.count(REFUNDS);
+    scene.let_visibility_run_out();
+    scene.model.set_faults(|call, _| match (operation(call), queue_name(call)) {
+        ("GetQueueUrl", REFUNDS) => Fault::Refused(403, "AccessDenied"),
+        _ => Fault::None,
+    });
+    let (_, report, said) = replay(&scene);
+    assert_eq!(report["counts"]["finished_for_earlier_run"], sent, "{said}");
+}

@@ -47,13 +47,13 @@ fn queue(clients: &Clients) -> Queue {
     Queue::new(clients.sqs(None), address)
 }
 
-/// What an earlier run has left that sent this message and could not delete it.
+/// What an earlier run has left that sent this message and had no answer.
 fn left_by_an_earlier_run(id: &str) -> Leftovers {
     let folder = std::env::temp_dir().join(format!("engine-{}", Uuid::new_v4().simple()));
     fs::create_dir(&folder).unwrap();
     let journal = [
         json!({ "step": "begin", "run": "1", "at": "2026-11-22T21:00:00Z", "command": "replay", "queue": "q", "destination": "d" }),
-        json!({ "step": "sent", "to": ORDERS, "ids": [[id, "x"]] }),
+        json!({ "step": "sending", "to": ORDERS, "ids": [id] }),
     ];
     fs::write(file_of(&folder, "1"), journal.map(|line| line.to_string()).join("\n")).unwrap();
     let leftovers = Leftovers::load(&folder, crate::journal::settled::Scope::Queue).unwrap();
@@ -122,7 +122,7 @@ async fn a_lookup_that_is_denied_is_made_once() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_run_has_sent_is_still_unfinished_when_a_run_stops_before_its_source_is_looked_up() {
+async fn what_an_earlier_run_has_left_is_still_unfinished_when_a_run_stops_before_its_source_is_looked_up() {
     let mut engine = engine(left_by_an_earlier_run("a")).await;
     engine.receive_one("a");
     engine.halt(Stop::Interrupted);
@@ -130,7 +130,7 @@ async fn what_an_earlier_run_has_sent_is_still_unfinished_when_a_run_stops_befor
 }
 
 #[tokio::test]
-async fn what_an_earlier_run_has_sent_is_still_unfinished_when_it_is_received_after_the_stop() {
+async fn what_an_earlier_run_has_left_is_still_unfinished_when_it_is_received_after_the_stop() {
     let mut engine = engine(left_by_an_earlier_run("a")).await;
     engine.halt(Stop::Interrupted);
     engine.receive_one("a");
@@ -138,7 +138,7 @@ async fn what_an_earlier_run_has_sent_is_still_unfinished_when_it_is_received_af
 }
 
 #[tokio::test]
-async fn what_an_earlier_run_has_sent_is_still_unfinished_when_a_lookup_ends_the_run() {
+async fn what_an_earlier_run_has_left_is_still_unfinished_when_a_lookup_ends_the_run() {
     let mut engine = engine(left_by_an_earlier_run("a")).await;
     engine.receive_one("a");
     engine.lookup_fails("ExpiredToken", Effect::None);
