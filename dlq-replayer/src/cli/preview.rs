@@ -18,6 +18,7 @@ use crate::{
         refusal::Refusal,
     },
     run::{
+        order::{Lane, StoppedLanes},
         routes::Target,
         scan::scan,
         source::Source,
@@ -82,7 +83,7 @@ struct Preview {
     /// Whether the source is a FIFO queue, whose groups keep their order wherever they go.
     fifo_source: bool,
     /// Groups of which a message is refused, so that those behind it stay.
-    stopped_groups: HashSet<String>,
+    stopped: StoppedLanes,
     /// Why the file with the repaired bodies cannot be read any more.
     fault: Option<anyhow::Error>,
     /// What is shown.
@@ -118,7 +119,7 @@ impl Preview {
             reveal,
             not_met,
             fifo_source,
-            stopped_groups: HashSet::new(),
+            stopped: StoppedLanes::default(),
             fault: None,
             report,
         }
@@ -149,7 +150,7 @@ impl Preview {
         }
         let target = refusal.map_or_else(|| self.change.routes.target(message), Target::Refused);
         let name = self.change.routes.name_of(&target);
-        if name.is_some_and(|name| self.earlier.of(key, &name) == Some(Left::Sent)) {
+        if name.as_ref().is_some_and(|name| self.earlier.of(key, name) == Some(Left::Sent)) {
             self.report.would_finish += 1;
             return Ok(None);
         }
@@ -163,14 +164,14 @@ impl Preview {
             Target::Refused(refusal) => Err(refusal),
         };
         let keeps_order = self.fifo_source || target.as_ref().is_ok_and(|at| self.change.routes.is_fifo(*at));
-        let group = message.group().filter(|_| keeps_order);
-        if group.is_some_and(|group| self.stopped_groups.contains(group)) {
+        let lane = message.group().filter(|_| keeps_order).map(|group| Lane { group: group.to_owned(), to: name });
+        if lane.as_ref().is_some_and(|lane| self.stopped.has(lane)) {
             self.report.would_leave_for_order += 1;
             return Ok(None);
         }
         if let Err(refusal) = self.decide(message, target)? {
             self.report.refused(&message.id, &refusal);
-            self.stopped_groups.extend(group.map(str::to_owned));
+            self.stopped.stop(lane);
         }
         Ok(None)
     }

@@ -107,7 +107,7 @@ impl Transfer {
             self.duplicates.insert(item.id().to_owned());
             self.note(Note::PossibleDuplicate, "", item.id());
         }
-        self.lanes.arrived(item.lane.as_deref());
+        self.lanes.arrived(item.lane.as_ref());
         let doomed = Doomed { key: item.key, id: item.id().to_owned(), tries: 0 };
         Answered { delivered: vec![(doomed, id.to_owned())], ..Answered::default() }
     }
@@ -133,8 +133,8 @@ impl Transfer {
 
     /// A message stays, and so do those behind it in its group. Gives back all of them.
     pub(super) fn stays_with_those_behind(&mut self, item: &Item) -> Vec<MessageKey> {
-        self.stopped_groups.extend(item.lane.clone());
-        let behind = self.lanes.stop(item.lane.as_deref());
+        self.stopped.stop(item.lane.clone());
+        let behind = self.lanes.stop(item.lane.as_ref());
         self.counts.left_for_order += behind.len() as u64;
         let stay: Vec<_> = std::iter::once(item.key).chain(behind.into_iter().map(|item| item.key)).collect();
         for key in &stay {

@@ -1,12 +1,13 @@
 //! The order in which messages are sent.
 //!
-//! A message of a FIFO group waits until the one before it has arrived; all others may go at once. Both are the same here:
-//! a group has a lane of its own, and a message without one is ready as soon as it comes.
+//! A message of a FIFO group waits until the one before it has arrived, wherever that goes; all others may go at once.
+//! When one does not arrive, those behind it stay that go to the same destination.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use tokio::time::Instant;
 
+use super::order::Lane;
 use crate::{
     rules::decide::Route,
     sqs::{destination::BATCH_BYTES, message::MessageKey, outgoing::Outgoing, queue::ENTRIES},
@@ -22,8 +23,8 @@ pub struct Item {
     pub route: Route,
     /// What is sent.
     pub outgoing: Box<Outgoing>,
-    /// The group whose order must be kept, if any.
-    pub lane: Option<String>,
+    /// The group whose order must be kept, if any, and where it goes.
+    pub lane: Option<Lane>,
     /// What has been tried.
     pub tries: Tries,
 }
@@ -64,11 +65,11 @@ impl Lanes {
     pub fn push(&mut self, item: Item) {
         self.waiting += 1;
         if let Some(lane) = &item.lane {
-            if let Some(lane) = self.behind.get_mut(lane) {
-                lane.push_back(item);
+            if let Some(behind) = self.behind.get_mut(&lane.group) {
+                behind.push_back(item);
                 return;
             }
-            self.behind.insert(lane.clone(), VecDeque::new());
+            self.behind.insert(lane.group.clone(), VecDeque::new());
         }
         self.ready.entry(item.to).or_default().push_back(item);
     }
@@ -114,19 +115,23 @@ impl Lanes {
     }
 
     /// The message of a group has arrived: the next one is ready.
-    pub fn arrived(&mut self, lane: Option<&str>) {
-        let Some(lane) = lane else { return };
-        match self.behind.get_mut(lane).and_then(VecDeque::pop_front) {
+    pub fn arrived(&mut self, lane: Option<&Lane>) {
+        let Some(Lane { group, .. }) = lane else { return };
+        match self.behind.get_mut(group).and_then(VecDeque::pop_front) {
             Some(next) => self.ready.entry(next.to).or_default().push_back(next),
-            None => drop(self.behind.remove(lane)),
+            None => drop(self.behind.remove(group)),
         }
     }
 
-    /// A message of a group has not arrived: those behind it are given back.
-    pub fn stop(&mut self, lane: Option<&str>) -> Vec<Item> {
-        let behind: Vec<_> = lane.and_then(|lane| self.behind.remove(lane)).into_iter().flatten().collect();
-        self.waiting -= behind.len();
-        behind
+    /// A message of a group has not arrived: those behind it that have the same lane are given back, and the next one of the others is ready.
+    pub fn stop(&mut self, lane: Option<&Lane>) -> Vec<Item> {
+        let Some(behind) = lane.and_then(|lane| self.behind.get_mut(&lane.group)) else { return Vec::new() };
+        let (stay, go) = std::mem::take(behind).into_iter().partition(|item| item.lane.as_ref() == lane);
+        *behind = go;
+        let stay = Vec::from(stay);
+        self.waiting -= stay.len();
+        self.arrived(lane);
+        stay
     }
 
     /// Takes everything that waits.
@@ -146,14 +151,18 @@ mod tests {
     use super::*;
     use crate::sqs::message::Message;
 
-    fn item(id: &str, bytes: usize, lane: Option<&str>) -> Item {
+    fn lane(group: &str, to: &str) -> Lane {
+        Lane { group: group.to_owned(), to: Some(to.to_owned()) }
+    }
+
+    fn item(id: &str, bytes: usize, group: Option<&str>) -> Item {
         let message: Message = serde_json::from_value(json!({ "id": id, "body": "b".repeat(bytes) })).unwrap();
         Item {
             key: message.key(),
             to: 0,
             route: Route::Destination,
             outgoing: Box::new(Outgoing::new(message, 0)),
-            lane: lane.map(str::to_owned),
+            lane: group.map(|group| lane(group, "orders")),
             tries: Tries::default(),
         }
     }
@@ -194,20 +203,36 @@ mod tests {
     #[tokio::test]
     async fn one_message_of_a_group_is_under_way_and_groups_keep_their_order() {
         let mut lanes = Lanes::default();
-        for (id, lane) in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a"), ("b2", "b")] {
-            lanes.push(item(id, 1, Some(lane)));
+        for (id, group) in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a"), ("b2", "b")] {
+            lanes.push(item(id, 1, Some(group)));
         }
+        let (a, b) = (lane("a", "orders"), lane("b", "orders"));
         let now = Instant::now();
         assert_eq!(ids(lanes.next(now, 10, none_waits)), ["a1", "b1"]);
         assert_eq!(ids(lanes.next(now, 10, none_waits)), [""; 0]);
-        lanes.arrived(Some("a"));
+        lanes.arrived(Some(&a));
         assert_eq!(ids(lanes.next(now, 10, none_waits)), ["a2"]);
         lanes.retry(item("a2", 1, Some("a")), now);
         assert_eq!(ids(lanes.next(now, 10, none_waits)), ["a2"], "a retry goes before those behind it");
-        assert_eq!(ids(Some(lanes.stop(Some("a")))), ["a3"]);
-        lanes.arrived(Some("b"));
+        assert_eq!(ids(Some(lanes.stop(Some(&a)))), ["a3"]);
+        lanes.arrived(Some(&b));
         assert_eq!(ids(lanes.next(now, 10, none_waits)), ["b2"]);
-        lanes.arrived(Some("b"));
+        lanes.arrived(Some(&b));
+        assert_eq!((lanes.waiting(), lanes.behind.len()), (0, 0));
+    }
+    #[tokio::test]
+    async fn those_of_a_group_that_go_elsewhere_go_on_in_their_order() {
+        let mut lanes = Lanes::default();
+        for (id, to) in [("1", "orders"), ("2", "refunds"), ("3", "orders"), ("4", "refunds")] {
+            lanes.push(Item { lane: Some(lane("a", to)), ..item(id, 1, None) });
+        }
+        let (now, orders, refunds) = (Instant::now(), lane("a", "orders"), lane("a", "refunds"));
+        assert_eq!(ids(lanes.next(now, 10, none_waits)), ["1"]);
+        assert_eq!(ids(Some(lanes.stop(Some(&orders)))), ["3"]);
+        assert_eq!(ids(lanes.next(now, 10, none_waits)), ["2"]);
+        lanes.arrived(Some(&refunds));
+        assert_eq!(ids(lanes.next(now, 10, none_waits)), ["4"]);
+        assert_eq!(ids(Some(lanes.stop(Some(&refunds)))), [""; 0]);
         assert_eq!((lanes.waiting(), lanes.behind.len()), (0, 0));
     }
 }

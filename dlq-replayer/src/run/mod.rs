@@ -17,6 +17,7 @@ pub mod lanes;
 pub mod looking;
 pub mod lookups;
 mod open_sources;
+pub mod order;
 pub mod outcome;
 mod pending;
 pub mod plan;

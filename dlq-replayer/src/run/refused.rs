@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{
     engine::Engine,
     lanes::Item,
+    order::Lane,
     state::{Taking, Work},
     transfer::Transfer,
 };
@@ -93,14 +94,14 @@ impl Engine<'_> {
 
 impl Transfer {
     /// A message that matches is refused before it is sent.
-    pub(super) fn refuse(&mut self, id: &str, group: Option<String>, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, id: &str, lane: Option<Lane>, refusal: Refusal) {
         self.count_unusable(&refusal);
         *self.counts.refused.entry(refusal.word().to_owned()).or_default() += 1;
         self.note(Note::Refused, refusal.word(), id);
         if self.refusals.len() < EXPLAINED {
             self.refusals.push((id.to_owned(), refusal));
         }
-        self.stopped_groups.extend(group);
+        self.stopped.stop(lane);
     }
 
     /// A message that is not sent because its destination is closed. Gives back what stays: the message, and those behind it in its group.

@@ -11,6 +11,7 @@ use std::{
 use super::{
     breaker::Breaker,
     lanes::{Item, Lanes, Tries},
+    order::{Lane, StoppedLanes},
     plan::{Doomed, Next, Plan},
     returned::SentIds,
     routes::{Routes, Target},
@@ -48,7 +49,7 @@ pub struct Transfer {
     pub refusals: Vec<(String, Refusal)>,
     pub(super) breaker: Breaker,
     pub(super) sent_ids: SentIds,
-    pub(super) stopped_groups: HashSet<String>,
+    pub(super) stopped: StoppedLanes,
     pub(super) chosen: u64,
     /// Messages that an earlier run has sent, until they are deleted.
     pub(super) finishing: HashSet<MessageKey>,
@@ -81,7 +82,7 @@ impl Transfer {
             refusals: Vec::new(),
             breaker,
             sent_ids: SentIds::default(),
-            stopped_groups: HashSet::new(),
+            stopped: StoppedLanes::default(),
             chosen: 0,
             finishing: HashSet::new(),
             finished: HashSet::new(),
@@ -175,7 +176,7 @@ impl Transfer {
         let target = refusal.map_or_else(|| self.plan.routes.target(&message), Target::Refused);
         // Whether or not the destination can be used now.
         let name = self.plan.routes.name_of(&target);
-        if name.is_some_and(|name| self.leftovers.of(key, &name) == Some(Left::Sent)) {
+        if name.as_ref().is_some_and(|name| self.leftovers.of(key, name) == Some(Left::Sent)) {
             return Ok(self.finish(key));
         }
         if !matched {
@@ -186,12 +187,14 @@ impl Transfer {
             Target::To(to) => Ok(to),
             Target::Refused(refusal) => Err(refusal),
         };
+        let lane = message.group().map(|group| Lane { group: group.to_owned(), to: name });
         if self.is_enough() {
             // The limit has room again when a destination is closed. Messages behind this one must not overtake it then.
-            self.stopped_groups.extend(self.lane(message.group(), target.as_ref().ok().copied()));
+            let lane = lane.filter(|_| self.keeps_order(target.as_ref().ok()));
+            self.stopped.stop(lane);
             return Ok(Next::Aside);
         }
-        let next = self.choose(message, target)?;
+        let next = self.choose(message, target, lane)?;
         // One that an earlier run has put in quarantine has matched then, and counts as finished now.
         if !matches!(next, Next::Delete | Next::Finished) {
             self.counts.matched += 1;
@@ -199,10 +202,9 @@ impl Transfer {
         Ok(next)
     }
 
-    /// The group of a message if its order must be kept. Without a destination, only its source tells.
-    fn lane(&self, group: Option<&str>, to: Option<usize>) -> Option<String> {
-        let keeps_order = self.plan.fifo_source || to.is_some_and(|to| self.plan.routes.is_fifo(to));
-        group.filter(|_| keeps_order).map(str::to_owned)
+    /// Whether the order of groups must be kept on the way to a destination. Without a destination, only the source tells.
+    fn keeps_order(&self, to: Option<&usize>) -> bool {
+        self.plan.fifo_source || to.is_some_and(|to| self.plan.routes.is_fifo(*to))
     }
 
     fn left(&self, key: MessageKey, to: usize) -> Option<Left> {
@@ -220,10 +222,15 @@ impl Transfer {
         Next::Finished
     }
 
-    fn choose(&mut self, message: Message, target: Result<usize, Refusal>) -> anyhow::Result<Next> {
+    /// Decides about a message that matches, given where it would go and the lane that it would go on if its order must be kept.
+    fn choose(
+        &mut self,
+        message: Message,
+        target: Result<usize, Refusal>,
+        lane: Option<Lane>,
+    ) -> anyhow::Result<Next> {
         let (id, key) = (message.id.clone(), message.key());
-        let group = message.group().map(str::to_owned);
-        if group.as_ref().is_some_and(|group| self.stopped_groups.contains(group)) {
+        if lane.as_ref().is_some_and(|lane| self.stopped.has(lane)) {
             self.counts.left_for_order += 1;
             return Ok(Next::Aside);
         }
@@ -231,7 +238,7 @@ impl Transfer {
             Some(bodies) => bodies.get(key)?,
             None => None,
         };
-        let lane = self.lane(group.as_deref(), target.as_ref().ok().copied());
+        let keeps_order = self.keeps_order(target.as_ref().ok());
         let routes = &self.plan.routes;
         let quarantine = routes.quarantine().filter(|_| self.plan.treatment.quarantines(&message));
         let target = target.or_else(|refusal| quarantine.ok_or(refusal));
@@ -243,11 +250,11 @@ impl Transfer {
         let (to, route, outgoing) = match decided {
             Ok(decided) => decided,
             Err(refusal) => {
-                self.refuse(&id, lane, refusal);
+                self.refuse(&id, lane.filter(|_| keeps_order), refusal);
                 return Ok(Next::Aside);
             }
         };
-        let lane = self.lane(group.as_deref(), Some(to));
+        let lane = lane.filter(|_| self.keeps_order(Some(&to)));
         let left = self.left(key, to);
         if left == Some(Left::Sent) {
             return Ok(self.finish(key));

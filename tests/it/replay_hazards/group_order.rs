@@ -48,6 +48,23 @@ fn a_message_whose_source_cannot_be_looked_up_does_not_keep_those_in_front_of_it
 }
 
 #[test]
+fn a_message_that_stays_keeps_only_those_of_its_group_that_go_to_the_same_queue() {
+    let scene = of_two_sources();
+    let sources = ["other.fifo", SOURCE, "other.fifo", SOURCE];
+    (0..).zip(sources).for_each(|(at, source)| put(&scene, at, source, "g", "1"));
+    scene.model.set_faults(|call, _| match (operation(call), queue_name(call)) {
+        ("GetQueueUrl", "other.fifo") => Fault::Refused(403, "AccessDenied"),
+        _ => Fault::None,
+    });
+    let dry = scene.run(&["replay", DLQ, "--json"]);
+    let report: Value = serde_json::from_str(dry.out.trim()).unwrap();
+    assert_eq!((&report["would_send"], &report["would_leave_for_order"]), (&2.into(), &1.into()), "{report:#}");
+    let said = scene.run(&["replay", DLQ, "--execute"]);
+    assert_eq!(arrived(&scene, SOURCE, "g"), [body(1), body(3)], "{}", said.text());
+    assert_eq!((said.code, scene.bodies(DLQ)), (4, vec![body(0), body(2)]), "{}", said.text());
+}
+
+#[test]
 fn a_message_does_not_overtake_one_of_its_group_that_waits_for_a_lookup() {
     let scene = of_two_sources();
     (0..10).for_each(|at| put(&scene, at, "other.fifo", &format!("x{at}"), "9"));
