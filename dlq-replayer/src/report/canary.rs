@@ -10,6 +10,7 @@ use super::{
     output::{age, grouped, messages},
     summary::{RunReport, outcome},
 };
+use crate::journal::record::FAILED;
 
 /// How the canary ended a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ impl RunReport {
         let seen = if watched { "" } else { "; whether they were processed could not be watched" };
         let then = if self.outcome == outcome(Exit::Breaker, Some(CanaryEnd::Returned)) {
             "nothing more was sent, because the cause is not fixed"
+        } else if self.outcome == FAILED {
+            "the run ended with an error"
         } else {
             "the run went on"
         };

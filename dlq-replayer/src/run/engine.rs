@@ -243,10 +243,11 @@ impl<'w> Engine<'w> {
         }
     }
 
-    /// The first fault is the cause.
+    /// The first fault is the cause, also of a run that was being stopped: what it was to finish has failed.
     pub(super) fn fail(&mut self, fault: anyhow::Error) {
         self.fault.get_or_insert(fault);
         self.halt(Stop::Fault);
+        self.stop = Some(Stop::Fault);
     }
 
     pub(super) fn trouble(&mut self, trouble: Trouble) {

@@ -152,3 +152,36 @@ fn a9_a_run_that_still_goes_on_is_not_called_killed() {
         there == (0..20).map(body).collect::<Vec<_>>()
     });
 }
+
+#[test]
+fn a_delete_that_fails_after_ctrl_c_is_the_end_that_everything_tells() {
+    let scene = Scene::new();
+    scene.fill(300);
+    let (hangs, goes_on, deletes) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+    let (begun, waits) = (Arc::clone(&hangs), Arc::clone(&goes_on));
+    scene.model.set_faults(move |call, _| {
+        if operation(call) != "DeleteMessageBatch" || deletes.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Fault::None;
+        }
+        begun.store(true, Ordering::SeqCst);
+        until(|| waits.load(Ordering::SeqCst));
+        Fault::Refused(403, "AccessDenied")
+    });
+    let (terminal, end) = Terminal::open();
+    let mut command = scene.replayer.command(&["replay", DLQ, "--execute", "--yes", "--concurrency", "2"]).unwrap();
+    command.stdout(Stdio::piped()).stderr(end);
+    let run = Running(Some(command.spawn().unwrap()));
+    // The command holds the other end open until here.
+    drop(command);
+    until(|| hangs.load(Ordering::SeqCst));
+    run.send(Signal::INT);
+    terminal.shows("stopping");
+    goes_on.store(true, Ordering::SeqCst);
+    let output = run.end(super::PATIENCE);
+    let said = text(&output);
+    let history = scene.run(&["history"]).text();
+    assert_eq!(output.status.code(), Some(1), "{said}{history}");
+    assert!(said.contains("replay: stopped by an error") && !said.contains("interrupted"), "{said}");
+    assert!(history.contains("stopped by an error") && !history.contains("interrupted"), "{history}");
+}
