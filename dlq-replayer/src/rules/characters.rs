@@ -23,6 +23,11 @@ pub fn escaped(text: &str) -> Result<Option<String>, char> {
     Ok(Some(text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")))
 }
 
+/// The first character of a text that SQS rejects and that JSON may have without an escape.
+pub fn unescaped(text: &str) -> Option<char> {
+    text.chars().find(|c| matches!(c, '\u{fffe}' | '\u{ffff}'))
+}
+
 /// A character that cannot be shown, by its number.
 pub fn number(character: char) -> String {
     format!("U+{:04X}", u32::from(character))
@@ -43,6 +48,14 @@ mod tests {
         }
         for other in ['\0', '\u{8}', '\u{b}', '\u{c}', '\u{1f}', '\u{fffe}', '\u{ffff}'] {
             assert_eq!(rejected(&format!("a{other}")), Some(other), "{}", number(other));
+        }
+    }
+
+    #[test]
+    fn json_itself_escapes_what_is_rejected_but_for_two_characters() {
+        for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32).filter(|c| rejected(&c.to_string()).is_some()) {
+            let raw = serde_json::Value::from(c.to_string()).to_string().contains(c);
+            assert_eq!(unescaped(&c.to_string()), raw.then_some(c), "{}", number(c));
         }
     }
 

@@ -5,13 +5,13 @@ use serde::de::IgnoredAny;
 use super::{
     bus_event::{BusPlace, BusRule, Matched, as_delivered, ask, counted, event_of},
     cause::{is_ours, lambda_payload, service_attributes, would_be_read},
-    characters::{escaped, rejected},
+    characters::{escaped, rejected, unescaped},
     jq::Jq,
     refusal::Refusal,
 };
 use crate::sqs::{
     message::{Attribute, Message, REPLAY_COUNT},
-    outgoing::{ATTRIBUTES, Outgoing, Question},
+    outgoing::{ATTRIBUTES, BusEvent, Outgoing, Question},
 };
 
 /// Replays after which a message is refused: a message that failed four times will fail again.
@@ -204,6 +204,7 @@ fn carried(mut message: Message, replay: u32, carrier: &Carrier) -> Result<Outgo
                 message.body = body;
             }
             let event = event_of(&message.body).ok_or(Refusal::NotAnEvent)?;
+            may_be_put(&event)?;
             let delivered = as_delivered(&event, bus);
             let matched = match ask(&delivered, rules) {
                 Some(matched) => matched,
@@ -225,6 +226,17 @@ fn carried(mut message: Message, replay: u32, carrier: &Carrier) -> Result<Outgo
             Ok(Outgoing::new(message, replay))
         }
     }
+}
+
+/// The detail is put on a bus as JSON text, with its escapes. The other members are texts, whose escapes are gone.
+fn may_be_put(event: &BusEvent) -> Result<(), Refusal> {
+    let texts = [("source", &event.source), ("detail-type", &event.detail_type)];
+    let mut texts = texts.into_iter().chain(event.resources.iter().map(|resource| ("resources", resource)));
+    let invalid = |(field, text): (_, &String)| {
+        let character = unescaped(text)?;
+        Some(Refusal::InvalidEvent { field, character })
+    };
+    texts.find_map(invalid).map_or(Ok(()), Err)
 }
 
 fn may_lose_attributes(message: &Message, drop_attributes: bool) -> Result<(), Refusal> {

@@ -45,6 +45,14 @@ pub enum Refusal {
         /// The character.
         character: char,
     },
+    /// The queues behind a bus reject a character of the event, outside of its detail, where it cannot be sent as an escape.
+    #[error("its `{field}` contains {}, which the queues behind a bus reject; remove it with `--edit`", characters::number(*.character))]
+    InvalidEvent {
+        /// The member of the event.
+        field: &'static str,
+        /// The character.
+        character: char,
+    },
     /// A FIFO queue orders messages by group.
     #[error("it has no message group, and the destination is a FIFO queue, which needs one; choose a standard queue")]
     NoGroup,
@@ -82,7 +90,7 @@ impl Refusal {
             Self::NoRuleMatches => "no_rule_matches",
             Self::NotAnEvent => "not_an_event",
             Self::NotJson => "not_json",
-            Self::InvalidCharacter(_) | Self::InvalidAttribute { .. } => "invalid_character",
+            Self::InvalidCharacter(_) | Self::InvalidAttribute { .. } | Self::InvalidEvent { .. } => "invalid_character",
             Self::NoGroup => "no_group",
             Self::NoSource => "no_source",
             Self::SourceUnusable { .. } => "source_unusable",

@@ -83,6 +83,29 @@ fn an_event_with_such_characters_is_put_on_a_bus_with_their_escapes() {
 }
 
 #[test]
+fn an_event_with_such_a_character_outside_of_its_detail_is_refused_with_its_name_and_stays() {
+    let event = |source: &str, detail_type: &str, resource: &str| {
+        format!(r#"{{"source":"{source}","detail-type":"{detail_type}","resources":["{resource}"],"detail":{{"a":1}}}}"#)
+    };
+    for (event, field) in [
+        (event(r"shop\ufffe", "Made", "arn:x"), "`source`"),
+        (event("shop", r"Made \ufffe", "arn:x"), "`detail-type`"),
+        (event("shop", "Made", r"arn:\uffff"), "`resources`"),
+    ] {
+        let (scene, _) = scene(&event);
+        let rule = Rule::new("all", json!({ "source": [{ "prefix": "shop" }] })).to(&arn(SOURCE));
+        scene.model.here().add_rule("main", rule);
+        let said = scene.run(&["replay", DLQ, "--to-bus", "main", "--execute"]);
+        assert_eq!((said.code, scene.model.count(DLQ), scene.model.events().len()), (4, 1, 0), "{}", said.text());
+        assert!(said.out.contains("invalid_character") && said.out.contains(field), "{}", said.text());
+    }
+    let (scene, _) = scene(&event("shop", r"Made \u0001", "arn:x"));
+    scene.model.here().add_rule("main", Rule::new("all", json!({ "source": ["shop"] })).to(&arn(SOURCE)));
+    let said = scene.run(&["replay", DLQ, "--to-bus", "main", "--execute"]);
+    assert_eq!((said.code, scene.model.events().len()), (0, 1), "JSON always escapes this one: {}", said.text());
+}
+
+#[test]
 fn a_body_that_is_not_json_is_refused_with_the_name_of_the_character_and_stays() {
     for (character, name) in [('\u{fffe}', "U+FFFE"), ('\0', "U+0000"), ('\u{1b}', "U+001B")] {
         let (scene, id) = scene("broken");
