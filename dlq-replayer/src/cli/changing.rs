@@ -12,6 +12,7 @@ use crate::{
     journal::folder,
     report::{
         exit::Exit,
+        output::read_or_not,
         progress::{Doing, Progress},
     },
     rules::{decide::Treatment, select::Selection},
@@ -95,13 +96,13 @@ pub async fn apply(
     let Ended { report, exit, fault, refused } =
         run(job, session.clients.clone(), &folder::root()?, &session.interrupt, progress).await?;
     // The summary first, and then what stopped the run.
-    session.print(&report)?;
+    let printed = read_or_not(session.print(&report));
     for hint in of_calls(&refused, &session.asked) {
         session.global.hint(&hint);
     }
     match fault {
         Some(fault) => Err(going_on(fault, report.safe(), &report.then())),
-        None => Ok(exit),
+        None => printed.map(|()| exit),
     }
 }
 

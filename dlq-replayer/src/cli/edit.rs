@@ -17,7 +17,7 @@ use super::{
 use crate::{
     report::{
         exit::Exit,
-        output::{messages, print_text, say},
+        output::{messages, print_text, read_or_not, say},
         summary::undecided,
     },
     rules::edit_document::{nonce, parse, render},
@@ -62,7 +62,8 @@ pub async fn edit(arguments: &arguments::Edit, global: &Global) -> anyhow::Resul
         Ok(Some(0)) => print_text("no body was changed\n")?,
         Ok(Some(count)) => {
             let diff = original.diff();
-            print_text(&format!("{} changed in {file}; the difference is in {}\n", messages(count), diff.display()))?
+            let text = format!("{} changed in {file}; the difference is in {}\n", messages(count), diff.display());
+            read_or_not(print_text(&text))?;
         }
         Ok(None) => {
             say(&format!("note: {file} is unchanged; your edit is in {}", document.keep()));

@@ -12,7 +12,7 @@ use crate::{
     report::{
         exit::Exit,
         export::ExportReport,
-        output::messages,
+        output::{messages, read_or_not},
         progress::{Doing, Progress},
     },
     rules::decide::Treatment,
@@ -116,7 +116,7 @@ async fn finish(
         not_seen: scanned.not_seen,
         stopped: scanned.stopped,
     };
-    session.print(&report)?;
+    read_or_not(session.print(&report))?;
     session.note_undecided(counts.undecided);
     if let Some(text) = incomplete(&arguments.file)?.filter(|_| counts.sent > 0) {
         session.note(&text);

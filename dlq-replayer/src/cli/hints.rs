@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, io};
 use super::{config::ConfigError, permissions::action};
 use crate::{
     journal::{folder::AlreadyLive, given::UnknownIds, settled::UnreadableJournal},
-    report::{exit::Exit, output::say},
+    report::{
+        exit::Exit,
+        output::{ReaderGone, say},
+    },
     run::job::Repetition,
     sqs::{
         address::AddressError,
@@ -40,6 +43,9 @@ pub struct Explained {
 
 /// Tells the operator what failed, what to do, and why it failed where that adds something. Gives back how the program ends.
 pub fn explain(error: &anyhow::Error) -> Exit {
+    if error.is::<ReaderGone>() {
+        return Exit::ReaderGone;
+    }
     let (error, hint) = match error.downcast_ref::<Explained>() {
         Some(Explained { error, hint }) => (error, Some(hint.clone())),
         None => (error, of_this_machine(error)),

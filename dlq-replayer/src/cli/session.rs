@@ -185,10 +185,9 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     ///
-    /// Standard output cannot be written.
+    /// Standard output has no reader any more, or cannot be written.
     pub fn print(&self, report: &impl Report) -> anyhow::Result<()> {
-        print(report, if self.global.json { Format::Json } else { Format::Text })?;
-        Ok(())
+        print(report, if self.global.json { Format::Json } else { Format::Text })
     }
 
     /// Says something that is neither a result nor an error.

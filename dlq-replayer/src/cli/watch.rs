@@ -10,15 +10,15 @@ use super::{
 };
 use crate::report::{
     exit::Exit,
-    output::{Format, Reader, print},
+    output::{Format, print},
     watch::WatchReport,
 };
 
-/// Shows the counts every so often until Ctrl-C, so many times, or until the reader of the output is gone.
+/// Shows the counts every so often until Ctrl-C, or so many times.
 ///
 /// # Errors
 ///
-/// A call failed, or standard output cannot be written.
+/// A call failed, or standard output has no reader any more or cannot be written.
 pub async fn watch(session: &Session<'_>, arguments: &arguments::Watch) -> anyhow::Result<Exit> {
     let queue = session.queue(&arguments.queue).await?;
     let every = Duration::from_secs(arguments.every);
@@ -31,10 +31,10 @@ pub async fn watch(session: &Session<'_>, arguments: &arguments::Watch) -> anyho
         }
         live = run;
         let depth = queue.facts().await?.depth;
-        let reader = print(&WatchReport::new(depth, before, every), format)?;
+        print(&WatchReport::new(depth, before, every), format)?;
         before = Some(depth);
         shown += 1;
-        if reader == Reader::Gone || arguments.count.is_some_and(|count| shown >= count) {
+        if arguments.count.is_some_and(|count| shown >= count) {
             return Ok(Exit::Done);
         }
         sleep(every).await;

@@ -17,6 +17,8 @@ pub enum Exit {
     Breaker,
     /// The operator stopped it.
     Interrupted,
+    /// Nothing reads its output any more.
+    ReaderGone,
 }
 
 impl Exit {
@@ -35,6 +37,8 @@ impl Exit {
             Self::Partly => 4,
             Self::Breaker => 5,
             Self::Interrupted => 130,
+            // What a shell says of a program that SIGPIPE has ended, as it ends other tools before `head`.
+            Self::ReaderGone => 141,
         }
     }
 }
@@ -48,4 +52,5 @@ Exit codes:
   3    no message matched
   4    something was left, returned or not seen, or `preflight` found a permission missing or could not check one; the summary says what and why
   5    too many messages returned: the circuit breaker opened, or the canary failed
-  130  interrupted; `watch`, which only Ctrl-C ends, exits with 0";
+  130  interrupted; `watch`, which only Ctrl-C ends, exits with 0
+  141  nothing reads the output any more, as before `| head`; a command that sends, deletes or writes files finishes first, and has its own code";

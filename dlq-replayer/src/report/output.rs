@@ -100,21 +100,26 @@ pub enum Format {
     JsonLine,
 }
 
-/// Whether standard output still has a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    /// It has.
-    There,
-    /// It had seen enough, as `head` does.
-    Gone,
+/// Standard output has no reader any more, which had seen enough, as `head` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nothing reads the output any more")]
+pub struct ReaderGone;
+
+/// What was printed about something that is done: it stays done when nothing reads it.
+///
+/// # Errors
+///
+/// Standard output cannot be written for another reason.
+pub fn read_or_not(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    printed.or_else(|error| if error.is::<ReaderGone>() { Ok(()) } else { Err(error) })
 }
 
 /// Prints a report on standard output.
 ///
 /// # Errors
 ///
-/// Standard output cannot be written. That its reader is gone is not an error.
-pub fn print(report: &impl Report, format: Format) -> io::Result<Reader> {
+/// [`ReaderGone`], or standard output cannot be written for another reason.
+pub fn print(report: &impl Report, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Text => print_text(&report.text(Style::of_stdout())),
         Format::Json => write_out(&(escaped(&serde_json::to_string_pretty(report)?) + "\n")),
@@ -126,17 +131,16 @@ pub fn print(report: &impl Report, format: Format) -> io::Result<Reader> {
 ///
 /// # Errors
 ///
-/// Standard output cannot be written. That its reader is gone is not an error.
-pub fn print_text(text: &str) -> io::Result<Reader> {
+/// [`ReaderGone`], or standard output cannot be written for another reason.
+pub fn print_text(text: &str) -> anyhow::Result<()> {
     write_out(&for_terminal(text))
 }
 
-fn write_out(text: &str) -> io::Result<Reader> {
+fn write_out(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(error) => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        written => Ok(written?),
     }
 }
 

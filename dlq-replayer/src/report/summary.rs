@@ -64,7 +64,7 @@ pub fn outcome(exit: Exit, canary: Option<CanaryEnd>) -> &'static str {
     }
     match exit {
         Exit::Done => "done",
-        Exit::Error | Exit::Usage => FAILED,
+        Exit::Error | Exit::Usage | Exit::ReaderGone => FAILED,
         Exit::NothingMatched => "no message matched",
         Exit::Partly => "partly done",
         Exit::Breaker => "circuit breaker opened: too many messages returned",

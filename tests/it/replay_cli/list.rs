@@ -59,7 +59,7 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
     };
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-    assert_eq!((status.code(), err.as_str()), (Some(0), ""));
+    assert_eq!((status.code(), err.as_str()), (Some(141), ""));
     scene.assert_released();
 }
 

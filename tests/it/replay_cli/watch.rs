@@ -26,7 +26,7 @@ fn watch_ends_when_its_reader_has_seen_enough() {
         **ended = child.try_wait().unwrap();
         ended.is_some()
     });
-    assert_eq!(ended.unwrap().code(), Some(0));
+    assert_eq!(ended.unwrap().code(), Some(141));
 }
 
 #[test]

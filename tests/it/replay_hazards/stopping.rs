@@ -185,3 +185,25 @@ fn a_delete_that_fails_after_ctrl_c_is_the_end_that_everything_tells() {
     assert!(said.contains("replay: stopped by an error") && !said.contains("interrupted"), "{said}");
     assert!(history.contains("stopped by an error") && !history.contains("interrupted"), "{history}");
 }
+
+#[test]
+fn a_run_whose_output_nothing_reads_does_everything_and_says_so_in_its_journal() {
+    for (command, ends_with) in [(&["--execute", "--yes"][..], 0), (&[], 141)] {
+        let scene = Scene::new();
+        scene.fill(300);
+        let mut run = scene.spawn(&[&["replay", DLQ], command].concat());
+        drop((run.stdout.take(), run.stderr.take()));
+        let status = Running(Some(run)).end(super::PATIENCE).status;
+        assert_eq!(status.code(), Some(ends_with), "{command:?}");
+        if ends_with == 0 {
+            assert_eq!((scene.model.count(DLQ), scene.model.count(SOURCE)), (0, 300));
+            let history = scene.run(&["history", "--json"]).out;
+            let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+            let end = &history["runs"][0]["end"];
+            assert_eq!((&end["outcome"], &end["sent"]), (&"done".into(), &300.into()), "{history:#}");
+        } else {
+            assert_eq!(scene.model.count(DLQ), 300);
+            assert!(scene.model.messages(DLQ).iter().all(Stored::is_visible), "a dry run changes nothing");
+        }
+    }
+}
