@@ -23,10 +23,14 @@ const PRIVATE: u32 = 0o600;
 /// The editor when neither `VISUAL` nor `EDITOR` is set.
 const EDITOR: &str = "vi";
 
-/// The editor that the operator has chosen.
-fn chosen_editor() -> Option<String> {
-    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env::var(name).ok());
-    named.into_iter().find(|value| !value.trim().is_empty())
+/// What a shell says of a command that it cannot run, and of one that it does not find.
+/// Source: "Exit Status for Commands" in the Shell Command Language of POSIX.
+const NOT_RUN: [i32; 2] = [126, 127];
+
+/// The editor that the operator has chosen, behind the variable that names it.
+fn chosen_editor() -> Option<(&'static str, String)> {
+    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| Some((name, env::var(name).ok()?)));
+    named.into_iter().find(|(_, value)| !value.trim().is_empty())
 }
 
 /// Checks that an editor can be opened: the usual one needs a terminal, and an editor that was chosen may not.
@@ -82,17 +86,25 @@ impl Document {
         // A signal that is listened to does not end the process, not even after the listener is gone.
         let [_interrupt, _quit] = signals([SignalKind::interrupt(), SignalKind::quit()])?;
         let [mut terminate, mut hangup] = signals([SignalKind::terminate(), SignalKind::hangup()])?;
-        let editor = chosen_editor().unwrap_or_else(|| EDITOR.to_owned());
+        let (variable, editor) = chosen_editor().unwrap_or(("EDITOR", EDITOR.to_owned()));
         let status = tokio::select! {
-            status = run(&editor, &self.path) => status.with_context(|| format!("cannot start the editor `{editor}`"))?,
+            status = run(&editor, &self.path) => status,
             _ = terminate.recv() => return Ok(Edited::Open),
             _ = hangup.recv() => return Ok(Edited::Open),
         };
-        if !status.success() {
-            let text = format!("the editor `{editor}` ended with {status}");
-            return Err(hinted(text, "nothing was changed; set `EDITOR`"));
+        let hint = format!("nothing was changed; set `{variable}` to an editor that can be run here");
+        let status = status.map_err(|error| hinted(format!("cannot run the editor `{editor}`: {error}"), &*hint))?;
+        match status.code() {
+            Some(0) => Ok(Edited::Closed),
+            Some(code) if NOT_RUN.contains(&code) => {
+                let why = if code == 127 { "it was not found" } else { "it is not a program" };
+                Err(hinted(format!("cannot run the editor `{editor}`: {why}"), hint))
+            }
+            _ => {
+                let hint = format!("nothing was changed; run the command again, or set `{variable}` to another editor");
+                Err(hinted(format!("the editor `{editor}` ended with {status}"), hint))
+            }
         }
-        Ok(Edited::Closed)
     }
 
     /// What it holds now.
@@ -104,7 +116,7 @@ impl Document {
         let text = fs::read_to_string(&self.path);
         if text.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             let text = format!("the editor has removed {}", self.path.display());
-            return Err(hinted(text, "nothing was changed; set `EDITOR`"));
+            return Err(hinted(text, "nothing was changed; set `VISUAL` or `EDITOR` to an editor that saves files in place"));
         }
         text.with_context(|| format!("cannot read {}", self.path.display()))
     }

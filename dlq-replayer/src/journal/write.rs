@@ -27,7 +27,7 @@ impl Journal {
         if let Err(error) = journal.write(&Record::Begin(begin)).await {
             // A journal that says nothing only stands in the way.
             let _ = fs::remove_file(&path);
-            return Err(error.context("nothing was sent"));
+            return Err(anyhow!("{error}; nothing was sent"));
         }
         Ok(journal)
     }

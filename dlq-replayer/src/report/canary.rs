@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     exit::Exit,
-    output::{age, grouped, messages},
+    output::{age, at_most, grouped, messages},
     summary::{RunReport, outcome},
 };
 use crate::journal::record::FAILED;
@@ -44,7 +44,11 @@ impl RunReport {
                 "canary: {sent} sent first, and the queue counts did not show that all of them were processed within {wait}, so nothing more was sent; check that the destination's consumer is running, or allow more time with `--canary-timeout`"
             );
         }
-        let returned = if returned == 0 { "none".to_owned() } else { grouped(returned) };
+        let (returned, wait) = match returned {
+            0 => ("none".to_owned(), wait),
+            // The last of them may have returned at the end of the wait.
+            returned => (grouped(returned), at_most(Duration::from_secs(waited_seconds))),
+        };
         let seen = if watched { "" } else { "; whether they were processed could not be watched" };
         let then = if self.outcome == outcome(Exit::Breaker, Some(CanaryEnd::Returned)) {
             "nothing more was sent, because the cause is not fixed"

@@ -162,6 +162,8 @@ impl RunReport {
             writeln!(out, "{} {}: {code}", messages(*count), style.bad("not accepted by the destination"))?;
         }
         self.refusals.iter().try_for_each(|Refused { id, why }| writeln!(out, "  {id}: {why}"))?;
+        let refused: u64 = self.counts.refused.values().sum();
+        self.write_more(out, refused.saturating_sub(self.refusals.len() as u64))?;
         self.write_named(out)?;
         self.write_notes(out, style)?;
         writeln!(out, "\nrun {}, journal {}", self.run, self.journal)
@@ -191,10 +193,15 @@ impl RunReport {
             }
             writeln!(out, "{} {what}", messages(*count))?;
             ids.iter().take(SHOWN_IDS).try_for_each(|id| writeln!(out, "  {id}"))?;
-            if *count > SHOWN_IDS as u64 {
-                let more = grouped(count - SHOWN_IDS as u64);
-                writeln!(out, "  and {more} more: dlq-replayer history {}", self.run)?;
-            }
+            self.write_more(out, count.saturating_sub(SHOWN_IDS as u64))?;
+        }
+        Ok(())
+    }
+
+    /// Says where the messages are named that are not named here.
+    fn write_more(&self, out: &mut String, more: u64) -> std::fmt::Result {
+        if more > 0 {
+            writeln!(out, "  and {} more: dlq-replayer history {}", grouped(more), self.run)?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     journal::holders::Holder,
-    report::output::{age, messages},
+    report::output::{at_most, messages},
 };
 
 /// Time for messages to come when they are visible again.
@@ -53,7 +53,7 @@ impl Held {
             "waiting for {} until {}, at most {}: {runs} {were} killed or failed, and may still hold {them}",
             messages(missing),
             until.strftime("%H:%M:%S UTC"),
-            age(left)
+            at_most(left)
         ))
     }
 }
@@ -82,6 +82,7 @@ mod tests {
         let mut held = Held::by(vec![holder("a", Some(100)), holder("b", None)], usual, now).unwrap();
         assert_eq!(held.left(now), Duration::from_secs(101));
         let text = held.told(40, now).unwrap();
+        assert!(text.contains(" UTC, at most 2 min: "), "not one minute, which would be too little: {text}");
         assert!(text.contains("40 messages") && text.contains("the runs a and b were killed"), "{text}");
         assert_eq!(held.left(now + Duration::from_secs(200)), Duration::ZERO);
         let mut held = Held::by(vec![holder("a", None), holder("b", None), holder("c", None)], usual, now).unwrap();

@@ -117,6 +117,21 @@ fn an_editor_that_fails_before_it_saves_leaves_nothing() {
 }
 
 #[test]
+fn an_editor_that_is_not_there_is_told_with_the_variable_that_names_it() {
+    let (scene, file) = scene();
+    for (variable, editor, why) in
+        [("EDITOR", "no-such-editor -w", "it was not found"), ("VISUAL", "/etc/passwd", "it is not a program")]
+    {
+        let mut command: Command = scene.replayer.command(&["edit", &file]).unwrap();
+        command.env(variable, editor).env("PATH", "/usr/bin:/bin");
+        let said = Scene::run_command(&mut command);
+        let told = format!("error: cannot run the editor `{editor}`: {why}\nhint: nothing was changed; set `{variable}` to");
+        assert!(said.code == 1 && said.err.contains(&told), "{}", said.text());
+        assert_eq!(others(&scene), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn work_that_cannot_be_saved_is_kept_and_named() {
     let replaced = "sed -i s/order/ORDER/ \"${0%/*}/messages.ndjson\"";
     for (script, why) in [

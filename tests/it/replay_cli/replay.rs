@@ -1,6 +1,6 @@
 //! `replay`, `move` and the quarantine: dry run, execution, and what is left.
 
-use super::{DLQ, FIX, SOURCE, SUB, Scene, body, id};
+use super::{DLQ, FIX, SOURCE, SUB, Scene, body, dead_letter, id};
 
 #[test]
 fn a_fix_is_shown_as_a_diff_and_then_applied() {
@@ -46,6 +46,17 @@ fn a_body_that_the_contract_rejects_is_sent_only_with_contract_none() {
     assert_eq!(scene.model.count(SOURCE), 0);
     assert_eq!(scene.run(&[&version[..], &["--contract", "none"]].concat()).code, 0);
     assert_eq!(scene.model.count(SOURCE), 1);
+}
+
+#[test]
+fn refused_messages_that_are_not_named_are_counted() {
+    let scene = Scene::empty();
+    for at in 0..25 {
+        scene.model.put(DLQ, dead_letter(at, &body(at), &[("replay_count", "9")]));
+    }
+    let said = scene.run(&["replay", DLQ, "--execute"]);
+    assert_eq!(said.out.matches(": its replay count is 9").count(), 20, "{}", said.out);
+    assert!(said.out.contains("\n  and 5 more: dlq-replayer history 2"), "{}", said.out);
 }
 
 #[test]

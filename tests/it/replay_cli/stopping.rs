@@ -82,12 +82,30 @@ fn a_disk_that_fills_up_stops_the_run_and_nothing_is_lost() {
 
 /// A command none of whose files may grow beyond some kilobytes. The signal that says so is ignored: writing fails, as on a full disk.
 fn without_room(scene: &Scene, arguments: &[&str]) -> Said {
+    with_room_of(scene, 16, arguments)
+}
+
+/// The same with so many blocks of 512 bytes for each file.
+fn with_room_of(scene: &Scene, blocks: u32, arguments: &[&str]) -> Said {
     let command = scene.replayer.command(arguments).unwrap();
     let mut limited = Command::new("/bin/sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\""]).arg(command.get_program());
+    let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    limited.args(["-c", &limit]).arg(command.get_program());
     limited.args(command.get_args()).env_clear().env("EDITOR", "true");
     limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     Scene::run_command(&mut limited)
+}
+
+#[test]
+fn a_journal_that_cannot_be_begun_is_the_error_and_not_its_cause() {
+    let scene = Scene::with_letters(3);
+    // The first line holds the arguments.
+    let long = format!(".body != \"{}\"", "x".repeat(4_096));
+    let said = with_room_of(&scene, 4, &["replay", DLQ, "--where", &long, "--execute"]);
+    let error = line_of(&said, "error: ");
+    assert!(error.starts_with("cannot write the journal ") && error.ends_with("; nothing was sent"), "{}", said.err);
+    assert!(line_of(&said, "hint: ").contains("free some disk space"), "{}", said.err);
+    assert_eq!((said.code, scene.model.count(SOURCE)), (1, 0));
 }
 
 /// What a line of standard error says behind its label.
