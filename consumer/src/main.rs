@@ -40,7 +40,7 @@ Turns confirmed users into rows. Without --poll it is a Lambda function and has 
   --health ADDRESS:PORT   Answers HTTP health checks there: 200 while all workers make progress, 503 after 90 s without
 
 Variables: QUEUE_URL, DLQ_URL, and where the database is: DATABASE_URL, or DATABASE_SECRET_ARN, or DATABASE_AUTH=iam.
-With --poll, Region and credentials come from where every AWS tool looks for them.";
+With --poll, Region and credentials come from where every AWS tool looks for them, and METRICS_NAME is what the metrics are called.";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -78,7 +78,8 @@ async fn main() -> ExitCode {
 async fn lambda(environment: &Environment) -> Result<(), Error> {
     logging::init(environment);
     heap::keep_freed_memory();
-    let consumer = consumer(environment, &lambda_sdk::sdk_config(environment)?)?;
+    let metrics = Metrics::of_function(environment);
+    let consumer = consumer(environment, &lambda_sdk::sdk_config(environment)?, metrics)?;
     let consumer = &consumer;
     let body = EventBody::default();
     let handler = service_fn(|LambdaEvent { payload: (), context }: LambdaEvent<()>| {
@@ -94,18 +95,19 @@ async fn lambda(environment: &Environment) -> Result<(), Error> {
 async fn worker(environment: &Environment, options: &WorkerOptions) -> Result<(), Error> {
     logging::init(environment);
     let stop = Stop::on_signals()?;
+    let metrics = Metrics::of_worker(environment)?;
     let aws = cli_sdk::sdk_config(CliOptions::default(), environment).await?;
-    let consumer = consumer(environment, &aws.into_builder().timeout_config(timeouts()).build())?;
+    let consumer = consumer(environment, &aws.into_builder().timeout_config(timeouts()).build(), metrics)?;
     Ok(poll(&consumer, options, &stop).await?)
 }
 
-fn consumer(environment: &Environment, aws: &SdkConfig) -> Result<Consumer, VariableError> {
+fn consumer(environment: &Environment, aws: &SdkConfig, metrics: Metrics) -> Result<Consumer, VariableError> {
     Ok(Consumer {
         database: Database::read(environment, aws)?,
         insert: InsertStatement::into(&Table::read(environment)?),
         user_pools: UserPools::read(environment)?,
         sqs: aws_sdk_sqs::Client::new(aws),
         queues: Queues::read(environment)?,
-        metrics: Metrics::of_function(environment),
+        metrics,
     })
 }

@@ -138,6 +138,23 @@ async fn a_worker_without_lambda_makes_rows_buries_poison_and_empties_the_queue(
 }
 
 #[tokio::test]
+async fn a_workers_metrics_have_the_name_that_its_operator_has_chosen() {
+    for (variables, name) in
+        [(&[][..], "consumer-worker"), (&[("METRICS_NAME", "rollcall-consumer")], "rollcall-consumer")]
+    {
+        let worker = Worker::with(database().await, variables).await;
+        worker.send(people(1)).await;
+        let written = wait::until("the worker has written metrics", SOON, async || {
+            let log = std::fs::read_to_string(&worker.log)?;
+            Ok(log.lines().find(|line| line.contains(r#""Inserted":1.0"#)).map(str::to_owned))
+        });
+        let line: serde_json::Value = serde_json::from_str(&written.await.unwrap()).unwrap();
+        assert_eq!(line["FunctionName"], name, "{line}");
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));
+    }
+}
+
+#[tokio::test]
 async fn on_sigterm_a_worker_finishes_what_it_holds() {
     let mut worker = Worker::start().await;
     let lock = lock_users(&worker.pool).await;

@@ -7,10 +7,18 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::environment::Environment;
+use crate::environment::{Environment, VariableError};
 
 /// The namespace of every metric of this project.
 pub const NAMESPACE: &str = "rollcall";
+
+/// What a worker's metrics are called unless `METRICS_NAME` says otherwise.
+const WORKER: &str = "consumer-worker";
+
+const NAME_HOLDS: &str = "a name for the worker's metrics, such as the name of the deployed consumer function: up to 1,024 printable ASCII characters, the first one not a colon";
+
+/// Characters of a dimension's value, CloudWatch's own limit.
+const NAME_CHARACTERS: usize = 1_024;
 
 /// Values of one metric that one line may hold, the format's own limit.
 const VALUES: usize = 100;
@@ -38,7 +46,7 @@ impl Unit {
     }
 }
 
-/// Where the metrics of one function go: the dimension is the function's name, one per deployment, so that it costs one metric each.
+/// Where the metrics of one function or worker go: the dimension is its name, one per deployment, so that it costs one metric each.
 pub struct Metrics {
     function: String,
     write: Box<dyn Fn(&str) + Send + Sync>,
@@ -47,10 +55,22 @@ pub struct Metrics {
 impl Metrics {
     /// To standard output, for the function that this process is (`AWS_LAMBDA_FUNCTION_NAME`), or `local` outside Lambda.
     pub fn of_function(environment: &Environment) -> Self {
-        Self::written_by(environment, |line| {
-            // A closed standard output is nothing that a sign-up should fail for.
-            let _ = writeln!(std::io::stdout().lock(), "{line}");
-        })
+        Self::written_by(environment, to_stdout)
+    }
+
+    /// To standard output, for a worker outside Lambda: under the name that `METRICS_NAME` gives it, or `consumer-worker`.
+    ///
+    /// # Errors
+    ///
+    /// [`VariableError`] if CloudWatch would reject the name, and with it every metric.
+    pub fn of_worker(environment: &Environment) -> Result<Self, VariableError> {
+        let name = environment.optional("METRICS_NAME").unwrap_or(WORKER);
+        match fault_of(name) {
+            None => Ok(Self { function: name.to_owned(), write: Box::new(to_stdout) }),
+            Some(why) => {
+                Err(VariableError::Unreadable { name: "METRICS_NAME", holds: NAME_HOLDS, why: why.to_owned() })
+            }
+        }
     }
 
     /// To wherever `write` puts a line.
@@ -94,6 +114,28 @@ impl Metrics {
         document.extend(dimension.map(|(name, value)| (name.to_owned(), json!(value))));
         document.extend(metrics.iter().map(|metric| (metric.name.to_owned(), metric.value())));
         Value::Object(document)
+    }
+}
+
+fn to_stdout(line: &str) {
+    // A closed standard output is nothing that a sign-up should fail for.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Why CloudWatch would reject a dimension's value.
+///
+/// Source: `Dimension` in the Amazon CloudWatch API reference.
+fn fault_of(name: &str) -> Option<&'static str> {
+    if name.starts_with(':') {
+        Some("it begins with a colon")
+    } else if name.trim().is_empty() {
+        Some("it is blank")
+    } else if name.len() > NAME_CHARACTERS {
+        Some("it is too long")
+    } else if name.bytes().any(|byte| !matches!(byte, b' '..=b'~')) {
+        Some("it has other characters than printable ASCII")
+    } else {
+        None
     }
 }
 
@@ -151,6 +193,31 @@ mod tests {
                 "Reason": "panic",
                 "Poison": 2.0,
             })
+        );
+    }
+
+    #[test]
+    fn a_workers_metrics_have_the_name_that_the_operator_gives() {
+        let of = |name: &str| Metrics::of_worker(&Environment::from_iter([("METRICS_NAME", name)]));
+        let function = |name: &str| of(name).map(|metrics| metrics.function).map_err(|error| error.to_string());
+        assert_eq!(function("").unwrap(), "consumer-worker");
+        assert_eq!(function("rollcall-consumer").unwrap(), "rollcall-consumer");
+        for (name, why) in [
+            (":x", "begins with a colon"),
+            ("  ", "is blank"),
+            ("zählung", "has other characters"),
+            ("a\tb", "has other characters"),
+            (&"x".repeat(1_025), "is too long"),
+        ] {
+            let error = function(name).unwrap_err();
+            assert!(error.starts_with("the environment variable `METRICS_NAME` is not valid: it "), "{error}");
+            assert!(error.contains(why), "{name:.9}: {error}");
+        }
+        let environment = Environment::from_iter([("METRICS_NAME", "mine"), ("AWS_LAMBDA_FUNCTION_NAME", "function")]);
+        assert_eq!(
+            Metrics::of_function(&environment).function,
+            "function",
+            "a function is called what Lambda calls it"
         );
     }
 
