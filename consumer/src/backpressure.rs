@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use futures_util::{StreamExt, stream};
-use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     batch::Message,
@@ -64,7 +64,7 @@ pub(crate) async fn hold_back(
     sqs: &aws_sdk_sqs::Client,
     queue_url: &str,
     held: UnboundedReceiver<Vec<Held>>,
-    end: Instant,
+    over: impl Future<Output = ()>,
 ) {
     let calls = arriving(held).flat_map(|held| {
         let tens: Vec<Vec<_>> =
@@ -75,7 +75,7 @@ pub(crate) async fn hold_back(
             call.send().await.map_or(asked, |answer| answer.failed().len())
         })
     });
-    let not_held: usize = side_by_side(calls, end).await.into_iter().sum();
+    let not_held: usize = side_by_side(calls, over).await.into_iter().sum();
     if not_held > 0 {
         tracing::warn!(not_held, "messages could not be hidden; they come back after the queue's own timeout");
     }

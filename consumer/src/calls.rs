@@ -1,10 +1,7 @@
 //! Calls to SQS in tens, side by side, until time is up.
 
 use futures_util::{Stream, StreamExt, stream};
-use tokio::{
-    sync::mpsc::UnboundedReceiver,
-    time::{Instant, sleep_until},
-};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Entries of one batch call, SQS's own limit.
 pub(crate) const ENTRIES: usize = 10;
@@ -17,7 +14,10 @@ pub(crate) fn arriving<T>(mut groups: UnboundedReceiver<Vec<T>>) -> impl Stream<
     stream::poll_fn(move |context| groups.poll_recv(context))
 }
 
-/// Makes the calls and gathers their results. When time is up, those under way are dropped, and no other one begins.
-pub(crate) async fn side_by_side<T, C: Future<Output = T>>(calls: impl Stream<Item = C>, end: Instant) -> Vec<T> {
-    calls.buffer_unordered(CALLS).take_until(sleep_until(end)).collect().await
+/// Makes the calls and gathers their results. When time is over, those under way are dropped, and no other one begins.
+pub(crate) async fn side_by_side<T, C: Future<Output = T>>(
+    calls: impl Stream<Item = C>,
+    over: impl Future<Output = ()>,
+) -> Vec<T> {
+    calls.buffer_unordered(CALLS).take_until(over).collect().await
 }

@@ -1,6 +1,6 @@
 //! The consumer: a batch of messages becomes rows, and only what is proven is acknowledged.
 //!
-//! Each function peels one layer: [`handle`] accounts for messages, `records` turns bodies into users, [`store`] turns users into rows, `poison` and [`backpressure`] deal with the rest.
+//! Each function peels one layer: [`handle_batch`] accounts for messages, `records` turns bodies into users, [`store`] turns users into rows, `poison` and [`backpressure`] deal with the rest.
 
 mod accounting;
 pub mod backpressure;
@@ -24,6 +24,7 @@ mod payload;
 mod poison;
 pub mod poll;
 pub mod queues;
+mod receipts;
 mod received;
 mod records;
 pub mod schema;
@@ -41,12 +42,12 @@ pub mod worker_options;
 
 use std::{collections::BTreeMap, iter, mem, ops::Range, sync::OnceLock, time::Duration};
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::SqsBatchResponse;
 use rollcall_aws_runtime::metrics::Metrics;
 use rollcall_events::{UserConfirmed, UserData};
 use tokio::{
     sync::mpsc::{UnboundedSender, unbounded_channel},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 
 use crate::{
@@ -58,6 +59,7 @@ use crate::{
     poison::{Cause, Poison, bury},
     queues::Queues,
     records::{Reading, read},
+    stop::Stop,
     store::{Outcome, Search},
     summary::{Summary, report_poison},
     user_pools::UserPools,
@@ -98,15 +100,6 @@ pub struct Consumer {
     pub metrics: Metrics,
 }
 
-/// The same as [`handle_batch`] for messages that were received one by one.
-///
-/// # Errors
-///
-/// [`Unreadable`]: the whole batch comes back.
-pub async fn handle(event: SqsEvent, deadline: Instant, consumer: &Consumer) -> Result<SqsBatchResponse, Unreadable> {
-    handle_batch(&Batch::try_from(event)?, deadline, consumer).await
-}
-
 /// Handles one batch, and is done before `deadline`: good users have rows, poison is on the dead-letter queue, and what is left is listed in the answer and hidden for a while.
 ///
 /// Poison is buried and other messages are hidden as soon as they are known, while the rest is inserted.
@@ -119,22 +112,52 @@ pub async fn handle_batch(
     deadline: Instant,
     consumer: &Consumer,
 ) -> Result<SqsBatchResponse, Unreadable> {
+    handle_until_stopped(batch, deadline, consumer, &Stop::never()).await.map(|handled| handled.answer)
+}
+
+/// What has become of a batch.
+pub(crate) struct Handled {
+    /// What is not in it is done.
+    pub(crate) answer: SqsBatchResponse,
+    /// Whether the process was told to stop before everything was tried.
+    pub(crate) stopped: bool,
+}
+
+/// The same as [`handle_batch`]; when the time to finish is over, no more rows are inserted, and what is done by then is known all the same.
+///
+/// # Errors
+///
+/// [`Unreadable`], as there.
+pub(crate) async fn handle_until_stopped(
+    batch: &Batch<'_>,
+    deadline: Instant,
+    consumer: &Consumer,
+    stop: &Stop,
+) -> Result<Handled, Unreadable> {
     let (poison, dead_letters) = unbounded_channel();
     let (held, hidden) = unbounded_channel();
     let (sqs, queues, end) = (&consumer.sqs, &consumer.queues, deadline - ANSWER);
     let messages = u32::try_from(batch.at_most()).unwrap_or(u32::MAX);
-    let rows = Rows { batch, consumer, accounting: Accounting::open(batch), poison, held };
-    let (rows, buried, ()) = tokio::join!(
-        rows.insert(end - CALLS - HIDING * messages),
-        bury(sqs, &queues.dlq_url, batch, dead_letters, end),
-        hold_back(sqs, &queues.queue_url, hidden, end),
+    let (mut accounting, mut summary) = (Accounting::open(batch), Summary::begin());
+    let rows = Rows { batch, consumer, accounting: &mut accounting, summary: &mut summary, poison, held };
+    let insert = async {
+        tokio::select! {
+            inserted = rows.insert(end - CALLS - HIDING * messages) => inserted.map(|()| false),
+            () = stop.time_is_up() => Ok(true),
+        }
+    };
+    let over = async || tokio::select! { () = sleep_until(end) => {} () = stop.last_calls_are_over() => {} };
+    let (stopped, buried, ()) = tokio::join!(
+        insert,
+        bury(sqs, &queues.dlq_url, batch, dead_letters, over()),
+        hold_back(sqs, &queues.queue_url, hidden, over()),
     );
-    let (mut accounting, summary) = rows?;
+    let stopped = stopped?;
     for at in &buried {
         accounting.acknowledge(*at);
     }
     summary.end(buried.len(), accounting.unproven(), &consumer.metrics);
-    Ok(accounting.close())
+    Ok(Handled { answer: accounting.close(), stopped })
 }
 
 /// How many messages each chunk has: [`GROWTH`] times as many as the one before, up to [`CHUNK`], and no small one is left for the end.
@@ -154,45 +177,48 @@ fn sizes(messages: usize) -> Vec<usize> {
 }
 
 /// A batch on its way into the table.
-struct Rows<'a, 'e> {
+struct Rows<'a, 'e, 'p> {
     batch: &'a Batch<'e>,
     consumer: &'a Consumer,
-    accounting: Accounting<'a, 'e>,
+    accounting: &'p mut Accounting<'a, 'e>,
+    summary: &'p mut Summary,
     poison: UnboundedSender<Vec<Poison>>,
     held: UnboundedSender<Vec<Held>>,
 }
 
-impl<'a, 'e> Rows<'a, 'e> {
+impl<'a> Rows<'a, '_, '_> {
     /// Chunk by chunk: while a statement is on its way, the chunk before is settled and the next one is read.
-    async fn insert(mut self, deadline: Instant) -> Result<(Accounting<'a, 'e>, Summary), Unreadable> {
+    ///
+    /// It may be dropped wherever it waits: the accounting knows what is done.
+    async fn insert(mut self, deadline: Instant) -> Result<(), Unreadable> {
         let Self { batch, consumer: Consumer { database, insert, .. }, .. } = self;
         let sizes = sizes(batch.at_most());
         // They stay until the end of the batch: some of their users may have to wait for it.
         let chunks: Vec<OnceLock<Reading<'_>>> = sizes.iter().map(|_| OnceLock::new()).collect();
         let users: Vec<OnceLock<Vec<&UserData<'_>>>> = sizes.iter().map(|_| OnceLock::new()).collect();
-        let (mut summary, mut search) = (Summary::begin(), Search::begin(database, insert, deadline));
+        let mut search = Search::begin(database, insert, deadline);
         let mut next = self.read_chunk(0, sizes.first()).await?;
         for (at, (chunk, users)) in chunks.iter().zip(&users).enumerate() {
             if next.is_empty() {
                 break;
             }
             self.bury(mem::take(&mut next.poison));
-            summary.read(&next, batch);
+            self.summary.read(&next, batch);
             let end = next.end();
             let reading = chunk.get_or_init(|| next);
             let known = search.take();
             let users = users.get_or_init(|| reading.users());
             let ((), read) = tokio::join!(search.add(users), async {
-                self.settle(&known, &chunks, &mut summary);
+                self.settle(&known, &chunks);
                 self.read_chunk(end, sizes.get(at + 1)).await
             });
             next = read?;
         }
-        self.settle(&search.take(), &chunks, &mut summary);
+        self.settle(&search.take(), &chunks);
         search.finish().await;
-        self.settle(&search.take(), &chunks, &mut summary);
-        summary.searched(&search);
-        Ok((self.accounting, summary))
+        self.settle(&search.take(), &chunks);
+        self.summary.searched(&search);
+        Ok(())
     }
 
     /// The chunk of this size that begins at a place.
@@ -208,10 +234,10 @@ impl<'a, 'e> Rows<'a, 'e> {
     }
 
     /// Puts each message where the outcome for its user says, and counts it.
-    fn settle(&mut self, known: &BTreeMap<usize, Outcome>, chunks: &[OnceLock<Reading<'_>>], summary: &mut Summary) {
+    fn settle(&mut self, known: &BTreeMap<usize, Outcome>, chunks: &[OnceLock<Reading<'_>>]) {
         for (chunk, outcome) in known {
             let Some(reading) = chunks.get(*chunk).and_then(OnceLock::get) else { continue };
-            summary.count(outcome, reading);
+            self.summary.count(outcome, reading);
             self.settle_chunk(outcome, reading);
         }
     }

@@ -12,7 +12,7 @@ use aws_sdk_sqs::{
 };
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     batch::{Batch, Message},
@@ -82,14 +82,14 @@ pub(crate) async fn bury(
     dlq_url: &str,
     batch: &Batch<'_>,
     poison: UnboundedReceiver<Vec<Poison>>,
-    end: Instant,
+    over: impl Future<Output = ()>,
 ) -> Vec<usize> {
     let now = Timestamp::now();
     let calls = arriving(poison).flat_map(|poison| {
         let letters = poison.into_iter().filter_map(|poison| letter(batch, poison)).collect();
         stream::iter(in_batches(letters)).map(|letters| send(sqs, dlq_url, letters, now))
     });
-    side_by_side(calls, end).await.concat()
+    side_by_side(calls, over).await.concat()
 }
 
 fn letter<'a>(batch: &'a Batch<'_>, Poison { at, cause }: Poison) -> Option<Letter<'a>> {

@@ -2,20 +2,13 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_sqs::{
     config::timeout::TimeoutConfig,
     error::{ProvideErrorMetadata, SdkError},
-    types::{
-        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
-        QueueAttributeName,
-    },
+    types::{Message, MessageSystemAttributeName, QueueAttributeName},
 };
-use futures_util::{
-    StreamExt,
-    future::{join, join_all},
-    stream,
-};
+use futures_util::future::{join, join_all};
 use rollcall_aws_runtime::logging;
 use tokio::{
     sync::oneshot,
@@ -23,16 +16,17 @@ use tokio::{
 };
 
 use crate::{
-    Consumer,
-    batch::Unreadable,
-    handle,
+    Consumer, Handled,
+    batch::{Batch, Unreadable},
+    handle_until_stopped,
     health::{self, Progress},
+    receipts::{Receipt, delete, hide, split},
     received::as_lambda_delivers,
     stop::Stop,
     worker_options::WorkerOptions,
 };
 
-/// Messages of one ReceiveMessage, and entries of one batch call: SQS's own limit.
+/// Messages of one ReceiveMessage, SQS's own limit.
 const TEN: usize = 10;
 
 /// How often a worker asks again when its first answer was full, so that one statement inserts a hundred users and not ten.
@@ -59,9 +53,6 @@ const EXTEND_EVERY: Duration = Duration::from_secs(5);
 
 /// Shortest and longest wait after SQS could not be asked.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
-/// Calls under way at the same time.
-const CALLS: usize = 8;
 
 /// Why polling cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -209,39 +200,19 @@ async fn finish_or_give_back(consumer: &Consumer, messages: Vec<Message>, stop: 
     let held: Vec<Receipt> = event.records.iter().filter_map(Receipt::of).collect();
     let (working, over) = oneshot::channel::<()>();
     let work = async move {
-        let answer = tokio::select! {
-            answer = Box::pin(handle(event, Instant::now() + BATCH, consumer)) => Some(answer),
-            () = stop.time_is_up() => None,
-        };
+        let handled = Box::pin(handle(event, Instant::now() + BATCH, consumer, stop)).await;
         drop(working);
-        answer
+        handled
     };
     // A call that hides is never dropped on its way: it would overtake the one that gives back.
-    let (answer, ()) = join(work, keep_hidden(consumer, &held, over)).await;
-    let (done, kept) = split(held, answer);
-    // What the handler held back itself keeps its own time; only what it could not finish is given back now.
+    let (handled, ()) = join(work, keep_hidden(consumer, &held, over)).await;
+    let (done, kept) = split(held, handled);
+    // Also at a stop: what has its row or its copy among the dead letters is deleted and not given back, or the copy would be made twice.
     join(delete(consumer, &done), give_back(consumer, &kept)).await;
 }
 
-/// What a message of the batch is known by.
-struct Receipt {
-    message_id: String,
-    handle: String,
-}
-
-impl Receipt {
-    fn of(record: &SqsMessage) -> Option<Self> {
-        Some(Self { message_id: record.message_id.clone()?, handle: record.receipt_handle.clone()? })
-    }
-}
-
-/// What may be deleted, and what has to be given back because nothing is known about it.
-fn split(held: Vec<Receipt>, answer: Option<Result<SqsBatchResponse, Unreadable>>) -> (Vec<Receipt>, Vec<Receipt>) {
-    let Some(Ok(answer)) = answer else { return (Vec::new(), held) };
-    let failed = |receipt: &Receipt| {
-        answer.batch_item_failures.iter().any(|failure| failure.item_identifier == receipt.message_id)
-    };
-    (held.into_iter().filter(|receipt| !failed(receipt)).collect(), Vec::new())
+async fn handle(event: SqsEvent, deadline: Instant, consumer: &Consumer, stop: &Stop) -> Result<Handled, Unreadable> {
+    handle_until_stopped(&Batch::try_from(event)?, deadline, consumer, stop).await
 }
 
 /// Hides the batch for longer, again and again, until the work is over.
@@ -258,61 +229,9 @@ async fn give_back(consumer: &Consumer, kept: &[Receipt]) {
     }
 }
 
-/// A message that is not hidden for longer comes again earlier, which costs a delivery and nothing else.
-async fn hide(consumer: &Consumer, held: &[Receipt], seconds: i32) {
-    let calls = held.chunks(TEN).map(|chunk| {
-        let entries = chunk.iter().enumerate().filter_map(|(at, receipt)| {
-            let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
-            entry.receipt_handle(&receipt.handle).visibility_timeout(seconds).build().ok()
-        });
-        let call = consumer.sqs.change_message_visibility_batch().queue_url(&consumer.queues.queue_url);
-        call.set_entries(Some(entries.collect())).send()
-    });
-    stream::iter(calls).buffer_unordered(CALLS).for_each(async |_| ()).await;
-}
-
-/// A message that is not deleted comes again, and finds its row or its copy.
-async fn delete(consumer: &Consumer, done: &[Receipt]) {
-    let calls = done.chunks(TEN).map(|chunk| async move {
-        let entries = chunk.iter().enumerate().filter_map(|(at, receipt)| {
-            DeleteMessageBatchRequestEntry::builder().id(at.to_string()).receipt_handle(&receipt.handle).build().ok()
-        });
-        let call = consumer.sqs.delete_message_batch().queue_url(&consumer.queues.queue_url);
-        match call.set_entries(Some(entries.collect())).send().await {
-            Ok(answer) => answer.failed().len(),
-            Err(_) => chunk.len(),
-        }
-    });
-    let not_deleted: usize =
-        stream::iter(calls).buffer_unordered(CALLS).fold(0, async |sum, failed| sum + failed).await;
-    if not_deleted > 0 {
-        tracing::warn!(not_deleted, "messages not deleted; SQS will deliver them again");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn held(ids: &[&str]) -> Vec<Receipt> {
-        ids.iter().map(|id| Receipt { message_id: (*id).to_owned(), handle: format!("handle of {id}") }).collect()
-    }
-
-    fn ids(receipts: &[Receipt]) -> Vec<&str> {
-        receipts.iter().map(|receipt| receipt.message_id.as_str()).collect()
-    }
-
-    #[test]
-    fn only_what_is_proven_is_deleted_and_what_is_unknown_is_given_back() {
-        let answer: SqsBatchResponse =
-            serde_json::from_str(r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#).unwrap();
-        let (done, kept) = split(held(&["a", "b", "c"]), Some(Ok(answer)));
-        assert_eq!((ids(&done), ids(&kept)), (vec!["a", "c"], vec![]), "b is held back by the handler");
-        for unknown in [None, Some(Err(Unreadable::MissingMessageId))] {
-            let (done, kept) = split(held(&["a", "b"]), unknown);
-            assert_eq!((ids(&done), ids(&kept)), (vec![], vec!["a", "b"]));
-        }
-    }
 
     #[test]
     fn the_wait_after_a_failure_doubles_up_to_its_limit() {

@@ -11,6 +11,9 @@ use tokio::{
 /// Time to finish what is in hand. ECS and Kubernetes kill a process 30 s after the signal unless they are told otherwise.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Time after that for calls to SQS that are under way: a copy that arrives among the dead letters and is not known to be there is made again.
+const LAST_CALLS: Duration = Duration::from_secs(3);
+
 /// Whether the process has been told to stop, and when.
 pub struct Stop(watch::Receiver<Option<Instant>>);
 
@@ -41,6 +44,11 @@ impl Stop {
         (tell, Self(told))
     }
 
+    /// For a process that is not told, such as a function.
+    pub(crate) fn never() -> Self {
+        Self::told().1
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         self.0.borrow().is_some()
     }
@@ -54,6 +62,12 @@ impl Stop {
     pub(crate) async fn time_is_up(&self) {
         let asked = self.asked_at().await;
         sleep_until(asked + GRACE).await;
+    }
+
+    /// Returns once no call to SQS should be waited for any more.
+    pub(crate) async fn last_calls_are_over(&self) {
+        let asked = self.asked_at().await;
+        sleep_until(asked + GRACE + LAST_CALLS).await;
     }
 
     async fn asked_at(&self) -> Instant {

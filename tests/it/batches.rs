@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::bench_consumer::{
-    Bench, HOLD, INVOCATION, SEND, batch, database, lock_users, obliging, people, somebody,
+    Bench, HOLD, INVOCATION, SEND, batch, database, handle, lock_users, obliging, people, somebody,
     until_somebody_waits_for_a_lock, user,
 };
 
@@ -279,7 +279,7 @@ async fn a_record_without_an_id_gives_the_whole_batch_back_and_inserts_nothing()
     let bench = Bench::new().await;
     let mut event = batch(people(consumer::CHUNK + 2));
     event.records[consumer::CHUNK + 1].message_id = None;
-    assert!(consumer::handle(event, Instant::now() + INVOCATION, &bench.consumer).await.is_err());
+    assert!(handle(event, Instant::now() + INVOCATION, &bench.consumer).await.is_err());
     assert_eq!(bench.rows().await, 0);
 }
 

@@ -5,11 +5,18 @@ use std::{
     time::Duration,
 };
 
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
 use consumer::{
-    Consumer, batch::Batch, database::Database, handle_batch, insert_statement::InsertStatement, migrations::migrator,
-    queues::Queues, table::Table, user_pools::UserPools,
+    Consumer,
+    batch::{Batch, Unreadable},
+    database::Database,
+    handle_batch,
+    insert_statement::InsertStatement,
+    migrations::migrator,
+    queues::Queues,
+    table::Table,
+    user_pools::UserPools,
 };
 pub(crate) use pipeline_tests::messages::about as user;
 use pipeline_tests::{
@@ -58,6 +65,15 @@ pub(crate) fn pool_to(url: &str) -> PgPool {
 /// The consumer's, as these variables say; what it asks AWS goes to `aws`.
 pub(crate) fn database_as(variables: &[(&str, &str)], aws: &SdkConfig) -> Database {
     Database::read(&variables.iter().copied().collect(), aws).unwrap()
+}
+
+/// The handler, as it is given messages that were received one by one.
+pub(crate) async fn handle(
+    event: SqsEvent,
+    deadline: Instant,
+    consumer: &Consumer,
+) -> Result<SqsBatchResponse, Unreadable> {
+    handle_batch(&Batch::try_from(event)?, deadline, consumer).await
 }
 
 /// SQS that takes everything.

@@ -10,14 +10,13 @@ use std::{
 };
 
 use aws_lambda_events::sqs::SqsEvent;
-use consumer::handle;
 use pipeline_tests::scripted_http::Answer;
 use serde_json::json;
 use sqlx::Row;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::bench_consumer::{Bench, SEND, batch, database, obliging, user};
+use crate::bench_consumer::{Bench, SEND, batch, database, handle, obliging, user};
 
 /// No batch waits this often; a run that does would never end.
 const MOST_POINTS: usize = 10_000;

@@ -37,6 +37,7 @@ mod outage;
 mod packages;
 mod polling;
 mod polling_stalls;
+mod polling_stops;
 mod pre_sign_up;
 mod producer_start;
 mod publishing;
