@@ -159,9 +159,9 @@ pub fn describe(error: &sqlx::Error) -> String {
     let code = refusal.code().unwrap_or_default();
     let column = refusal.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::column);
     let about = match (refusal.constraint(), column) {
-        (Some(constraint), _) => format!(" (constraint `{constraint}`)"),
-        (None, Some(column)) => format!(" (column `{column}`)"),
+        (Some(constraint), _) => format!(": constraint `{constraint}`"),
+        (None, Some(column)) => format!(": column `{column}`"),
         (None, None) => String::new(),
     };
-    format!("the database refused with SQLSTATE {code}{about}")
+    format!("the database rejected it (SQLSTATE {code}){about}")
 }

@@ -40,11 +40,11 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
-    /// For a row that the table refuses.
+    /// For a row that the table rejects.
     pub(crate) fn refused(reason: &Reason) -> Self {
         let detail = match reason.word {
-            "raised_exception" => format!("a trigger of the table rejects it with SQLSTATE {}", reason.code),
-            _ => format!("the table refuses it with SQLSTATE {}", reason.code),
+            "raised_exception" => format!("a trigger of the table rejects it (SQLSTATE {})", reason.code),
+            _ => format!("the table rejects it (SQLSTATE {})", reason.code),
         };
         Self { reason: reason.to_string(), detail }
     }

@@ -287,7 +287,9 @@ impl<'a> Part<'a> {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(reason) => write!(f, "the table, or a trigger of it, refuses with SQLSTATE {}", reason.code),
+            Self::Refused(reason) => {
+                write!(f, "the table or one of its triggers rejects the row (SQLSTATE {})", reason.code)
+            }
             Self::Skipped => {
                 f.write_str("the insert succeeds and leaves no row: a trigger or a policy of the table skips it")
             }
