@@ -174,13 +174,12 @@ fn entry(id: usize, letter: &Letter<'_>, now: Timestamp) -> Option<SendMessageBa
 fn attributes(letter: &Letter<'_>, now: Timestamp) -> HashMap<String, MessageAttributeValue> {
     let own = &letter.record.message_attributes;
     let number = |name: &str| letter.record.attributes.get(name).map_or("0", String::as_str).to_owned();
-    let replays = own.get("replay_count").and_then(|count| count.string_value.clone());
     // SQS rejects a number that is none, and with it the whole copy.
-    let replays = replays.filter(|count| count.parse::<u32>().is_ok());
+    let replays = own.get("replay_count").and_then(|count| count.string_value.as_ref()?.parse::<u32>().ok());
     let ours = [
         ("failure_reason", "String", letter.cause.reason.clone()),
         ("source_message_id", "String", letter.message.id.to_string()),
-        ("replay_count", "Number", replays.unwrap_or_else(|| "0".to_owned())),
+        ("replay_count", "Number", replays.unwrap_or_default().to_string()),
         ("failed_at", "String", format!("{now:.3}")),
         ("receive_count", "Number", number("ApproximateReceiveCount")),
         ("failure_detail", "String", letter.cause.detail.clone()),

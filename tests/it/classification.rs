@@ -12,11 +12,12 @@ const TRANSIENT: [&str; 20] = [
 ];
 
 /// Codes that refuse a row, with the word for them. Raised by hand they name no rule.
-const REFUSED: [(&str, &str); 11] = [
+const REFUSED: [(&str, &str); 12] = [
     ("22001", "text_too_long"),
     ("22021", "text_not_storable"),
     ("22P05", "text_not_storable"),
     ("22P02", "data_exception"),
+    ("54000", "data_exception"),
     ("P0001", "raised_exception"),
     ("23000", "integrity_violation"),
     ("23502", "not_null_violation"),

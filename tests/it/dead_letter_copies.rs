@@ -64,3 +64,35 @@ async fn poison_that_leaves_no_room_for_our_attributes_is_buried_without_them() 
         assert_eq!(attributes.contains_key("failure_reason"), ours > 0, "the most telling one comes first");
     }
 }
+
+#[tokio::test]
+async fn the_count_of_replays_is_a_number_whatever_the_message_brings_and_takes_no_room_from_the_reason() {
+    let url = database().await;
+    let zeros = format!("{}7", "0".repeat(2_000));
+    for (kind, brought, kept) in [
+        ("Number", "3", "3"),
+        ("String", "3", "3"),
+        ("Number", "007", "7"),
+        ("Number", "+4", "4"),
+        ("Number", &zeros, "7"),
+        ("String", "", "0"),
+        ("String", "many", "0"),
+        ("Number", "-1", "0"),
+        ("Number", "1.5", "0"),
+        ("Number", "99999999999999999999", "0"),
+        ("Number.int", "5", "5"),
+    ] {
+        let bench = Bench::with(&url, keeps_to_the_limit);
+        let mut count = SqsMessageAttribute::default();
+        count.data_type = Some(kind.to_owned());
+        count.string_value = Some(brought.to_owned());
+        let size = "replay_count".len() + kind.len() + brought.len();
+        // As large as a message can be: ours have only the room that the count of replays leaves.
+        let mut event = batch(["x".repeat(LARGEST_MESSAGE - size - 100)]);
+        event.records[0].message_attributes.insert("replay_count".to_owned(), count);
+        assert!(bench.failed(event).await.is_empty(), "{kind} {brought:.9}");
+        let copy = &bench.buried()[0]["MessageAttributes"];
+        assert_eq!(copy["failure_reason"]["StringValue"], "malformed_envelope", "{kind} {brought:.9}: {copy}");
+        assert_eq!(copy["replay_count"], json!({ "DataType": "Number", "StringValue": kept }), "{kind} {brought:.9}");
+    }
+}

@@ -110,6 +110,24 @@ async fn in_one_batch_a_row_that_is_rejected_while_others_pass_is_poison_at_once
 }
 
 #[tokio::test]
+async fn a_value_that_is_too_large_for_an_index_is_poison_once_another_row_has_passed() {
+    // 2,048 characters, the longest text of the contract, of three bytes each and too different to be compressed: a B-tree takes 2,704 bytes.
+    let bytes: Vec<u8> = (0..256).flat_map(|_| Uuid::new_v4().into_bytes()).collect();
+    let character =
+        |pair: &[u8]| char::from_u32(0x4e00 + u32::from(u16::from_be_bytes([pair[0], pair[1]])) % 20_000).unwrap();
+    let name: String = bytes.chunks(2).map(character).collect();
+    assert_eq!(name.chars().count(), 2_048);
+    let bench = Bench::new().await;
+    change(&bench, "create index on users (last_name)").await;
+    let large = somebody(&json!({ "last_name": name }));
+    assert_eq!(bench.failed(batch([large.clone()])).await, ["m0"], "nobody has passed");
+    assert!(bench.failed(batch([named("Ada"), large])).await.is_empty());
+    assert_eq!((reasons(&bench), bench.rows().await), (vec!["data_exception:users_last_name_idx".to_owned()], 1));
+    let copy = &bench.buried()[0]["MessageAttributes"];
+    assert_eq!(copy["failure_detail"]["StringValue"], "the table rejects it (SQLSTATE 54000)");
+}
+
+#[tokio::test]
 async fn a_table_that_breaks_again_after_a_fix_buries_nobody_who_was_rejected_before_the_fix() {
     const BREAK: &str = "create or replace function before_insert() returns trigger language plpgsql as \
                          $$ begin raise exception 'no'; end $$";
