@@ -43,6 +43,13 @@ fn generated() -> Value {
     schema
 }
 
+/// A whole detail, as a writer makes it.
+fn golden_detail() -> Value {
+    let golden =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/golden/custom-attributes.json")).unwrap();
+    serde_json::from_str::<Value>(&golden).unwrap()["detail"].take()
+}
+
 #[test]
 fn the_schema_file_is_what_the_types_say() {
     let text = format!("{:#}\n", generated());
@@ -58,13 +65,40 @@ fn the_schema_file_is_what_the_types_say() {
 
 #[test]
 fn the_schema_names_exactly_the_fields_that_are_written() {
-    let golden =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/golden/custom-attributes.json")).unwrap();
-    let golden: Value = serde_json::from_str(&golden).unwrap();
-    let schema = generated();
+    let (golden, schema) = (golden_detail(), generated());
     for (part, definition) in [("metadata", "Metadata"), ("data", "UserData")] {
         let named = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let in_schema = named(&schema["$defs"][definition]["properties"]);
-        assert_eq!(in_schema, named(&golden["detail"][part]), "{part}");
+        assert_eq!(in_schema, named(&golden[part]), "{part}");
     }
+}
+
+#[test]
+fn the_schema_requires_exactly_what_a_reader_needs() {
+    let schema = generated();
+    let mut seen = Vec::new();
+    for (place, object) in
+        [("", &schema), ("/metadata", &schema["$defs"]["Metadata"]), ("/data", &schema["$defs"]["UserData"])]
+    {
+        let required: Vec<&str> =
+            object["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        for name in object["properties"].as_object().unwrap().keys() {
+            let mut detail = golden_detail();
+            let removed = detail.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(name);
+            assert!(removed.is_some(), "{place}/{name} is not in the golden event");
+            let is_needed = UserConfirmed::from_detail(&detail.to_string()).is_err();
+            assert_eq!(required.contains(&name.as_str()), is_needed, "{place}/{name}");
+            seen.extend(is_needed.then(|| format!("{place}/{name}")));
+        }
+    }
+    let needed = [
+        "/data",
+        "/metadata",
+        "/metadata/event_id",
+        "/metadata/occurred_at",
+        "/metadata/origin",
+        "/metadata/version",
+        "/data/cognito_sub",
+    ];
+    assert_eq!(seen, needed, "docs/event-contract.md names them");
 }

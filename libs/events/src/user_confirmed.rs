@@ -67,10 +67,8 @@ pub struct UserData<'a> {
     /// The key of the row.
     pub cognito_sub: CognitoSub,
     /// What Cognito calls the user; never a key.
-    #[cfg_attr(test, schemars(required))]
     pub username: Option<Text<'a>>,
     /// The pool that the user belongs to.
-    #[cfg_attr(test, schemars(required))]
     pub user_pool_id: Option<Text<'a>>,
     /// Unknown for users who signed up by phone; two users may have the same one.
     pub email: Option<Text<'a>>,
