@@ -197,7 +197,7 @@ impl<'a> Rows<'a, '_, '_> {
         let chunks: Vec<OnceLock<Reading<'_>>> = sizes.iter().map(|_| OnceLock::new()).collect();
         let users: Vec<OnceLock<Vec<&UserData<'_>>>> = sizes.iter().map(|_| OnceLock::new()).collect();
         let mut search = Search::begin(database, insert, deadline);
-        let mut next = self.read_chunk(0, sizes.first()).await?;
+        let mut next = self.read_chunk(0, 0, &sizes).await?;
         for (at, (chunk, users)) in chunks.iter().zip(&users).enumerate() {
             if next.is_empty() {
                 break;
@@ -210,7 +210,7 @@ impl<'a> Rows<'a, '_, '_> {
             let users = users.get_or_init(|| reading.users());
             let ((), read) = tokio::join!(search.add(users), async {
                 self.settle(&known, &chunks);
-                self.read_chunk(end, sizes.get(at + 1)).await
+                self.read_chunk(at + 1, end, &sizes).await
             });
             next = read?;
         }
@@ -221,11 +221,13 @@ impl<'a> Rows<'a, '_, '_> {
         Ok(())
     }
 
-    /// The chunk of this size that begins at a place.
+    /// The chunk of this number, which begins at a place; an empty one behind the last.
     ///
-    /// Behind the last one, a place further: a record without an id is not among those that were counted, and must not be deleted unread.
-    async fn read_chunk(&self, at: usize, size: Option<&usize>) -> Result<Reading<'a>, Unreadable> {
-        self.read(at..at + size.copied().unwrap_or(1)).await
+    /// The last one is read a place further: a record without an id is not among those that were counted, and must not be deleted unread.
+    /// So a batch that is one chunk is read to its end before anything is done about it.
+    async fn read_chunk(&self, chunk: usize, at: usize, sizes: &[usize]) -> Result<Reading<'a>, Unreadable> {
+        let size = sizes.get(chunk).map_or(0, |size| size + usize::from(chunk + 1 == sizes.len()));
+        self.read(at..at + size).await
     }
 
     async fn read(&self, places: Range<usize>) -> Result<Reading<'a>, Unreadable> {

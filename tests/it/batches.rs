@@ -324,11 +324,16 @@ async fn a_message_that_the_table_refuses_takes_no_other_one_of_its_user_with_it
 #[tokio::test]
 async fn a_record_without_an_id_behind_all_others_gives_the_whole_batch_back() {
     let bench = Bench::new().await;
-    for n in [1, 10, 151] {
-        let mut event = serde_json::to_value(batch(people(n + 1))).unwrap();
+    for n in [1, 10, consumer::FIRST_CHUNK, consumer::FIRST_CHUNK + 1] {
+        let bodies = ["not json".to_owned()].into_iter().chain(people(n));
+        let mut event = serde_json::to_value(batch(bodies)).unwrap();
         event["Records"][n].as_object_mut().unwrap().remove("messageId");
         let event = serde_json::to_vec(&event).unwrap();
         let answer = handle_batch(&Batch::of(&event).unwrap(), Instant::now() + INVOCATION, &bench.consumer).await;
         assert_eq!(answer.map(|_| ()).unwrap_err(), Unreadable::MissingMessageId, "{n}: it would be deleted");
+        if n <= consumer::FIRST_CHUNK {
+            assert!(bench.buried().is_empty(), "{n}: one chunk is read to its end before anything is done");
+            assert_eq!(bench.rows().await, 0, "{n}");
+        }
     }
 }
