@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::bench_consumer::database;
 
+mod by_hand;
 mod examples;
 mod function;
 mod isolation;

@@ -50,6 +50,7 @@ impl Cognito {
             },
             "TriggerFunctions": { "PostConfirmation": producer },
             "ServerConfig": { "hostname": "127.0.0.1", "port": port },
+            "TokenConfig": { "IssuerDomain": format!("http://127.0.0.1:{port}") },
         });
         fs::write(folder.join(".cognito/config.json"), config.to_string())
             .context("writing cognito-local's configuration")?;
@@ -90,6 +91,11 @@ impl Cognito {
     /// The user pool's id. User names are e-mail addresses.
     pub(crate) fn pool(&self) -> &str {
         &self.pool
+    }
+
+    /// What the pool's tokens name as their issuer; its keys are below it, as on AWS.
+    pub(crate) fn issuer(&self) -> String {
+        format!("{}/{}", self.endpoint, self.pool)
     }
 
     /// The id of the pool's client, which has no secret.

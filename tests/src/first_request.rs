@@ -19,7 +19,6 @@ use crate::{
     loopback::{free_port, wait_until},
     run::Run,
     toolbox::{self, Node, Python},
-    user_pool::CLIENT_ID,
 };
 
 /// Time until an example takes connections; Python needs seconds on a busy machine.
@@ -48,12 +47,12 @@ pub struct Example {
 }
 
 impl Example {
-    /// Installs or builds it if need be, and starts it with this database and issuer.
+    /// Installs or builds it if need be, and starts it with this database, issuer and app client.
     ///
     /// # Errors
     ///
     /// A tool is missing, it does not build, or it does not start.
-    pub fn start(language: Language, database_url: &str, issuer: &str) -> anyhow::Result<Self> {
+    pub fn start(language: Language, database_url: &str, issuer: &str, client_id: &str) -> anyhow::Result<Self> {
         let (python, port, run) = (toolbox::python()?, free_port()?, Run::create()?);
         let (command, folder) = match language {
             Language::Python => in_python(&python, port)?,
@@ -63,7 +62,7 @@ impl Example {
         let variables = [
             ("DATABASE_URL", database_url),
             ("ISSUER", issuer),
-            ("CLIENT_ID", CLIENT_ID),
+            ("CLIENT_ID", client_id),
             ("PORT", &port.to_string()),
             ("PYTHONDONTWRITEBYTECODE", "1"),
         ];
@@ -85,6 +84,11 @@ impl Example {
         })
         .with_context(|| format!("{language:?}: {}", run.explain("example")))?;
         Ok(Self { port, leash, run })
+    }
+
+    /// Where it takes requests.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Asks for `/me` with this header `Authorization`; gives back the status and the body.

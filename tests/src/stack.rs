@@ -77,6 +77,8 @@ pub struct Stack {
     pub user_pool_id: String,
     /// The pool's client, which has no secret.
     pub client_id: String,
+    /// What the ID tokens of the pool name as their issuer.
+    pub issuer: String,
     /// The code that confirms every user.
     pub confirmation_code: &'static str,
     /// The database that the consumer writes to, migrated.
@@ -137,6 +139,7 @@ impl Stack {
             ("AWS_SECRET_ACCESS_KEY", self.secret_access_key),
             ("USER_POOL_ID", &self.user_pool_id),
             ("CLIENT_ID", &self.client_id),
+            ("ISSUER", &self.issuer),
             ("CONFIRMATION_CODE", self.confirmation_code),
             ("DATABASE_URL", &self.database_url),
             ("EVENT_BUS_NAME", &self.outputs.bus_name),
@@ -209,6 +212,7 @@ LocalStack, {}",
             secret_access_key: CREDENTIAL,
             user_pool_id: cognito.pool().to_owned(),
             client_id: cognito.client().to_owned(),
+            issuer: cognito.issuer(),
             confirmation_code: CONFIRMATION_CODE,
             database_url,
             outputs,

@@ -37,7 +37,7 @@ impl Bench {
     async fn start(language: Language) -> Self {
         let (url, pool) = (database().await, UserPool::start().await.unwrap());
         let issuer = pool.issuer().to_owned();
-        let example = block_in_place(|| Example::start(language, &url, &issuer)).unwrap();
+        let example = block_in_place(|| Example::start(language, &url, &issuer, CLIENT_ID)).unwrap();
         Self { pool, key: KeyPair::generate().unwrap(), example, connection: connect(&url).await }
     }
 
