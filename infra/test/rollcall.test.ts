@@ -111,6 +111,21 @@ describe('a pool in another stack', () => {
   });
 });
 
+test('a pool of another account or Region is refused', () => {
+  const imported = (account: string, region: string) => {
+    const adopted = appOfTheirs({ account: '111111111111', region: 'eu-central-1' });
+    return { ...adopted, pool: UserPool.fromUserPoolArn(adopted.backend, 'Theirs', `arn:aws:cognito-idp:${region}:${account}:userpool/${region}_AbCdEfGhI`) as UserPool };
+  };
+  assert.match(refusal(() => adopt(imported('111111111111', 'us-east-1'))), /the user pool is in the region us-east-1, and this stack in eu-central-1/);
+  assert.match(refusal(() => adopt(imported('222222222222', 'eu-central-1'))), /the user pool is in the account 222222222222/);
+  const { template } = synthesized((() => {
+    const adopted = imported('111111111111', 'eu-central-1');
+    adopt(adopted);
+    return adopted;
+  })());
+  assert.equal(environmentOf(template, 'consumer')['ALLOWED_USER_POOLS'], 'eu-central-1_AbCdEfGhI');
+});
+
 describe('names', () => {
   test('two of them in one stack have none in common', () => {
     const adopted = appOfTheirs();
@@ -196,6 +211,11 @@ describe('the database', () => {
     assert.deepEqual(inside.map(([, { FunctionName: name }]) => text(name).split('-').at(-1)).sort(), ['consumer', 'migrate']);
     assert.equal(inside[0]![1]['VpcConfig'].SubnetIds.length, vpc.privateSubnets.length);
     assert.equal(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress').length, 1);
+  });
+
+  test('without a VPC there is no security group that a database could let in', () => {
+    const rollcall = adopt(appOfTheirs());
+    assert.match(refusal(() => rollcall.connections), /give the `vpc` of the database to `Database`/);
   });
 
   test('a secret that is known by its name alone can be read', () => {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { Duration, Names, Token } from 'aws-cdk-lib';
+import { Duration, Names, Stack, Token } from 'aws-cdk-lib';
 import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnUserPool, type IUserPool, type IUserPoolClient } from 'aws-cdk-lib/aws-cognito';
-import { Connections, type IConnectable } from 'aws-cdk-lib/aws-ec2';
+import { Connections, type IConnectable, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { EventBus } from 'aws-cdk-lib/aws-events';
 import type { Grant, IGrantable, IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -221,13 +221,13 @@ export class Rollcall extends Construct implements IConnectable {
   public readonly consumer: Function;
   /** Every alarm, for actions of yours. `docs/alarms.md` says when each rings. */
   public readonly alarms: Alarm[];
-  /** The security groups of the functions, if they run in a VPC. */
-  public readonly connections: Connections;
   private readonly pipeline: Pipeline;
+  private readonly securityGroups: ISecurityGroup[];
 
   public constructor(scope: Construct, id: string, props: RollcallProps) {
     super(scope, id);
     const { userPool } = props;
+    refusePoolOfAnotherPlace(this, userPool);
     const packages = packagesBeside(props.functionsFolder ?? join(__dirname, '..', 'functions'), props.architecture);
     const { groups, ...database } = props.database._reachFrom(this, packages);
     const pipeline = new Pipeline(this, 'Pipeline', {
@@ -275,7 +275,15 @@ export class Rollcall extends Construct implements IConnectable {
     this.preSignUp = pipeline.triggers.PreSignUp;
     this.consumer = pipeline.consumer;
     this.alarms = [...pipeline.alarms.all, ...(connection.silence ? [connection.silence] : [])];
-    this.connections = new Connections({ securityGroups: groups });
+    this.securityGroups = groups;
+  }
+
+  /** The security groups of the functions that reach the database. Only functions in a VPC have any. */
+  public get connections(): Connections {
+    if (this.securityGroups.length === 0) {
+      throw new Error('these functions run outside of a VPC and have no security groups: give the `vpc` of the database to `Database`');
+    }
+    return new Connections({ securityGroups: this.securityGroups });
   }
 
   /** Grants what a replay with `dlq-replayer` needs: taking messages from both dead-letter queues, and sending them to the queue. */
@@ -329,6 +337,20 @@ function namePrefix(scope: Construct, given: string | undefined): string {
     throw new Error(`the \`namePrefix\` is \`${given}\`: give at most ${LONGEST_PREFIX} letters, digits and hyphens, beginning with a letter`);
   }
   return given;
+}
+
+/** Cognito calls functions of its own account and Region, and a pool is updated where it is. */
+function refusePoolOfAnotherPlace(scope: Construct, userPool: IUserPool): void {
+  const here = Stack.of(scope);
+  const pairs = [
+    ['account', here.account, userPool.env.account],
+    ['region', here.region, userPool.env.region],
+  ] as const;
+  for (const [what, ours, theirs] of pairs) {
+    if (!Token.isUnresolved(ours) && !Token.isUnresolved(theirs) && ours !== theirs) {
+      throw new Error(`the user pool is in the ${what} ${theirs}, and this stack in ${ours}: put \`Rollcall\` into a stack of the pool's account and Region`);
+    }
+  }
 }
 
 function definitionOf(userPool: IUserPool): string {
