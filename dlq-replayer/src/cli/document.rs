@@ -116,7 +116,10 @@ impl Document {
         let text = fs::read_to_string(&self.path);
         if text.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             let text = format!("the editor has removed {}", self.path.display());
-            return Err(hinted(text, "nothing was changed; set `VISUAL` or `EDITOR` to an editor that saves files in place"));
+            return Err(hinted(
+                text,
+                "nothing was changed; set `VISUAL` or `EDITOR` to an editor that saves files in place",
+            ));
         }
         text.with_context(|| format!("cannot read {}", self.path.display()))
     }

@@ -113,16 +113,7 @@ impl Preview {
         let of_file = change.selection.ids.iter().flatten().copied();
         let not_met = if change.bodies.is_some() { of_file.collect() } else { HashSet::new() };
         let fifo_source = source.is_fifo();
-        Self {
-            change,
-            earlier,
-            reveal,
-            not_met,
-            fifo_source,
-            stopped: StoppedLanes::default(),
-            fault: None,
-            report,
-        }
+        Self { change, earlier, reveal, not_met, fifo_source, stopped: StoppedLanes::default(), fault: None, report }
     }
 
     /// Whether as many messages were found as would be sent or go to quarantine.
@@ -177,11 +168,7 @@ impl Preview {
     }
 
     /// Decides about a message that matches; the refusal when it would stay.
-    fn decide(
-        &mut self,
-        message: &Message,
-        target: Result<usize, Refusal>,
-    ) -> anyhow::Result<Result<(), Refusal>> {
+    fn decide(&mut self, message: &Message, target: Result<usize, Refusal>) -> anyhow::Result<Result<(), Refusal>> {
         let routes = &self.change.routes;
         let quarantine = routes.quarantine().filter(|_| self.change.treatment.quarantines(message));
         let at = match target.or_else(|refusal| quarantine.ok_or(refusal)) {

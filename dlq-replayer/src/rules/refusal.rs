@@ -90,7 +90,9 @@ impl Refusal {
             Self::NoRuleMatches => "no_rule_matches",
             Self::NotAnEvent => "not_an_event",
             Self::NotJson => "not_json",
-            Self::InvalidCharacter(_) | Self::InvalidAttribute { .. } | Self::InvalidEvent { .. } => "invalid_character",
+            Self::InvalidCharacter(_) | Self::InvalidAttribute { .. } | Self::InvalidEvent { .. } => {
+                "invalid_character"
+            }
             Self::NoGroup => "no_group",
             Self::NoSource => "no_source",
             Self::SourceUnusable { .. } => "source_unusable",

@@ -180,7 +180,8 @@ mod tests {
         let sizes = |bodies: &[usize]| {
             let mut lanes = Lanes::default();
             bodies.iter().enumerate().for_each(|(at, bytes)| lanes.push(item(&at.to_string(), *bytes, None)));
-            std::iter::from_fn(|| lanes.next(Instant::now(), 10, none_waits).map(|batch| batch.len())).collect::<Vec<_>>()
+            std::iter::from_fn(|| lanes.next(Instant::now(), 10, none_waits).map(|batch| batch.len()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(sizes(&[]), [0_usize; 0]);
         assert_eq!(sizes(&[1; 25]), [10, 10, 5]);

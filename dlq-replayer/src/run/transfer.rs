@@ -223,12 +223,7 @@ impl Transfer {
     }
 
     /// Decides about a message that matches, given where it would go and the lane that it would go on if its order must be kept.
-    fn choose(
-        &mut self,
-        message: Message,
-        target: Result<usize, Refusal>,
-        lane: Option<Lane>,
-    ) -> anyhow::Result<Next> {
+    fn choose(&mut self, message: Message, target: Result<usize, Refusal>, lane: Option<Lane>) -> anyhow::Result<Next> {
         let (id, key) = (message.id.clone(), message.key());
         if lane.as_ref().is_some_and(|lane| self.stopped.has(lane)) {
             self.counts.left_for_order += 1;

@@ -125,7 +125,8 @@ fn an_editor_that_is_not_there_is_told_with_the_variable_that_names_it() {
         let mut command: Command = scene.replayer.command(&["edit", &file]).unwrap();
         command.env(variable, editor).env("PATH", "/usr/bin:/bin");
         let said = Scene::run_command(&mut command);
-        let told = format!("error: cannot run the editor `{editor}`: {why}\nhint: nothing was changed; set `{variable}` to");
+        let told =
+            format!("error: cannot run the editor `{editor}`: {why}\nhint: nothing was changed; set `{variable}` to");
         assert!(said.code == 1 && said.err.contains(&told), "{}", said.text());
         assert_eq!(others(&scene), Vec::<String>::new());
     }

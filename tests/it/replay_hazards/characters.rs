@@ -85,7 +85,9 @@ fn an_event_with_such_characters_is_put_on_a_bus_with_their_escapes() {
 #[test]
 fn an_event_with_such_a_character_outside_of_its_detail_is_refused_with_its_name_and_stays() {
     let event = |source: &str, detail_type: &str, resource: &str| {
-        format!(r#"{{"source":"{source}","detail-type":"{detail_type}","resources":["{resource}"],"detail":{{"a":1}}}}"#)
+        format!(
+            r#"{{"source":"{source}","detail-type":"{detail_type}","resources":["{resource}"],"detail":{{"a":1}}}}"#
+        )
     };
     for (event, field) in [
         (event(r"shop\ufffe", "Made", "arn:x"), "`source`"),
