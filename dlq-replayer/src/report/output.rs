@@ -226,15 +226,15 @@ pub fn age(time: Duration) -> String {
     }
 }
 
-/// A time as [`age`] writes it, rounded up: it does not take longer.
+/// A time that is not longer than this: [`age`] leaves out what is less than its units.
 pub fn at_most(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    let unit = match seconds {
-        0..60 => 1,
-        60..86_400 => 60,
-        _ => 3_600,
-    };
-    age(Duration::from_secs(seconds.next_multiple_of(unit)))
+    match (seconds / 60, seconds % 60) {
+        (minutes @ 1..60, seconds @ 1..) => format!("{minutes} min {seconds} s"),
+        (0..60, _) => age(Duration::from_secs(seconds)),
+        (60..1_440, _) => age(Duration::from_secs(seconds.next_multiple_of(60))),
+        _ => age(Duration::from_secs(seconds.next_multiple_of(3_600))),
+    }
 }
 
 /// A word as a shell takes it.
@@ -272,9 +272,10 @@ mod tests {
         assert_eq!((messages(1), messages(1_234_567)), ("1 message".to_owned(), "1,234,567 messages".to_owned()));
         let ages = [5, 65, 3_700, 90_000].map(|seconds| age(Duration::from_secs(seconds)));
         assert_eq!(ages, ["5 s", "1 min", "1 h 1 min", "1 d 1 h"]);
-        let longest = [0.0, 4.1, 59.5, 60.0, 119.9, 3_590.0, 86_399.0, 90_001.0];
+        let longest = [0.0, 4.1, 59.5, 60.0, 118.2, 3_590.0, 3_601.0, 86_399.0, 90_001.0];
         let longest = longest.map(|seconds| at_most(Duration::from_secs_f64(seconds)));
-        assert_eq!(longest, ["0 s", "5 s", "1 min", "1 min", "2 min", "1 h 0 min", "1 d 0 h", "1 d 2 h"]);
+        let expected = ["0 s", "5 s", "1 min", "1 min", "1 min 59 s", "59 min 50 s", "1 h 1 min", "1 d 0 h", "1 d 2 h"];
+        assert_eq!(longest, expected);
         assert_eq!((bar(1, 1_000), bar(1_000, 1_000).chars().count()), ("█".to_owned(), 24));
         assert_eq!((quoted("a:b_c"), quoted("it's")), ("a:b_c".to_owned(), r"'it'\''s'".to_owned()));
     }

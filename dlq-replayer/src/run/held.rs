@@ -82,7 +82,7 @@ mod tests {
         let mut held = Held::by(vec![holder("a", Some(100)), holder("b", None)], usual, now).unwrap();
         assert_eq!(held.left(now), Duration::from_secs(101));
         let text = held.told(40, now).unwrap();
-        assert!(text.contains(" UTC, at most 2 min: "), "not one minute, which would be too little: {text}");
+        assert!(text.contains(" UTC, at most 1 min 41 s: "), "one minute would be too little: {text}");
         assert!(text.contains("40 messages") && text.contains("the runs a and b were killed"), "{text}");
         assert_eq!(held.left(now + Duration::from_secs(200)), Duration::ZERO);
         let mut held = Held::by(vec![holder("a", None), holder("b", None), holder("c", None)], usual, now).unwrap();
