@@ -74,7 +74,7 @@ pub async fn edit(arguments: &arguments::Edit, global: &Global) -> anyhow::Resul
             return Err(hinted(format!("{error:#}"), hint));
         }
         Err(error) => return Err(error),
-    };
+    }
     Ok(Exit::Done)
 }
 

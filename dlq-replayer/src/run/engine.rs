@@ -206,7 +206,7 @@ impl<'w> Engine<'w> {
             Event::Deleted { doomed, receipts, result } => self.deleted(doomed, &receipts, result),
             Event::Released => self.under_way.releases -= 1,
             Event::Prolonged => self.under_way.prolongs -= 1,
-            Event::LookedUp { arn, found } => self.looked_up(arn, *found),
+            Event::LookedUp { arn, found } => self.looked_up(&arn, *found),
             Event::Looked { to, facts } => self.looked(to, facts),
             Event::Baseline { to, facts } => self.baseline(to, facts),
             Event::CanaryLook { depths, dlq } => self.canary_look(&depths, dlq),

@@ -28,21 +28,21 @@ impl Engine<'_> {
     }
 
     /// What has waited for a lookup that fails is put aside at once; the next message of that queue asks again, if that may help.
-    pub(super) fn looked_up(&mut self, arn: String, found: Result<Queue, AddressError>) {
+    pub(super) fn looked_up(&mut self, arn: &str, found: Result<Queue, AddressError>) {
         self.under_way.lookups -= 1;
-        let waiting = self.pending.take(&arn);
+        let waiting = self.pending.take(arn);
         let is_last = self.pending.is_empty();
         let fault = found.as_ref().err().cloned();
         let refusal = match &mut self.work {
-            Work::Look(visit) => visit.looked_up(arn.clone(), found),
-            Work::Move(transfer) => transfer.routes().looked_up(arn.clone(), found),
+            Work::Look(visit) => visit.looked_up(arn.to_owned(), found),
+            Work::Move(transfer) => transfer.routes().looked_up(arn.to_owned(), found),
         };
         let refusal = refusal.unwrap_or_else(|error| {
             self.fail(error.into());
             None
         });
         if is_last && let Some(refusal) = &refusal {
-            self.end_without_a_source(&arn, refusal, fault);
+            self.end_without_a_source(arn, refusal, fault);
         }
         for message in waiting {
             let behind = self.pending.take_behind(&message);
