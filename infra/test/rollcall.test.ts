@@ -1,16 +1,18 @@
 /** The construct library, as an app with a stack for the pool and a stack for the database uses it. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { App, Duration, SecretValue, Stack } from 'aws-cdk-lib';
+import { App, Duration, SecretValue, Stack, Validations } from 'aws-cdk-lib';
 import { UserPool } from 'aws-cdk-lib/aws-cognito';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { DatabaseInstance, DatabaseInstanceEngine, PostgresEngineVersion } from 'aws-cdk-lib/aws-rds';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import { AwsSolutionsChecks } from 'cdk-nag';
 import { Database, Rollcall, type RollcallProps, Table } from '../construct/src/index.ts';
 import { graphOf } from './closure.ts';
 import { dummyPackages, resourcesOf, type Synthesized, synthesize, type Template, temporaryFolder, text } from './synthesized.ts';
@@ -104,6 +106,18 @@ describe('a pool in another stack', () => {
     adopt(renamed);
     assert.match(definition(all.template), /^[0-9a-f]{64}$/);
     assert.notEqual(definition(all.template), definition(synthesized(renamed).template));
+  });
+
+  test('an app that runs cdk-nag and the validation of the CDK hears of nothing in the construct', () => {
+    const strict = appOfTheirs();
+    Validations.of(strict.app).addPlugins(new AwsSolutionsChecks(strict.app));
+    adopt(strict, { database: Database.fromUrl(SecretValue.secretsManager('app/database')), preSignUp: true, encryptionKey: new Key(strict.backend, 'Key', { enableKeyRotation: true }) });
+    // Their own pool has findings, which end a synth.
+    assert.throws(() => strict.app.synth());
+    const { pluginReports: reports } = JSON.parse(readFileSync(join(strict.app.outdir, 'validation-report.json'), 'utf8'));
+    const findings = JSON.stringify(reports.map(({ violations }: { violations: unknown }) => violations));
+    assert.match(findings, /AwsSolutions-COG/);
+    assert.doesNotMatch(findings, /BackendStack\/Rollcall\//);
   });
 
   test('every alarm is there for actions of the app', () => {
