@@ -60,4 +60,5 @@ mod wiring;
 mod wiring_faults;
 mod wiring_moves;
 mod wiring_rollback;
+mod wiring_schedule;
 mod workspace;

@@ -24,8 +24,8 @@ use rollcall_aws_runtime::{
 use serde_json::{Map, Value, json};
 use trigger_wiring::{handle, image::DESCRIBED_ONLY, pool::Cognito};
 
-const JUDGE: &str = "arn:aws:lambda:us-east-1:123456789012:function:rollcall-pre-sign-up";
-const PRODUCER: &str = "arn:aws:lambda:us-east-1:123456789012:function:rollcall-producer";
+pub(crate) const JUDGE: &str = "arn:aws:lambda:us-east-1:123456789012:function:rollcall-pre-sign-up";
+pub(crate) const PRODUCER: &str = "arn:aws:lambda:us-east-1:123456789012:function:rollcall-producer";
 
 /// Settings that the pool of these tests leaves out, and why.
 const NOT_SET: [(&str, &str); 1] =
@@ -34,12 +34,12 @@ const NOT_SET: [(&str, &str); 1] =
 /// The most that one step of another party may take; it takes milliseconds.
 const LOOK: Duration = Duration::from_secs(20);
 
-fn moto() -> &'static Moto {
+pub(crate) fn moto() -> &'static Moto {
     Moto::shared().unwrap()
 }
 
 /// The function's environment, with Cognito at this endpoint.
-fn variables(cognito: &str) -> [(&str, &str); 5] {
+pub(crate) fn variables(cognito: &str) -> [(&str, &str); 5] {
     [
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -49,7 +49,7 @@ fn variables(cognito: &str) -> [(&str, &str); 5] {
     ]
 }
 
-fn pool(settings: &Value) -> Pool<'static> {
+pub(crate) fn pool(settings: &Value) -> Pool<'static> {
     Pool::create(moto(), settings).unwrap()
 }
 
@@ -79,7 +79,7 @@ fn event(pool: &Pool<'_>, kind: &str, (new, old): (&Value, Option<&Value>), mail
 }
 
 /// Has the custom resource carry out a request, and gives back CloudFormation's letter.
-async fn request(pool: &Pool<'_>, kind: &str, new: &Value, old: Option<&Value>) -> Letter {
+pub(crate) async fn request(pool: &Pool<'_>, kind: &str, new: &Value, old: Option<&Value>) -> Letter {
     request_at(moto().endpoint(), pool, kind, new, old).await
 }
 
@@ -114,7 +114,7 @@ async fn fail(pool: &Pool<'_>, kind: &str, new: &Value) -> String {
 }
 
 /// The pool's own triggers with ours among them.
-fn with_ours(ours: &[(&str, &str)]) -> Value {
+pub(crate) fn with_ours(ours: &[(&str, &str)]) -> Value {
     let mut triggers = every_setting()["LambdaConfig"].clone();
     for (trigger, function) in ours {
         triggers[*trigger] = json!(function);

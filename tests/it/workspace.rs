@@ -211,7 +211,12 @@ fn the_rule_of_the_template_matches_the_words_that_the_producer_publishes() {
     let template = std::fs::read_to_string(stack.assembly.join("RollcallPipeline.template.json")).unwrap();
     let template: Value = serde_json::from_str(&template).unwrap();
     let resources = template["Resources"].as_object().unwrap().values();
-    let rules: Vec<_> = resources.filter(|resource| resource["Type"] == "AWS::Events::Rule").collect();
+    // A schedule is a rule without a pattern.
+    let rules: Vec<_> = resources
+        .filter(|resource| {
+            resource["Type"] == "AWS::Events::Rule" && resource["Properties"]["EventPattern"].is_object()
+        })
+        .collect();
     assert_eq!(rules.len(), 1);
     let pattern = &rules[0]["Properties"]["EventPattern"];
     assert_eq!(pattern["source"], serde_json::json!([rollcall_events::SOURCE]));

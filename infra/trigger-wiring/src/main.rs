@@ -5,8 +5,9 @@ use rollcall_aws_runtime::{
     environment::Environment,
     lambda_sdk::{self, Roots},
     logging,
+    metrics::Metrics,
 };
-use trigger_wiring::{handle, pool::Cognito};
+use trigger_wiring::{check::Schedule, invoked, pool::Cognito};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -16,5 +17,6 @@ async fn main() -> Result<(), Error> {
     let region = sdk.region().map(AsRef::as_ref).unwrap_or_default();
     let connector = lambda_sdk::connector(Roots::choose(&environment, region))?;
     let cognito = Cognito::new(&sdk, connector);
-    run(service_fn(|event| Box::pin(handle(event, &cognito)))).await
+    let schedule = Schedule::new(&environment, Metrics::of_function(&environment));
+    run(service_fn(|event| Box::pin(invoked(event, &cognito, &schedule)))).await
 }

@@ -54,6 +54,11 @@ impl Changes {
         self.0.is_empty()
     }
 
+    /// The triggers that change.
+    pub fn names(&self) -> String {
+        self.0.keys().map(|trigger| trigger.name()).collect::<Vec<_>>().join(", ")
+    }
+
     /// Makes the changes, and leaves every other entry as it is.
     pub fn apply(&self, lambda_config: &mut Map<String, Value>) {
         for (trigger, change) in &self.0 {

@@ -88,6 +88,9 @@ pub enum Failure {
         /// Our entries.
         settings: Vec<String>,
     },
+    /// A scheduled check would have changed the pool while a deployment may do the same.
+    #[error("the user pool was not changed: CloudFormation is changing the stack, or does not say whether it is")]
+    UnderWay,
     /// The function's time was used up.
     #[error("there was no time left to try again{}", after(.0.as_deref()))]
     OutOfTime(Option<Box<Failure>>),

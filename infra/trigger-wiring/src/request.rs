@@ -70,6 +70,11 @@ pub enum RequestError {
         "the property `{0}` is unknown; known are UserPoolId, PreviousUserPoolId, PreSignUp, PostConfirmation, PostAuthentication, Force and PoolDefinition"
     )]
     UnknownProperty(String),
+    /// The same of a scheduled check.
+    #[error(
+        "the member `{0}` is unknown; known are StackId, UserPoolId, PreSignUp, PostConfirmation, PostAuthentication and Heal"
+    )]
+    UnknownMember(String),
     /// A property has not the form it must have.
     #[error("the property `{property}` {must}")]
     Unreadable {
@@ -162,7 +167,7 @@ impl Wiring {
     }
 }
 
-fn pool(properties: &Map<String, Value>) -> Result<PoolId, RequestError> {
+pub(crate) fn pool(properties: &Map<String, Value>) -> Result<PoolId, RequestError> {
     filled(properties, "UserPoolId")?.and_then(PoolId::parse).ok_or_else(|| not_a_pool("UserPoolId"))
 }
 
@@ -170,7 +175,7 @@ fn not_a_pool(property: &'static str) -> RequestError {
     unreadable(property, "must be the id of a user pool, such as eu-west-1_Ab12Cd34E, and not its ARN")
 }
 
-fn triggers(properties: &Map<String, Value>) -> Result<Triggers, RequestError> {
+pub(crate) fn triggers(properties: &Map<String, Value>) -> Result<Triggers, RequestError> {
     let mut triggers = Triggers::new();
     for trigger in Trigger::ALL {
         if let Some(arn) = filled(properties, trigger.name())? {
@@ -182,10 +187,20 @@ fn triggers(properties: &Map<String, Value>) -> Result<Triggers, RequestError> {
 }
 
 fn foreign(properties: &Map<String, Value>) -> Result<Foreign, RequestError> {
-    match filled(properties, "Force")? {
-        None | Some("false") => Ok(Foreign::Refuse),
-        Some("true") => Ok(Foreign::Replace),
-        Some(_) => Err(unreadable("Force", "must be \"true\" or \"false\"")),
+    let force = choice(properties, "Force", ["false", "true"])?;
+    Ok(if force { Foreign::Replace } else { Foreign::Refuse })
+}
+
+/// Whether a property has the second of its two values; the first is what an absent one means.
+pub(crate) fn choice(
+    properties: &Map<String, Value>,
+    property: &'static str,
+    [no, yes]: [&str; 2],
+) -> Result<bool, RequestError> {
+    match filled(properties, property)? {
+        None => Ok(false),
+        Some(value) if value == no || value == yes => Ok(value == yes),
+        Some(_) => Err(unreadable(property, format!("must be \"{no}\" or \"{yes}\""))),
     }
 }
 
@@ -198,7 +213,7 @@ fn filled<'a>(properties: &'a Map<String, Value>, property: &'static str) -> Res
     }
 }
 
-fn unreadable(property: &'static str, must: impl fmt::Display) -> RequestError {
+pub(crate) fn unreadable(property: &'static str, must: impl fmt::Display) -> RequestError {
     RequestError::Unreadable { property, must: must.to_string() }
 }
 
@@ -262,7 +277,7 @@ mod tests {
         assert!(refused(&[("UserPoolId", json!(""))]).contains("`UserPoolId` must be"));
         assert!(refused(&[("PreSignUp", json!("judge"))]).contains("`PreSignUp` must be the ARN of a Lambda function"));
         assert!(refused(&[("PreSignUp", json!([PRODUCER]))]).contains("`PreSignUp` must be a text"));
-        assert!(refused(&[("Force", json!("yes"))]).contains("`Force` must be \"true\" or \"false\""));
+        assert!(refused(&[("Force", json!("yes"))]).contains("`Force` must be \"false\" or \"true\""));
         for event in [json!({}), json!(7), json!({ "RequestType": "Replace", "ResourceProperties": {} })] {
             assert_eq!(Request::read(&event), Err(RequestError::UnknownType));
         }

@@ -46,7 +46,7 @@ pub async fn carry_out(
         Request::Delete(None) => Ok(Outcome::NeverAttached),
         Request::Delete(Some(wiring)) => {
             let plan = |config: &Map<String, Value>| Ok(detach(config, &wiring.triggers));
-            match change(&wiring.pool, plan, cognito, deadline).await {
+            match change(&wiring.pool, plan, always, cognito, deadline).await {
                 Err(Failure::NoPool { .. }) => Ok(Outcome::PoolGone),
                 done => done,
             }
@@ -95,7 +95,18 @@ async fn connect(
     deadline: Instant,
 ) -> Result<Outcome, Failure> {
     let plan = |config: &Map<String, Value>| attach(config, &to.triggers, before, foreign);
-    change(&to.pool, plan, cognito, deadline).await
+    change(&to.pool, plan, always, cognito, deadline).await
+}
+
+/// CloudFormation waits for what it has asked for, so nothing else can be under way.
+async fn always() -> Result<(), Failure> {
+    Ok(())
+}
+
+/// The pool's `LambdaConfig`, as it is.
+pub(crate) async fn look(pool: &PoolId, cognito: &Cognito, deadline: Instant) -> Result<Map<String, Value>, Failure> {
+    let described = retry::until(deadline, &PACE, || describe(pool, cognito)).await;
+    described.map(|image| image.lambda_config()).map_err(final_failure)
 }
 
 /// A pool at one moment.
@@ -113,15 +124,17 @@ struct Sent {
     left_out: Vec<String>,
 }
 
-async fn change(
+/// Makes the planned changes and no others, if `may_send` still says so right before each update.
+pub(crate) async fn change(
     pool: &PoolId,
     plan: impl Fn(&Map<String, Value>) -> Result<Changes, Taken>,
+    may_send: impl AsyncFn() -> Result<(), Failure>,
     cognito: &Cognito,
     deadline: Instant,
 ) -> Result<Outcome, Failure> {
     // Outlives an attempt: an update whose answer was lost may have been carried out, and is then verified all the same.
     let sent = Mutex::new(None);
-    retry::until(deadline, &PACE, || attempt(pool, &plan, cognito, &sent)).await.map_err(final_failure)?;
+    retry::until(deadline, &PACE, || attempt(pool, &plan, &may_send, cognito, &sent)).await.map_err(final_failure)?;
     let Some(sent) = sent.into_inner().unwrap_or_else(PoisonError::into_inner) else { return Ok(Outcome::Unchanged) };
     retry::until(deadline, &PACE, || verify(pool, &sent, cognito)).await.map_err(final_failure)?;
     Ok(Outcome::Changed { changes: sent.changes, left_out: sent.left_out })
@@ -138,6 +151,7 @@ fn final_failure(gave_up: GaveUp<Failure>) -> Failure {
 async fn attempt(
     pool: &PoolId,
     plan: &impl Fn(&Map<String, Value>) -> Result<Changes, Taken>,
+    may_send: &impl AsyncFn() -> Result<(), Failure>,
     cognito: &Cognito,
     sent: &Mutex<Option<Sent>>,
 ) -> Result<(), Refusal<Failure>> {
@@ -152,6 +166,7 @@ async fn attempt(
     }
     let mfa = cognito.mfa(pool).await.map_err(|error| refusal(pool, cognito, error))?;
     let expected = Snapshot { image: image.with(&changes), mfa };
+    may_send().await.map_err(Refusal::Permanent)?;
     let update = Sent { expected, changes, left_out: Vec::new() };
     match (send(update.clone(), cognito, sent).await, update.expected.image.without_unused_messages()) {
         (Err(error), Some((image, left_out))) if error.is("InvalidParameterException") => {

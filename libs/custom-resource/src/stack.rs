@@ -47,9 +47,20 @@ impl<'a> Stack<'a> {
     ///
     /// The function needs `cloudformation:DescribeStacks` on its own stack.
     pub async fn is_rolling_back(&self) -> Option<bool> {
+        self.ask().await.map(|status| status == ROLLING_BACK)
+    }
+
+    /// Whether CloudFormation is neither changing the stack nor deleting it, so that nobody attaches or detaches anything on purpose. None as for [`Self::is_rolling_back`].
+    ///
+    /// A deletion that failed counts as one: its first half is done.
+    pub async fn is_at_rest(&self) -> Option<bool> {
+        self.ask().await.as_deref().map(at_rest)
+    }
+
+    async fn ask(&self) -> Option<String> {
         let status = retry::until(Instant::now() + LIMIT, &PACE, || self.status()).await.ok();
         tracing::info!(stack = self.id, status, "asked for the status of the stack");
-        status.map(|status| status == ROLLING_BACK)
+        status
     }
 
     async fn status(&self) -> Result<String, Refusal<()>> {
@@ -68,6 +79,11 @@ impl<'a> Stack<'a> {
         let body = ByteStream::new(response.into_body()).collect().await.map_err(|_| Refusal::Transient(()))?;
         status_in(&String::from_utf8_lossy(&body.into_bytes())).map(str::to_owned).ok_or(Refusal::Permanent(()))
     }
+}
+
+/// Source: "Stack status codes" in the AWS CloudFormation user guide.
+fn at_rest(status: &str) -> bool {
+    !status.ends_with("_IN_PROGRESS") && !status.starts_with("DELETE_")
 }
 
 /// The first stack's status in an answer of `DescribeStacks`.
@@ -96,6 +112,24 @@ mod tests {
         assert_eq!(status_in(answer), Some(ROLLING_BACK));
         for other in ["", "<StackStatus>", "{\"StackStatus\": \"UPDATE_ROLLBACK_IN_PROGRESS\"}"] {
             assert_eq!(status_in(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_stack_is_at_rest_when_nothing_changes_or_deletes_it() {
+        for resting in [
+            "CREATE_COMPLETE",
+            "UPDATE_COMPLETE",
+            "UPDATE_ROLLBACK_COMPLETE",
+            "UPDATE_ROLLBACK_FAILED",
+            "UPDATE_FAILED",
+        ] {
+            assert!(at_rest(resting), "{resting}");
+        }
+        let changing =
+            ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ROLLING_BACK];
+        for busy in changing.into_iter().chain(["DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_COMPLETE"]) {
+            assert!(!at_rest(busy), "{busy}");
         }
     }
 
