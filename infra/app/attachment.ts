@@ -2,6 +2,7 @@ import { CfnParameter, type Stack } from 'aws-cdk-lib';
 import type { Packages } from '../construct/src/packages.ts';
 import { poolArn } from '../construct/src/pool-permissions.ts';
 import type { Attachment } from '../construct/src/trigger-wiring.ts';
+import type { Choice } from './input.ts';
 import { arnUnless } from './parameters.ts';
 
 export interface AttachmentProps {
@@ -9,16 +10,18 @@ export interface AttachmentProps {
   readonly userPoolId: string;
   /** Changes when the pool's own template does, which may clear triggers that it does not know; nothing when that template is not ours. */
   readonly poolDefinition: string | undefined;
+  readonly heal: Choice;
 }
 
 /** Declares the parameters of attaching triggers from outside. */
-export function declareAttachment(stack: Stack, { packages, userPoolId, poolDefinition: known }: AttachmentProps): Attachment {
+export function declareAttachment(stack: Stack, { packages, userPoolId, poolDefinition: known, heal }: AttachmentProps): Attachment {
   // Where no ARN is given, the permission is on the pool itself, where it permits nothing.
   const arn = (id: string, services: string, description: string) => arnUnless(poolArn(stack, userPoolId), stack, id, { description, services });
   return {
     packages,
     poolDefinition: poolDefinition(stack, known),
     force: force(stack),
+    heal: heal === 'yes',
     smsRoleArn: arn('PoolSmsRoleArn', 'iam', "The pool's role for text messages, if it has one. The wiring needs iam:PassRole on it."),
     senderKeyArn: arn('PoolSenderKeyArn', 'kms', "The key of the pool's custom senders, if it has any. The wiring needs kms:CreateGrant on it."),
   };

@@ -32,6 +32,7 @@ export interface SynthContext {
   readonly triggers: TriggersMode;
   readonly preSignUp: Choice;
   readonly postAuthentication: Choice;
+  readonly heal: Choice;
   readonly database: Database;
   readonly network: Network;
   readonly migrate: Choice;
@@ -47,6 +48,7 @@ const CHOICES = {
   triggers: { values: ['attach', 'native', 'none'], decides: 'how the pool comes to call the functions' },
   'pre-sign-up': { values: ['no', 'yes'], decides: 'whether sign-ups with a NUL character in an attribute are rejected' },
   'post-authentication': { values: ['no', 'yes'], decides: 'whether a sign-in, too, makes the row of a user who has none' },
+  heal: { values: ['no', 'yes'], decides: 'whether triggers that the pool has lost are attached again without a deployment' },
   database: { values: ['url', 'secret', 'iam', 'aurora'], decides: 'how the consumer logs in, or that a database is made' },
   network: { values: ['lambda', 'vpc'], decides: 'where the database can be reached from' },
   migrate: { values: ['yes', 'no'], decides: 'whether a deployment makes the table or checks yours' },
@@ -73,6 +75,7 @@ export function readContext(node: Node): SynthContext {
     triggers: choice(node, 'triggers'),
     preSignUp: choice(node, 'pre-sign-up'),
     postAuthentication: choice(node, 'post-authentication'),
+    heal: choice(node, 'heal'),
     database,
     // The database that is made brings its network.
     network: database === 'aurora' && !isGiven(node, 'network') ? 'vpc' : choice(node, 'network'),
@@ -94,7 +97,7 @@ function refuseUnknownKeys(node: Node): void {
 
 type Choices = Omit<SynthContext, 'packages'>;
 
-function refuseWhatContradicts({ pool, triggers, database, migrate }: Choices, networkIsGiven: boolean): void {
+function refuseWhatContradicts({ pool, triggers, heal, database, migrate }: Choices, networkIsGiven: boolean): void {
   if (triggers === 'native' && pool === 'given') {
     throw new InputError(
       '`triggers=native` needs `pool=example`: a given pool has a template of its own, which this app does not write; use `triggers=attach`, or `triggers=none` and name the output `ProducerFunctionArn` in that template',
@@ -102,6 +105,9 @@ function refuseWhatContradicts({ pool, triggers, database, migrate }: Choices, n
   }
   if (triggers === 'none' && pool === 'example') {
     throw new InputError('`triggers=none` needs `pool=given`: nobody else attaches triggers to the example pool; use `triggers=attach` or `triggers=native`');
+  }
+  if (heal === 'yes' && triggers !== 'attach') {
+    throw new InputError('`heal=yes` needs `triggers=attach`: only triggers that the wiring has attached are attached again; leave `heal` out');
   }
   if (database === 'aurora' && networkIsGiven) {
     throw new InputError('`database=aurora` brings a VPC of its own: leave `network` out, or use `database=secret` or `database=iam` with a database in a VPC of yours');

@@ -1,4 +1,5 @@
 import { CfnCondition, CfnParameter, CfnRule, Fn, type Stack, Token } from 'aws-cdk-lib';
+import { RUNBOOK } from '../construct/src/dashboard.ts';
 import {
   ARCHIVE_DAYS,
   BATCH_SIZE,
@@ -197,4 +198,15 @@ export function arnUnless(otherwise: string, stack: Stack, id: string, about: { 
   }).valueAsString;
   const isGiven = new CfnCondition(stack, `${id}IsGiven`, { expression: Fn.conditionNot(Fn.conditionEquals(arn, NONE)) });
   return Fn.conditionIf(isGiven.logicalId, arn, otherwise).toString();
+}
+
+/** Where the dashboard's links go. */
+export function runbookUrl(stack: Stack): string {
+  return new CfnParameter(stack, 'RunbookUrl', {
+    type: 'String',
+    default: RUNBOOK,
+    description: "Where your team reads docs/runbook.md: the dashboard's links go to its sections.",
+    allowedPattern: `${RUNBOOK.replaceAll('.', '\\.')}|https://[^\\s()"\\\\#]+`,
+    constraintDescription: `Give an address that begins with https://, without blanks, brackets, quotation marks and #, or \`${RUNBOOK}\`.`,
+  }).valueAsString;
 }

@@ -11,7 +11,7 @@ import { databaseAccess } from './database-access.ts';
 import type { EncryptionKey, SynthContext } from './input.ts';
 import { networkAccess } from './network-access.ts';
 import { declareOperators } from './operators.ts';
-import { clientOfGivenPool, declareParameters, type GivenPool, type Parameters, previousUserPool, userPoolId } from './parameters.ts';
+import { clientOfGivenPool, declareParameters, type GivenPool, type Parameters, previousUserPool, runbookUrl, userPoolId } from './parameters.ts';
 
 export interface PipelineStackProps extends StackProps {
   readonly context: SynthContext;
@@ -28,7 +28,7 @@ export class PipelineStack extends Stack {
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     super(scope, id, props);
     this.context = props.context;
-    const { packages, preSignUp, postAuthentication, pool, migrate, key } = this.context;
+    const { packages, preSignUp, postAuthentication, pool, triggers, migrate, key } = this.context;
     const givenPool = pool === 'given' ? { id: userPoolId(this), previous: previousUserPool(this) } : undefined;
     const parameters = declareParameters(this, this.context.name);
     const database = props.data ?? this.databaseOfYours();
@@ -51,6 +51,8 @@ export class PipelineStack extends Stack {
       maximumConcurrency: parameters.maximumConcurrency,
       archiveDays: parameters.archiveDays,
       alarmTopicArn: parameters.alarmTopicArn,
+      // A pool that is made beside it must not be known here.
+      surroundings: { userPoolId: givenPool?.id, attaches: triggers === 'attach', runbook: runbookUrl(this) },
       operators: declareOperators(this),
     });
     this.triggers = pipeline.triggers;
@@ -78,13 +80,13 @@ export class PipelineStack extends Stack {
 
   /** A pool that is given is connected here, so that there is one stack to deploy; last, after everything that an event needs. */
   private connect({ id, previous }: GivenPool, pipeline: Pipeline, { alarmTopicArn }: Parameters): void {
-    const { triggers, packages } = this.context;
+    const { triggers, packages, heal } = this.context;
     const connection = new PoolConnection(this, 'Pool', {
       userPoolId: id,
       previous,
       client: clientOfGivenPool(this),
       triggers: pipeline.triggers,
-      attachment: triggers === 'attach' ? declareAttachment(this, { packages, userPoolId: id, poolDefinition: undefined }) : undefined,
+      attachment: triggers === 'attach' ? declareAttachment(this, { packages, userPoolId: id, poolDefinition: undefined, heal }) : undefined,
       topicArn: alarmTopicArn,
       named: (part) => pipeline.named(part),
     });

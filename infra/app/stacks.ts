@@ -34,6 +34,7 @@ export function makeStacks(app: App, context: SynthContext, env: Pick<StackProps
     triggers: pipeline.triggers,
     packages: context.packages,
     poolDefinition: auth.poolDefinition,
+    heal: context.heal,
   });
 }
 

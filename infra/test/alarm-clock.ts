@@ -16,34 +16,47 @@ interface Reading {
   at(minute: number, periods: number, metrics: Metrics): Series;
 }
 
+export type State = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+
 export interface Alarm {
   readonly name: string;
   readonly section: string;
-  /** Whether it is in ALARM when this minute has passed. */
-  rings(minute: number, metrics: Metrics): boolean;
+  /** Its state when this minute has passed. */
+  state(minute: number, metrics: Metrics): State;
+  /** The states that its topic is told of, besides OK. */
+  readonly told: readonly State[];
 }
 
 /** The alarms of a template. */
 export function alarmsOf(template: Template): Alarm[] {
   return resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([id, alarm]) => {
     const reading = alarm['Metrics'] ? calculated(template, alarm['Metrics']) : plain(template, alarm);
-    const [enough, periods, above] = [alarm['DatapointsToAlarm'], alarm['EvaluationPeriods'], alarm['Threshold']] as [number, number, number];
-    if (alarm['ComparisonOperator'] !== 'GreaterThanThreshold' || alarm['TreatMissingData'] !== 'notBreaching') throw new Error(`${id} is of another kind`);
+    const [enough, periods, threshold] = [alarm['DatapointsToAlarm'], alarm['EvaluationPeriods'], alarm['Threshold']] as [number, number, number];
+    const bad = BREACHES[alarm['ComparisonOperator']];
+    if (!bad || !['notBreaching', 'missing'].includes(alarm['TreatMissingData'])) throw new Error(`${id} is of another kind`);
     return {
       name: text(alarm['AlarmName']).replace('<NamePrefix>-', ''),
       section: /#([a-z-]+)/.exec(alarm['AlarmDescription'])?.[1] ?? '',
-      rings(minute, metrics) {
+      told: alarm['InsufficientDataActions'] ? ['ALARM', 'INSUFFICIENT_DATA'] : ['ALARM'],
+      state(minute, metrics) {
         const values = reading.at(minute, periods, metrics);
-        return values.filter((value) => value !== undefined && value > above).length >= enough;
+        if (alarm['TreatMissingData'] === 'missing' && values.every((value) => value === undefined)) return 'INSUFFICIENT_DATA';
+        return values.filter((value) => value !== undefined && bad(value, threshold)).length >= enough ? 'ALARM' : 'OK';
       },
     };
   });
 }
 
-/** The minutes after which an alarm has gone off: it was silent a minute before. */
+const BREACHES: Readonly<Record<string, (value: number, threshold: number) => boolean>> = {
+  GreaterThanThreshold: (value, threshold) => value > threshold,
+  LessThanThreshold: (value, threshold) => value < threshold,
+};
+
+/** The minutes after which an alarm has gone off: it was in another state a minute before. No data at the very beginning is the state of a new alarm. */
 export function goesOff(alarm: Alarm, metrics: Metrics, minutes: number): number[] {
-  const states = Array.from({ length: minutes }, (_, minute) => alarm.rings(minute, metrics));
-  return states.flatMap((rings, minute) => (rings && !states[minute - 1] ? [minute] : []));
+  const states = Array.from({ length: minutes }, (_, minute) => alarm.state(minute, metrics));
+  const before = (minute: number): State => states[minute - 1] ?? 'INSUFFICIENT_DATA';
+  return states.flatMap((state, minute) => (alarm.told.includes(state) && state !== before(minute) ? [minute] : []));
 }
 
 function plain(template: Template, metric: Record<string, any>): Reading {
@@ -85,6 +98,8 @@ function aggregate(statistic: string, points: readonly number[]): number {
       return points.reduce((sum, point) => sum + point, 0);
     case 'Maximum':
       return Math.max(...points);
+    case 'Minimum':
+      return Math.min(...points);
     case 'p99':
       return points.toSorted((a, b) => a - b)[Math.ceil(points.length * 0.99) - 1]!;
     default:

@@ -1,5 +1,5 @@
 /** What happens to a small installation, told as the metrics that AWS and the functions would have. Minutes count from the beginning. */
-import { VISIBILITY_TIMEOUT_SECONDS } from '../construct/src/limits.ts';
+import { CHECK, VISIBILITY_TIMEOUT_SECONDS } from '../construct/src/limits.ts';
 import type { Metrics } from './alarm-clock.ts';
 import { count, seconds } from './source-constants.ts';
 
@@ -20,8 +20,10 @@ export interface Story {
   readonly metrics: Metrics;
   /** The alarms that must go off, each with the minute after which it has at the latest. Nothing else may. */
   readonly rings: Readonly<Record<string, number>>;
-  /** How often an alarm goes off, where it is more than once. */
+  /** How often an alarm goes off, where it is more than once, or must not be. */
   readonly times?: Readonly<Record<string, number>>;
+  /** The minute after which an alarm is silent again, where that is the point. */
+  readonly clears?: Readonly<Record<string, number>>;
 }
 
 /** Metrics in the making. */
@@ -116,6 +118,20 @@ function quietDays(): Tape {
     tape.signUp(minute, day % 2).idles(minute, minute + 6 * HOUR);
   }
   return tape;
+}
+
+/** The triggers are checked at such moments, and have been for hours: the last one just before minute 0. */
+const TRIGGERS = 'trigger-wiring TriggersAttached';
+
+/** What each check finds at its minute; nothing where there is none. */
+export function checks(minutes: number, found: (minute: number) => number | undefined = () => 1): Metrics {
+  const tape = new Tape();
+  const every = CHECK.every.toMinutes();
+  for (let minute = -1 - 4 * every; minute < minutes; minute += every) {
+    const value = found(minute);
+    if (value !== undefined) tape.add(TRIGGERS, minute, value);
+  }
+  return tape.metrics;
 }
 
 function signUps(perHour: number, hours: number): Tape {
@@ -231,8 +247,40 @@ export const STORIES: readonly Story[] = [
     title: 'the pool has lost its trigger, and twelve people an hour sign up',
     begins: 0,
     minutes: 3 * HOUR,
-    metrics: signUps(12, 3).metrics,
-    rings: { 'silent-trigger': 60 },
+    metrics: { ...signUps(12, 3).metrics, ...checks(3 * HOUR, (minute) => (minute < 0 ? 1 : 0)) },
+    rings: { 'lost-triggers': 15, 'silent-trigger': 60 },
+  },
+  {
+    title: 'the pool has lost its trigger, and nobody signs up',
+    begins: 0,
+    minutes: 3 * HOUR,
+    metrics: checks(3 * HOUR, (minute) => (minute < 0 ? 1 : 0)),
+    rings: { 'lost-triggers': 15 },
+    times: { 'lost-triggers': 1 },
+  },
+  {
+    title: 'the pool has lost its trigger, and `heal=yes` attaches it again',
+    begins: 0,
+    minutes: 3 * HOUR,
+    metrics: checks(3 * HOUR, (minute) => (minute === 14 ? 0 : 1)),
+    rings: { 'lost-triggers': 15 },
+    times: { 'lost-triggers': 1 },
+    clears: { 'lost-triggers': 45 },
+  },
+  {
+    title: 'a deployment takes twenty minutes, in which the triggers are not checked',
+    begins: 0,
+    minutes: 3 * HOUR,
+    metrics: checks(3 * HOUR, (minute) => (minute > 0 && minute < 20 ? undefined : 1)),
+    rings: {},
+  },
+  {
+    title: 'the triggers are not checked any more',
+    begins: 0,
+    minutes: 3 * HOUR,
+    metrics: checks(3 * HOUR, (minute) => (minute < 0 ? 1 : undefined)),
+    rings: { 'lost-triggers': 30 },
+    times: { 'lost-triggers': 1 },
   },
   {
     title: 'a message is poison, and two days later another one, while nobody has looked',

@@ -2,17 +2,23 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { alarmsOf, goesOff } from './alarm-clock.ts';
-import { STORIES, type Story } from './alarm-stories.ts';
+import { alarmsOf, goesOff, type Metrics } from './alarm-clock.ts';
+import { checks, STORIES, type Story } from './alarm-stories.ts';
 import { type Series, evaluate } from './metric-math.ts';
 import { synthesize } from './synthesized.ts';
 
 const alarms = alarmsOf(synthesize({ 'pre-sign-up': 'yes' }).template);
 
-/** When each alarm goes off, without those that do not. */
-function played({ metrics, minutes }: Story): Map<string, number[]> {
+/** What a story has, and a check of the triggers every quarter of an hour that finds them, unless it says otherwise. */
+function metricsOf({ metrics, minutes }: Story): Metrics {
   // Cognito's metric has two dimensions, of which a story names none.
-  const given = { ...metrics, '<UserPoolId> SignUpSuccesses': metrics['SignUpSuccesses'] ?? {} };
+  return { ...checks(minutes), ...metrics, '<UserPoolId> SignUpSuccesses': metrics['SignUpSuccesses'] ?? {} };
+}
+
+/** When each alarm goes off, without those that do not. */
+function played(story: Story): Map<string, number[]> {
+  const { minutes } = story;
+  const given = metricsOf(story);
   return new Map(alarms.map((alarm) => [alarm.section, goesOff(alarm, given, minutes)] as const).filter(([, times]) => times.length > 0));
 }
 
@@ -24,6 +30,10 @@ describe('alarms', () => {
       for (const [section, latest] of Object.entries(story.rings)) {
         const [first] = rung.get(section)!;
         assert.ok(first! >= story.begins && first! <= latest, `${section} goes off after minute ${first}`);
+      }
+      for (const [section, minute] of Object.entries(story.clears ?? {})) {
+        const alarm = alarms.find((one) => one.section === section)!;
+        for (let later = minute; later < story.minutes; later += 1) assert.equal(alarm.state(later, metricsOf(story)), 'OK', `${section} after minute ${later}`);
       }
       for (const [section, times] of Object.entries(story.times ?? {})) assert.equal(rung.get(section)!.length, times, section);
     });

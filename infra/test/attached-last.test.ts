@@ -48,10 +48,15 @@ function callers({ resources }: Graph, shape: Record<string, string>): Name[] {
   return shape['triggers'] === 'none' ? ofType('AWS::Lambda::Permission') : ofType('Custom::CognitoTriggers');
 }
 
+/** The rule that has the triggers checked, and its permission. */
+const AFTER_THE_WIRING = /TriggerCheck(Schedule|MayCall)/;
+
 /** The resources that may come after the caller. */
 function mayFollow(shape: Record<string, string>, name: Name, { Type: type, Condition }: Resource): boolean {
   // The alarm about a silent trigger is in no deployment without a client, so nothing can wait for it.
   if (type === 'AWS::CloudWatch::Alarm' && /SilenceAlarm/.test(name)) return true;
+  // The schedule must not look for triggers that are not attached yet, or detached already: see below.
+  if (AFTER_THE_WIRING.test(name)) return true;
   // What lets the pool of the deployment before call us is not in every deployment either; that pool is attached already.
   if (Condition === 'PreviousUserPoolIdIsGiven') return true;
   // What denies strangers the bus is not either; an event of ours is delivered without it.
@@ -88,6 +93,17 @@ describe('what calls us is attached last', () => {
         const after = [...graph.resources].filter(([name, resource]) => name !== caller && !closure.has(name) && !mayFollow(shape, name, resource));
         assert.deepEqual(after.map(([name]) => name), [], `made after ${caller}, or at the same time`);
       }
+    });
+  }
+
+  for (const shape of SHAPES.filter(({ triggers }) => triggers === undefined)) {
+    test(`the triggers are checked only while they are attached in ${JSON.stringify(shape)}`, () => {
+      const graph = graphOf(synthesize(shape));
+      const [caller] = callers(graph, shape) as [Name];
+      const after = [...graph.resources.keys()].filter((name) => AFTER_THE_WIRING.test(name));
+      assert.equal(after.length, 2);
+      for (const name of after) assert.ok(graph.closure(name).has(caller), `${name} is there without ${caller}`);
+      for (const name of after) assert.ok(!graph.closure(caller).has(name), `${name} is changed before ${caller}`);
     });
   }
 

@@ -74,6 +74,10 @@ describe('a choice', () => {
   test('that contradicts another one is refused with what goes together', () => {
     assert.match(refusal({ functions, triggers: 'native' }), /`triggers=native` needs `pool=example`.*use `triggers=attach`/);
     assert.match(refusal({ functions, triggers: 'none', pool: 'example' }), /`triggers=none` needs `pool=given`/);
+    for (const triggers of ['native', 'none']) {
+      const pool = triggers === 'native' ? 'example' : 'given';
+      assert.match(refusal({ functions, pool, triggers, heal: 'yes' }), /`heal=yes` needs `triggers=attach`/);
+    }
     for (const network of ['vpc', 'lambda']) {
       assert.match(refusal({ functions, database: 'aurora', network }), /`database=aurora` brings a VPC of its own: leave `network` out/);
     }

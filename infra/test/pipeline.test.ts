@@ -33,6 +33,7 @@ const usersDlq = named('AWS::SQS::Queue', 'QueueName', 'users-dlq');
 const ruleDlq = named('AWS::SQS::Queue', 'QueueName', 'rule-dlq');
 const bus = named('AWS::Events::EventBus', 'Name', 'events');
 const rule = named('AWS::Events::Rule', 'Name', 'user-confirmed');
+const schedule = named('AWS::Events::Rule', 'Name', 'trigger-check');
 const mapping = only('AWS::Lambda::EventSourceMapping');
 
 /** Everything a function may do, as sorted `action on resource` lines. */
@@ -386,6 +387,42 @@ describe('the triggers', () => {
   });
 });
 
+describe('the check of the triggers', () => {
+  const wiring = named('AWS::Lambda::Function', 'FunctionName', 'trigger-wiring');
+  const [target, ...others] = schedule.properties['Targets'];
+
+  test('runs every quarter of an hour on the default bus, and a late one is dropped', () => {
+    assert.equal(schedule.properties['ScheduleExpression'], 'rate(15 minutes)');
+    assert.equal(schedule.properties['EventBusName'], undefined);
+    assert.deepEqual(others, []);
+    assert.equal(text(target.Arn), `<${wiring.id}.Arn>`);
+    assert.deepEqual(target.RetryPolicy, { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 });
+  });
+
+  test('expects what the custom resource attaches, and no other member that the function would refuse', () => {
+    const { AttachmentCheck, ...rest } = JSON.parse(text(target.Input));
+    assert.deepEqual(rest, {});
+    assert.deepEqual(AttachmentCheck, { StackId: '<AWS::StackId>', UserPoolId: '<UserPoolId>', PostConfirmation: `<${producer.id}.Arn>`, Heal: 'no' });
+  });
+
+  test('has the event in the function too, so that one of another deployment is known', () => {
+    assert.deepEqual(wiring.properties['Environment'].Variables, { ATTACHMENT_CHECK: target.Input });
+  });
+
+  test('may be called by its rule alone, besides CloudFormation', () => {
+    const callers = ofType('AWS::Lambda::Permission').filter(([, { FunctionName }]) => text(FunctionName) === `<${wiring.id}.Arn>`);
+    assert.deepEqual(callers.map(([, { Principal, SourceArn }]) => [Principal, text(SourceArn)]), [['events.amazonaws.com', `<${schedule.id}.Arn>`]]);
+  });
+
+  test('heals only when it is told to, and needs no more permissions for it', () => {
+    const healing = synthesize({ heal: 'yes' }).template;
+    const policies = (of: Template) => resourcesOf(of, 'AWS::IAM::Policy');
+    assert.deepEqual(policies(healing), policies(template));
+    const inputs = resourcesOf(healing, 'AWS::Events::Rule').flatMap(([, { Targets }]) => Targets.map(({ Input }: any) => text(Input ?? '')));
+    assert.deepEqual(inputs.filter((input) => input.includes('"Heal":"yes"')).length, 1);
+  });
+});
+
 describe('being seen', () => {
   const alarms = ofType('AWS::CloudWatch::Alarm');
   const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
@@ -403,12 +440,16 @@ describe('being seen', () => {
     }
   });
 
-  test('no data is no reason to wake anybody', () => {
-    for (const [id, alarm] of alarms) assert.equal(alarm['TreatMissingData'], 'notBreaching', id);
+  test('no data is no reason to wake anybody, but for the check of the triggers, which has some every quarter of an hour', () => {
+    for (const [id, alarm] of alarms) {
+      const checks = id.startsWith('PoolTriggerCheck');
+      assert.equal(alarm['TreatMissingData'], checks ? 'missing' : 'notBreaching', id);
+      assert.deepEqual(alarm['InsufficientDataActions'], checks ? alarm['AlarmActions'] : undefined, id);
+    }
   });
 
   test('the dashboard and the alarms look at metrics that the functions write', () => {
-    const sources = ['producer/src/lib.rs', 'consumer/src/summary.rs'].map((file) =>
+    const sources = ['producer/src/lib.rs', 'consumer/src/summary.rs', 'infra/trigger-wiring/src/check.rs'].map((file) =>
       readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'),
     );
     const widgets: string = JSON.stringify(only('AWS::CloudWatch::Dashboard')['DashboardBody']);
@@ -434,6 +475,7 @@ describe('being seen', () => {
       'Poison',
       'Retried',
       'TableUnfit',
+      'TriggersAttached',
       'UserConfirmedPublished',
       'UserConfirmedUnpublished',
       'UserConfirmedUnusable',
@@ -464,6 +506,18 @@ describe('being seen', () => {
     );
     assert.deepEqual([of('signUps').Namespace, of('signUps').MetricName], ['AWS/Cognito', 'SignUpSuccesses']);
     assert.deepEqual([of('calls').MetricName, text(of('calls').Dimensions[0].Value)], ['Invocations', `<${producer.id}>`]);
+  });
+
+  test('an alarm tells when the pool does not call our functions, by function and pool', () => {
+    const [, alarm] = alarms.find(([id]) => id.startsWith('PoolTriggerCheck'))!;
+    assert.deepEqual([alarm['MetricName'], alarm['Statistic'], alarm['Period'], alarm['ComparisonOperator'], alarm['Threshold']], [
+      'TriggersAttached', 'Minimum', 900, 'LessThanThreshold', 1,
+    ]);
+    const wiring = named('AWS::Lambda::Function', 'FunctionName', 'trigger-wiring');
+    assert.deepEqual(
+      alarm['Dimensions'].map(({ Name, Value }: any) => `${Name}=${text(Value)}`),
+      [`FunctionName=<${wiring.id}>`, 'UserPool=<UserPoolId>'],
+    );
   });
 
   test('functions are traced', () => {

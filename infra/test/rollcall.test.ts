@@ -92,7 +92,9 @@ describe('a pool in another stack', () => {
     const wiring = [...graph.resources].find(([, { Type }]) => Type === 'Custom::CognitoTriggers')![0];
     const closure = graph.closure(wiring);
     const after = [...graph.resources.keys()].filter((name) => name !== wiring && !closure.has(name));
-    assert.deepEqual(after, []);
+    // What has the triggers checked must find them attached.
+    assert.deepEqual(after.map((name) => name.replace(/^.*?(TriggerCheck[A-Z][a-z]+[A-Z]?[a-z]*).*$/, '$1')), ['TriggerCheckSchedule', 'TriggerCheckMayCall']);
+    for (const name of after) assert.ok(graph.closure(name).has(wiring), name);
   });
 
   test('events of that pool become rows and those of no other', () => {
@@ -118,6 +120,15 @@ describe('a pool in another stack', () => {
     const findings = JSON.stringify(reports.map(({ violations }: { violations: unknown }) => violations));
     assert.match(findings, /AwsSolutions-COG/);
     assert.doesNotMatch(findings, /BackendStack\/Rollcall\//);
+  });
+
+  test('lost triggers are attached again only if that is wanted', () => {
+    const heals = (props: Partial<RollcallProps>) => {
+      const adopted = appOfTheirs();
+      adopt(adopted, props);
+      return JSON.parse(text(environmentOf(synthesized(adopted).template, 'trigger-wiring')['ATTACHMENT_CHECK']))['AttachmentCheck']['Heal'];
+    };
+    assert.deepEqual([heals({}), heals({ heal: true })], ['no', 'yes']);
   });
 
   test('every alarm is there for actions of the app', () => {

@@ -92,7 +92,8 @@ export function resourcesOf(template: Template, type: string): [id: string, prop
 
 /** What lets the pool call the functions, in every deployment; that of the pool before is in few of them. */
 export function poolPermissions(template: Template): [id: string, properties: Record<string, any>][] {
-  return resourcesOf(template, 'AWS::Lambda::Permission').filter(([id]) => template.Resources[id]!.Condition === undefined);
+  const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(([, { Principal }]) => Principal === 'cognito-idp.amazonaws.com');
+  return permissions.filter(([id]) => template.Resources[id]!.Condition === undefined);
 }
 
 /** A template value as one line of text: `<NamePrefix>-users`, `<UsersQueue.Arn>`. */

@@ -69,7 +69,7 @@ impl Run {
 /// Cognito is moto; CloudFormation says what the test says, and that it knows no such stack when that is used up.
 #[derive(Clone, Debug)]
 struct Aws {
-    cognito: SharedHttpConnector,
+    rest: SharedHttpConnector,
     cloudformation: SharedHttpConnector,
     calls: Arc<Mutex<Vec<String>>>,
 }
@@ -77,8 +77,10 @@ struct Aws {
 impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
-        let operation = target.unwrap_or("DescribeStacks").to_owned();
-        let service = if operation == "DescribeStacks" { &self.cloudformation } else { &self.cognito };
+        // CloudFormation names the operation in its form, and its answers are put to a mailbox.
+        let operation =
+            target.unwrap_or(if request.method() == "PUT" { "answer" } else { "DescribeStacks" }).to_owned();
+        let service = if operation == "DescribeStacks" { &self.cloudformation } else { &self.rest };
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
         service.call(request)
     }
@@ -104,7 +106,7 @@ async fn invoke(event: Value, expected: &Value, statuses: &[&'static str]) -> Ru
     let environment = Environment::from_iter(variables(moto().endpoint()).into_iter().chain(own));
     let calls = Arc::<Mutex<Vec<String>>>::default();
     let aws = Aws {
-        cognito: connector(Roots::Amazon).unwrap(),
+        rest: connector(Roots::Amazon).unwrap(),
         cloudformation: cloudformation(statuses),
         calls: Arc::clone(&calls),
     };

@@ -4,12 +4,18 @@ import { Construct } from 'constructs';
 import type { Metrics } from './metrics';
 
 /** Only what a person must act on; each names the section of `docs/runbook.md` that says how. */
-export interface Watch {
+export type Watch = Watched & Threshold;
+
+/** Where it begins to be bad. */
+type Threshold = { readonly above: number; readonly below?: never } | { readonly below: number; readonly above?: never };
+
+interface Watched {
   readonly id: string;
   readonly metric: IMetric;
-  readonly above: number;
-  /** How many of how many periods must be above. */
+  /** How many of how many periods must be bad. */
   readonly periods: readonly [number, number];
+  /** What no data means: that nobody signed up, which is nothing to get up for, or that nobody knows, which the topic is told as well. */
+  readonly noData?: 'unknown';
   readonly what: string;
   readonly section: string;
 }
@@ -48,30 +54,37 @@ const SLOW_PRODUCER_MS = 4_000;
 /** Alarms on what nobody else will notice in time. */
 export class Alarms extends Construct {
   readonly all: readonly Alarm[];
+  /** The sections of the runbook that they name. */
+  readonly sections: readonly string[];
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
-    this.all = watches(props.metrics).map((watch) => alarm(this, watch, props));
+    const watched = watches(props.metrics);
+    this.all = watched.map((watch) => alarm(this, watch, props));
+    this.sections = watched.map(({ section }) => section);
   }
 }
 
 /** Makes one alarm, which goes to the topic if there is one. */
-export function alarm(scope: Construct, { id, metric, above, periods: [bad, of], what, section }: Watch, { topicArn, named }: AlarmNaming): Alarm {
+export function alarm(scope: Construct, watch: Watch, { topicArn, named }: AlarmNaming): Alarm {
+  const { id, metric, periods: [bad, of], noData, what, section } = watch;
   const made = new Alarm(scope, id, {
     alarmName: named(section),
     alarmDescription: `${what} See docs/runbook.md#${section}.`,
     metric,
-    threshold: above,
-    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+    ...(watch.above === undefined
+      ? { threshold: watch.below, comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD }
+      : { threshold: watch.above, comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD }),
     datapointsToAlarm: bad,
     evaluationPeriods: of,
-    // No data is no sign-ups, and nothing to get up for.
-    treatMissingData: TreatMissingData.NOT_BREACHING,
+    treatMissingData: noData === 'unknown' ? TreatMissingData.MISSING : TreatMissingData.NOT_BREACHING,
   });
   if (topicArn !== undefined) {
     const resource = made.node.defaultChild as CfnAlarm;
     resource.alarmActions = [topicArn];
     resource.okActions = [topicArn];
+    // A new alarm begins in this state, and only a change of state is told: a first deployment rings no bell.
+    if (noData === 'unknown') resource.insufficientDataActions = [topicArn];
   }
   return made;
 }

@@ -113,5 +113,13 @@ export const SILENCE = {
   period: Duration.hours(1),
 } as const;
 
+/** How the pool's triggers are checked. */
+export const CHECK = {
+  /** What a pool may be without its triggers before somebody is told, whether people sign up or not. */
+  every: Duration.minutes(15),
+  /** Later than that, EventBridge drops a check: the least that it accepts. */
+  late: Duration.seconds(60),
+} as const;
+
 /** Long enough to look into last month's incident. */
 export const LOG_RETENTION = RetentionDays.ONE_MONTH;

@@ -2,11 +2,12 @@ import { Duration } from 'aws-cdk-lib';
 import { type IMetric, Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import { CHECK } from './limits';
 
 /** The namespace of the functions' own metrics, as `libs/aws-runtime` writes it. */
 const NAMESPACE = 'rollcall';
 
-const PERIOD = Duration.minutes(1);
+export const PERIOD = Duration.minutes(1);
 
 export interface Measured {
   readonly producer: Function;
@@ -41,6 +42,7 @@ export class Metrics {
   readonly producerCalls: IMetric;
   readonly consumerErrors: Metric;
   readonly consumerThrottles: IMetric;
+  readonly consumerSlowest: IMetric;
   /** Nothing where no function is called before a sign-up. */
   readonly preSignUp: { readonly errors: IMetric; readonly rejected: IMetric } | undefined;
 
@@ -74,6 +76,7 @@ export class Metrics {
     this.producerCalls = producer.metricInvocations(sum);
     this.consumerErrors = consumer.metricErrors(sum);
     this.consumerThrottles = consumer.metricThrottles(sum);
+    this.consumerSlowest = consumer.metricDuration({ period: PERIOD, statistic: 'p99' });
     this.preSignUp = preSignUp && { errors: preSignUp.metricErrors(sum), rejected: own('SignUpRejected', preSignUp, Stats.SUM) };
   }
 
@@ -83,6 +86,20 @@ export class Metrics {
     const lambda = metricName.startsWith('UserConfirmed') ? this.producer : this.consumer;
     return own(metricName, lambda, Stats.SUM).with(options);
   }
+}
+
+export const TRIGGERS_ATTACHED = 'TriggersAttached';
+
+/** Whether a pool calls our functions, as the wiring's function last found it: 1 or 0. */
+export function triggersAttached(functionName: string, userPoolId: string): Metric {
+  return new Metric({
+    namespace: NAMESPACE,
+    metricName: TRIGGERS_ATTACHED,
+    // The pool beside the function, because a deployment that moves to another pool must not inherit the state of the one before.
+    dimensionsMap: { FunctionName: functionName, UserPool: userPoolId },
+    statistic: Stats.MINIMUM,
+    period: CHECK.every,
+  });
 }
 
 function own(metricName: string, lambda: Function, statistic: string): Metric {

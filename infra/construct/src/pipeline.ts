@@ -4,7 +4,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { EventSourceMapping, type Function } from 'aws-cdk-lib/aws-lambda';
 import { Construct, type IConstruct } from 'constructs';
 import { Alarms } from './alarms';
-import { PipelineDashboard } from './dashboard';
+import { PipelineDashboard, type Surroundings } from './dashboard';
 import type { DatabaseAccess, ReachableDatabase } from './database-access';
 import { encryptBus, letEventBridgeUse, mayUse } from './encryption-key';
 import { CONSUMER, PRE_SIGN_UP, PRODUCER } from './limits';
@@ -45,6 +45,8 @@ export interface PipelineProps {
   readonly maximumConcurrency: number;
   readonly archiveDays: number;
   readonly alarmTopicArn: string | undefined;
+  /** For the dashboard. */
+  readonly surroundings: Surroundings;
   /** Without them, every principal that the account allows to send may send. */
   readonly operators: Operators | undefined;
 }
@@ -94,7 +96,8 @@ export class Pipeline extends Construct {
     const { queue, deadLetters } = users;
     this.metrics = new Metrics({ producer, consumer, preSignUp: this.triggers.PreSignUp, queue, deadLetters, undelivered });
     this.alarms = new Alarms(this, 'Alarms', { metrics: this.metrics, topicArn: props.alarmTopicArn, named: (part) => this.named(part) });
-    new PipelineDashboard(this, 'Seen', { name: this.named('pipeline'), metrics: this.metrics });
+    const { sections } = this.alarms;
+    new PipelineDashboard(this, 'Seen', { ...props.surroundings, metrics: this.metrics, alarms: sections, named: (part) => this.named(part) });
     this.parts = this.node.children;
     if (operators) this.denyOthers(operators);
   }

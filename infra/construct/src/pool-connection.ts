@@ -4,7 +4,8 @@ import { Construct, type IConstruct } from 'constructs';
 import type { AlarmNaming } from './alarms';
 import { PoolPermissions, type PreviousPool, type Triggers } from './pool-permissions';
 import { SilenceAlarm } from './silence-alarm';
-import { type Attachment, TriggerWiring } from './trigger-wiring';
+import { TriggerCheck } from './trigger-check';
+import { type Attachment, TriggerWiring, WIRING_FUNCTION } from './trigger-wiring';
 
 export interface PoolConnectionProps extends AlarmNaming {
   readonly userPoolId: string;
@@ -18,12 +19,14 @@ export interface PoolConnectionProps extends AlarmNaming {
 }
 
 /**
- * Everything that needs both the pool and the functions: permissions, triggers, and the alarm that tells when they are gone.
+ * Everything that needs both the pool and the functions: permissions, triggers, their check, and the alarms that tell when they are gone.
  * It stands in the stack that may know both, so that no two stacks need each other.
  */
 export class PoolConnection extends Construct {
   /** Nothing where nobody knows the client that people sign up with. */
   readonly silence: Alarm | undefined;
+  /** Nothing where the triggers are not attached from outside. */
+  readonly lost: Alarm | undefined;
   private readonly permissions: PoolPermissions;
   private readonly previous: PoolPermissions | undefined;
 
@@ -37,7 +40,7 @@ export class PoolConnection extends Construct {
       client && new SilenceAlarm(this, 'Silence', { userPoolId, clientId: client.id, producer: triggers.PostConfirmation, topicArn, named }, client.isGiven).alarm;
     if (attachment === undefined) return;
     const wiring = new TriggerWiring(this, 'TriggerWiring', {
-      name: named('trigger-wiring'),
+      name: named(WIRING_FUNCTION),
       poolArn: this.permissions.poolArn,
       userPoolId,
       previous: this.previous && previous && { ...previous, arn: this.previous.poolArn },
@@ -45,7 +48,9 @@ export class PoolConnection extends Construct {
       ...attachment,
     });
     // Cognito may call each function before it is attached, and until it is detached.
-    wiring.resource.node.addDependency(this.permissions);
+    const check = new TriggerCheck(this, 'TriggerCheck', { wiring, userPoolId, event: wiring.scheduledEvent, topicArn, named });
+    this.lost = check.alarm;
+    wiring.resource.node.addDependency(this.permissions, check.alarm);
   }
 
   /**

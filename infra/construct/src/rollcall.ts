@@ -10,6 +10,7 @@ import { Architecture, type Function } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { RUNBOOK } from './dashboard';
 import type { Database } from './database';
 import { ARCHIVE_DAYS, BATCH_SIZE, BATCH_WINDOW_SECONDS, BATCH_WITHOUT_WINDOW, MAXIMUM_CONCURRENCY, MAX_RECEIVE_COUNT, type Range, VISIBILITY_TIMEOUT_SECONDS } from './limits';
 import { packagesBeside } from './packages';
@@ -54,6 +55,14 @@ export interface RollcallProps {
    * @default - false, and the deployment is refused with that function's name
    */
   readonly forceTriggers?: boolean;
+
+  /**
+   * Whether triggers that something has cleared are attached again within 15 minutes, but never over another function.
+   * An alarm tells of lost triggers either way.
+   *
+   * @default false
+   */
+  readonly heal?: boolean;
 
   /**
    * Another text attaches the triggers again, after something has cleared them.
@@ -117,6 +126,13 @@ export interface RollcallProps {
    * @default - alarms only change their colour
    */
   readonly alarmTopic?: ITopic;
+
+  /**
+   * Where your team reads `docs/runbook.md`: the dashboard's links go to its sections.
+   *
+   * @default - the links say which section, and lead nowhere
+   */
+  readonly runbookUrl?: string;
 
   /**
    * ARNs of the roles that replay and repair. With them, bus and queues deny sending to everybody else in the account; `*` stands for any text.
@@ -242,6 +258,7 @@ export class Rollcall extends Construct implements IConnectable {
       key: props.encryptionKey,
       migrationRun: props.migrationRun ?? '1',
       alarmTopicArn: props.alarmTopic?.topicArn,
+      surroundings: { userPoolId: userPool.userPoolId, attaches: props.attach ?? true, runbook: props.runbookUrl ?? RUNBOOK },
       operators: props.operatorRoleArns?.length ? { roleArns: props.operatorRoleArns.join(',') } : undefined,
       ...numbers(props),
     });
@@ -259,6 +276,7 @@ export class Rollcall extends Construct implements IConnectable {
               force: String(props.forceTriggers ?? false),
               smsRoleArn: props.smsRole?.roleArn,
               senderKeyArn: props.senderKey?.keyArn,
+              heal: props.heal ?? false,
             },
       topicArn: props.alarmTopic?.topicArn,
       named: (part) => pipeline.named(part),
@@ -274,7 +292,7 @@ export class Rollcall extends Construct implements IConnectable {
     this.producer = pipeline.producer;
     this.preSignUp = pipeline.triggers.PreSignUp;
     this.consumer = pipeline.consumer;
-    this.alarms = [...pipeline.alarms.all, ...(connection.silence ? [connection.silence] : [])];
+    this.alarms = [...pipeline.alarms.all, ...[connection.silence, connection.lost].filter((alarm) => alarm !== undefined)];
     this.securityGroups = groups;
   }
 

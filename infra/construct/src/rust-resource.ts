@@ -1,4 +1,5 @@
 import { CustomResource, Duration, Stack } from 'aws-cdk-lib';
+import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { RustFunction, type RustFunctionProps } from './rust-function';
 
@@ -18,6 +19,7 @@ export interface RustResourceProps extends Omit<RustFunctionProps, 'timeout' | '
 /** A custom resource and its function, which answers CloudFormation whatever happens: `libs/custom-resource`. */
 export class RustResource extends Construct {
   readonly resource: CustomResource;
+  readonly lambda: Function;
 
   constructor(scope: Construct, id: string, { limits, type, properties, ...about }: RustResourceProps) {
     super(scope, id);
@@ -29,6 +31,7 @@ export class RustResource extends Construct {
       // Whether an Update is a deployment or the way back from one, CloudFormation says only when it is asked.
       may: [{ actions: ['cloudformation:DescribeStacks'], on: Stack.of(this).stackId }, ...about.may],
     });
+    this.lambda = lambda;
     this.resource = new CustomResource(this, 'Resource', {
       resourceType: type,
       serviceToken: lambda.functionArn,

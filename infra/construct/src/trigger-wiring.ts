@@ -1,10 +1,14 @@
-import { type CfnCondition, type CustomResource, Fn } from 'aws-cdk-lib';
+import { type CfnCondition, type CustomResource, Fn, Stack } from 'aws-cdk-lib';
+import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { WIRING } from './limits';
 import type { Packages } from './packages';
 import type { Permission } from './permission';
 import type { PreviousPool, Triggers } from './pool-permissions';
 import { RustResource } from './rust-resource';
+
+/** What its function's name ends with, in whichever stack it is. */
+export const WIRING_FUNCTION = 'trigger-wiring';
 
 /** How triggers are attached from outside. */
 export interface Attachment {
@@ -16,6 +20,8 @@ export interface Attachment {
   /** The pool's role for text messages, and the key of its custom senders: an update of a pool names both again, and Cognito asks whether the caller may. */
   readonly smsRoleArn: string | undefined;
   readonly senderKeyArn: string | undefined;
+  /** Whether the scheduled check attaches what is missing. */
+  readonly heal: boolean;
 }
 
 export interface TriggerWiringProps extends Attachment {
@@ -34,16 +40,23 @@ export interface TriggerWiringProps extends Attachment {
  */
 export class TriggerWiring extends Construct {
   readonly resource: CustomResource;
+  readonly lambda: Function;
+  /** What the schedule hands to the function, as JSON. */
+  readonly scheduledEvent: string;
 
   constructor(scope: Construct, id: string, props: TriggerWiringProps) {
     super(scope, id);
+    const attached = functionArns(props.triggers);
+    const about = { StackId: Stack.of(this).stackId, UserPoolId: props.userPoolId };
+    this.scheduledEvent = Stack.of(this).toJsonString({ AttachmentCheck: { ...about, ...attached, Heal: props.heal ? 'yes' : 'no' } });
     const wiring = new RustResource(this, 'Wiring', {
       name: props.name,
       description: "Attaches rollcall's triggers to the user pool.",
       packages: props.packages,
       code: 'trigger-wiring',
       limits: WIRING,
-      environment: {},
+      // A deployment changes the function before it attaches, and the schedule after that: in between, no event fits.
+      environment: { ATTACHMENT_CHECK: this.scheduledEvent },
       may: [
         { actions: CHANGES, on: props.poolArn },
         // CloudFormation replaces this policy before it cleans up what was attached to the pool before.
@@ -56,13 +69,21 @@ export class TriggerWiring extends Construct {
         ...(props.previous ? { PreviousUserPoolId: props.previous.id } : {}),
         PoolDefinition: props.poolDefinition,
         Force: props.force,
-        PostConfirmation: props.triggers.PostConfirmation.functionArn,
-        ...(props.triggers.PreSignUp ? { PreSignUp: props.triggers.PreSignUp.functionArn } : {}),
-        ...(props.triggers.PostAuthentication ? { PostAuthentication: props.triggers.PostAuthentication.functionArn } : {}),
+        ...attached,
       },
     });
     this.resource = wiring.resource;
+    this.lambda = wiring.lambda;
   }
+}
+
+/** Which function each trigger calls, without those that call none. */
+function functionArns({ PostConfirmation, PreSignUp, PostAuthentication }: Triggers): Record<string, string> {
+  return {
+    PostConfirmation: PostConfirmation.functionArn,
+    ...(PreSignUp ? { PreSignUp: PreSignUp.functionArn } : {}),
+    ...(PostAuthentication ? { PostAuthentication: PostAuthentication.functionArn } : {}),
+  };
 }
 
 const CHANGES = ['cognito-idp:DescribeUserPool', 'cognito-idp:GetUserPoolMfaConfig', 'cognito-idp:UpdateUserPool'];
