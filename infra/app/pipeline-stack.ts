@@ -11,6 +11,7 @@ import { databaseAccess } from './database-access.ts';
 import type { EncryptionKey, SynthContext } from './input.ts';
 import { networkAccess } from './network-access.ts';
 import { declareOperators } from './operators.ts';
+import { declareReservedConcurrency } from './reserved-concurrency.ts';
 import { clientOfGivenPool, declareParameters, type GivenPool, type Parameters, previousUserPool, runbookUrl, userPoolId } from './parameters.ts';
 
 export interface PipelineStackProps extends StackProps {
@@ -49,6 +50,7 @@ export class PipelineStack extends Stack {
       batchSize: parameters.batchSize,
       maxBatchingWindow: Duration.seconds(parameters.batchWindowSeconds),
       maximumConcurrency: parameters.maximumConcurrency,
+      reserved: declareReservedConcurrency(this, parameters.maximumConcurrency, preSignUp === 'yes'),
       archiveDays: parameters.archiveDays,
       alarmTopicArn: parameters.alarmTopicArn,
       // A pool that is made beside it must not be known here.

@@ -75,6 +75,41 @@ describe('no migration', () => {
   });
 });
 
+describe('reserved concurrency', () => {
+  const { template, printed } = synthesize({ 'pre-sign-up': 'yes' });
+  const reserved = (id: string) => resourcesOf(template, 'AWS::Lambda::Function').find(([name]) => name.startsWith(id))![1]['ReservedConcurrentExecutions'];
+
+  test('is none unless the deployment says a number for a trigger, which must be one that lets it run', () => {
+    for (const [lambda, id] of [['Producer', 'ProducerReservedConcurrency'], ['PreSignUp', 'PreSignUpReservedConcurrency']] as const) {
+      assert.deepEqual(reserved(lambda), { 'Fn::If': [`${id}IsGiven`, { Ref: id }, { Ref: 'AWS::NoValue' }] });
+      const { Default, AllowedPattern, ConstraintDescription } = template.Parameters[id]!;
+      assert.equal(Default, 'none');
+      const accepted = new RegExp(`^(?:${AllowedPattern})$`);
+      for (const good of ['none', '1', '25', '9999']) assert.match(good, accepted);
+      for (const bad of ['', '0', '-1', '007', '1.5', '10000', 'maximum', 'all']) assert.doesNotMatch(bad, accepted);
+      assert.match(ConstraintDescription, /^Give a whole number from 1 to 9999.* or `none`\.$/);
+    }
+    assert.equal(synthesize().template.Parameters['PreSignUpReservedConcurrency'], undefined);
+    assert.equal(printed, '');
+  });
+
+  test('for the consumer is what the mapping may run, and no other number', () => {
+    const id = 'ConsumerReservedConcurrency';
+    assert.deepEqual(reserved('Consumer'), { 'Fn::If': [`${id}IsGiven`, { Ref: 'MaximumConcurrency' }, { Ref: 'AWS::NoValue' }] });
+    const [[, mapping]] = resourcesOf(template, 'AWS::Lambda::EventSourceMapping') as [[string, Record<string, any>]];
+    assert.deepEqual(mapping['ScalingConfig'].MaximumConcurrency, { Ref: 'MaximumConcurrency' });
+    const { AllowedPattern, ConstraintDescription } = template.Parameters[id]!;
+    const accepted = new RegExp(`^(?:${AllowedPattern})$`);
+    for (const good of ['none', 'maximum']) assert.match(good, accepted);
+    for (const bad of ['', '5', 'max']) assert.doesNotMatch(bad, accepted);
+    assert.match(ConstraintDescription, /^Give `maximum`, .* or `none`\.$/);
+  });
+
+  test('is of no other function', () => {
+    for (const id of ['SchemaMigrate', 'PoolTriggerWiring']) assert.equal(reserved(id), undefined, id);
+  });
+});
+
 describe('tokens', () => {
   const { template, printed } = synthesize({ database: 'iam' });
 

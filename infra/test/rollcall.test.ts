@@ -131,6 +131,21 @@ describe('a pool in another stack', () => {
     assert.deepEqual([heals({}), heals({ heal: true })], ['no', 'yes']);
   });
 
+  test('instances are kept free for the triggers and the consumer only if that is wanted', () => {
+    const reserved = (props: Partial<RollcallProps>) => {
+      const adopted = appOfTheirs();
+      adopt(adopted, { preSignUp: true, ...props });
+      const lambdas = resourcesOf(synthesized(adopted).template, 'AWS::Lambda::Function');
+      const functions = ['producer', 'pre-sign-up', 'consumer', 'migrate', 'trigger-wiring'];
+      return functions.map((name) => lambdas.find(([, { FunctionName }]) => text(FunctionName).endsWith(`-${name}`))![1]['ReservedConcurrentExecutions']);
+    };
+    assert.deepEqual(reserved({}), [undefined, undefined, undefined, undefined, undefined]);
+    assert.deepEqual(reserved({ triggerReservedConcurrency: 20, reserveConsumer: true, maxConcurrency: 7 }), [20, 20, 7, undefined, undefined]);
+    for (const wrong of [0, -1, 1.5, 10_000]) {
+      assert.match(refusal(() => adopt(appOfTheirs(), { triggerReservedConcurrency: wrong })), /the `triggerReservedConcurrency` is .*: give a whole number from 1 to 9999/);
+    }
+  });
+
   test('every alarm is there for actions of the app', () => {
     assert.equal(rollcall.alarms.length, resourcesOf(all.template, 'AWS::CloudWatch::Alarm').length);
   });

@@ -85,6 +85,9 @@ export const BATCH_WITHOUT_WINDOW = 10;
  */
 export const MAXIMUM_CONCURRENCY: Range = { default: 5, min: 2, max: 1_000 };
 
+/** Instances to reserve for a function that Cognito calls. None at all would be a function that never runs; Lambda refuses what the account does not have. */
+export const RESERVED_CONCURRENCY: Pick<Range, 'min' | 'max'> = { min: 1, max: 9_999 };
+
 export const QUEUE_RETENTION = {
   /** A long weekend without a database, twice over: longer than the receives last, so that a message is redriven before it expires. */
   source: Duration.days(7),

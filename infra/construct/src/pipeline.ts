@@ -13,7 +13,7 @@ import type { Packages } from './packages';
 import type { Triggers } from './pool-permissions';
 import { type DeadLetterQueue, QueueWithDeadLetters } from './queues';
 import { RuleToQueue } from './rule-to-queue';
-import { RustFunction } from './rust-function';
+import { type ReservedConcurrency, RustFunction } from './rust-function';
 import { Schema } from './schema';
 import { type Operators, Senders } from './senders';
 
@@ -43,6 +43,7 @@ export interface PipelineProps {
   readonly batchSize: number;
   readonly maxBatchingWindow: Duration;
   readonly maximumConcurrency: number;
+  readonly reserved: ReservedConcurrency;
   readonly archiveDays: number;
   readonly alarmTopicArn: string | undefined;
   /** For the dashboard. */
@@ -139,6 +140,7 @@ export class Pipeline extends Construct {
         { actions: ['sqs:SendMessage'], on: queue.queueArn },
         ...mayUse(key),
       ],
+      reserved: this.props.reserved.producer,
     }).lambda;
   }
 
@@ -171,6 +173,7 @@ export class Pipeline extends Construct {
         ...database.consumer.may,
       ],
       subnets: database.subnets,
+      reserved: this.props.reserved.consumer,
     }).lambda;
   }
 
@@ -213,6 +216,7 @@ export class Pipeline extends Construct {
       memoryMiB: PRE_SIGN_UP.memoryMiB,
       environment: {},
       may: [],
+      reserved: this.props.reserved.preSignUp,
     }).lambda;
   }
 

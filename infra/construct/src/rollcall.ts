@@ -12,11 +12,12 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { RUNBOOK } from './dashboard';
 import type { Database } from './database';
-import { ARCHIVE_DAYS, BATCH_SIZE, BATCH_WINDOW_SECONDS, BATCH_WITHOUT_WINDOW, MAXIMUM_CONCURRENCY, MAX_RECEIVE_COUNT, type Range, VISIBILITY_TIMEOUT_SECONDS } from './limits';
+import { ARCHIVE_DAYS, BATCH_SIZE, BATCH_WINDOW_SECONDS, BATCH_WITHOUT_WINDOW, MAXIMUM_CONCURRENCY, MAX_RECEIVE_COUNT, type Range, RESERVED_CONCURRENCY, VISIBILITY_TIMEOUT_SECONDS } from './limits';
 import { packagesBeside } from './packages';
 import { Pipeline } from './pipeline';
 import { PoolConnection } from './pool-connection';
 import { poolDefinition } from './pool-definition';
+import type { ReservedConcurrency } from './rust-function';
 import { Table } from './table';
 
 /** Everything that has a default may be left out. */
@@ -170,6 +171,21 @@ export interface RollcallProps {
   readonly maxConcurrency?: number;
 
   /**
+   * Instances that Lambda keeps free for each function that Cognito calls, 1 to 9,999: other functions of the account cannot take them.
+   * It is also the most that each of them runs, so give at least as many as there are sign-ups at the same time. AWS wants 100 of the account to stay unreserved.
+   *
+   * @default - none, and sign-ups share the account's concurrency with every other function
+   */
+  readonly triggerReservedConcurrency?: number;
+
+  /**
+   * Whether Lambda keeps `maxConcurrency` instances free for the consumer.
+   *
+   * @default false
+   */
+  readonly reserveConsumer?: boolean;
+
+  /**
    * How long a received message stays hidden, up to 12 hours.
    *
    * @default - 3 minutes, six times the consumer's timeout
@@ -257,6 +273,7 @@ export class Rollcall extends Construct implements IConnectable {
       postAuthentication: props.postAuthentication ?? false,
       key: props.encryptionKey,
       migrationRun: props.migrationRun ?? '1',
+      reserved: reserved(props),
       alarmTopicArn: props.alarmTopic?.topicArn,
       surroundings: { userPoolId: userPool.userPoolId, attaches: props.attach ?? true, runbook: props.runbookUrl ?? RUNBOOK },
       operators: props.operatorRoleArns?.length ? { roleArns: props.operatorRoleArns.join(',') } : undefined,
@@ -374,6 +391,13 @@ function refusePoolOfAnotherPlace(scope: Construct, userPool: IUserPool): void {
 function definitionOf(userPool: IUserPool): string {
   const resource = userPool.node.defaultChild;
   return resource instanceof CfnUserPool ? poolDefinition(resource) : '1';
+}
+
+function reserved(props: RollcallProps): ReservedConcurrency {
+  const given = props.triggerReservedConcurrency;
+  const triggers = given === undefined ? undefined : inRange('triggerReservedConcurrency', given, { ...RESERVED_CONCURRENCY, default: given });
+  const consumer = props.reserveConsumer ? numbers(props).maximumConcurrency : undefined;
+  return { producer: triggers, preSignUp: triggers, consumer };
 }
 
 function numbers(props: RollcallProps) {

@@ -1,4 +1,4 @@
-import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { type Duration, type IResolvable, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type CfnFunction, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
@@ -9,6 +9,19 @@ import { LOG_RETENTION } from './limits';
 import type { FunctionName, Packages } from './packages';
 import type { Permission } from './permission';
 import type { Subnets } from './subnets';
+
+/**
+ * Instances that Lambda keeps free for a function, which is also the most that it runs. It may be a condition of the template.
+ * Without a number, the function shares the account's with every other one.
+ */
+export type Reserved = number | IResolvable | undefined;
+
+/** What is reserved for the functions of a pipeline. */
+export interface ReservedConcurrency {
+  readonly producer: Reserved;
+  readonly preSignUp: Reserved;
+  readonly consumer: Reserved;
+}
 
 export interface RustFunctionProps {
   readonly name: string;
@@ -25,6 +38,7 @@ export interface RustFunctionProps {
   readonly may: Permission[];
   /** Subnets to put the function into, if any. */
   readonly subnets?: Subnets | undefined;
+  readonly reserved?: Reserved;
 }
 
 /** A Rust binary as a Lambda function, with a log group and a role of its own. */
@@ -70,10 +84,13 @@ export class RustFunction extends Construct {
       // Adds its two permissions to the role; X-Ray knows no resources to limit them to.
       tracing: Tracing.ACTIVE,
     });
+    const resource = this.lambda.node.defaultChild as CfnFunction;
+    // By hand, because the CDK's own takes no condition.
+    if (props.reserved !== undefined) resource.addPropertyOverride('ReservedConcurrentExecutions', props.reserved);
     if (props.subnets) {
       const { subnetIds, securityGroupIds } = props.subnets;
       // By hand, because the CDK's own wants the VPC itself, and only its subnets are known here.
-      (this.lambda.node.defaultChild as CfnFunction).vpcConfig = { subnetIds, securityGroupIds };
+      resource.vpcConfig = { subnetIds, securityGroupIds };
     }
   }
 }
