@@ -18,8 +18,9 @@ const MARGIN = 16;
 const HEADER = 56;
 const GAP = 6;
 const FONT = { size: 12, line: 15 } as const;
-/** Characters that fit into a pixel of this font, roughly. */
+/** Characters that fit into a pixel of this font, roughly, and wider ones of its bold. */
 const CHARACTERS_PER_PIXEL = 1 / 6.4;
+const BOLD_PER_PIXEL = 1 / 7.2;
 
 const INK = '#1F2328';
 const FAINT = '#59636E';
@@ -73,7 +74,7 @@ interface Box {
 }
 
 function heading(of: Widget, { left, top, width }: Box): { lines: string[]; below: number } {
-  const parts = wrapped(titleOf(of), width - 20);
+  const parts = wrapped(titleOf(of), width - 20, BOLD_PER_PIXEL);
   return { lines: parts.map((part, index) => words(left + 10, top + 18 + index * FONT.line, part, { bold: true })), below: top + 18 + parts.length * FONT.line };
 }
 
@@ -116,7 +117,7 @@ function graph(of: Widget, box: Box): string[] {
   const y = (value: number) => rounded(plot.bottom - ((plot.bottom - plot.top) * value) / most);
   const level = (value: number) => [
     `<line x1="${plot.left}" y1="${y(value)}" x2="${plot.right}" y2="${y(value)}" stroke="${GRID}"/>`,
-    words(plot.left - 6, y(value) + 4, value.toLocaleString('en-US'), { size: 10, color: FAINT, anchor: 'end' }),
+    words(plot.left - 6, y(value) + 4, value.toLocaleString('en-US', { notation: 'compact' }), { size: 10, color: FAINT, anchor: 'end' }),
   ];
   const hour = (minute: number) => words(x(minute), plot.bottom + 14, `${minute / 60} h`, { size: 10, color: FAINT, anchor: 'middle' });
   const line = ({ points }: Line, index: number) => `<polyline fill="none" stroke="${LINES[index]}" stroke-width="1.5" points="${points.map(([minute, value]) => `${x(minute)},${y(value)}`).join(' ')}"/>`;
@@ -169,8 +170,8 @@ function rounded(pixels: number): number {
   return Math.round(pixels * 10) / 10;
 }
 
-function wrapped(text: string, width: number): string[] {
-  const most = width * CHARACTERS_PER_PIXEL;
+function wrapped(text: string, width: number, perPixel = CHARACTERS_PER_PIXEL): string[] {
+  const most = width * perPixel;
   return text.split(' ').reduce<string[]>((rows, word) => {
     const last = rows.at(-1);
     if (last === undefined || last.length + 1 + word.length > most) return [...rows, word];
