@@ -308,7 +308,9 @@ async fn what_somebody_else_changes_right_after_our_update_fails_the_deployment_
         // The next description waits until somebody else has been there.
         relay.treat("DescribeUserPool", Treatment::Hold);
         relay.treat("UpdateUserPool", Treatment::Pass);
-        wait::until("ours is done", LOOK, async || Ok((relay.held() == 1).then_some(()))).await.unwrap();
+        // Not what the relay holds: that may be our update still, which would then overwrite theirs.
+        let is_ours = async || Ok((pool.triggers()?["PostConfirmation"] == PRODUCER).then_some(()));
+        wait::until("ours is done", LOOK, is_ours).await.unwrap();
         let mut settings = every_setting();
         settings["LambdaConfig"] = with_ours(&[("PostConfirmation", PRODUCER)]);
         settings["UserPoolTier"] = json!("LITE");
