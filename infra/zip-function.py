@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Packs a function's binary as Lambda wants it: a zip with an executable file `bootstrap`, and files beside it.
 
-  zip-function.py [--level 0-9] [--with <folder>] [--machine <name>] [--glibc <version>] [--without <text>] <binary> <zip>
+  zip-function.py [--level 0-9] [--with <folder>] [--machine <name>] [--glibc <version>] [--without <text>] <binary> [<zip>]
 
+Without a zip, the binary is only looked at.
 The same input gives the same bytes, so that the CDK deploys what changed and nothing else.
 Prints the zip's SHA-256 and its size. A binary that Lambda could not run is refused, and nothing is written.
 """
@@ -85,12 +86,14 @@ def main():
     parser.add_argument("--glibc", help="refuse a binary that asks for a newer one, such as 2.34")
     parser.add_argument("--without", action="append", default=[], help="refuse a binary that holds this text")
     parser.add_argument("binary", type=pathlib.Path)
-    parser.add_argument("zip", type=pathlib.Path)
+    parser.add_argument("zip", nargs="?", type=pathlib.Path)
     options = parser.parse_args()
     binary = options.binary.read_bytes()
     refused = list(objections(options.binary.name, binary, options))
     if refused:
         sys.exit("\n".join(refused))
+    if options.zip is None:
+        return
     pack(binary, options.folders, options.zip, options.level)
     packed = options.zip.read_bytes()
     print(f"{hashlib.sha256(packed).hexdigest()}  {len(packed):>10,}  {options.zip.name}")

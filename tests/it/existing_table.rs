@@ -206,3 +206,9 @@ async fn migrate_check_prints_precisely_what_is_missing_and_changes_nothing() {
     );
     assert_eq!(migrate_binary(&empty, &["--chekc"]).0, 2);
 }
+
+#[test]
+fn migrate_says_its_version_and_needs_no_database_for_it() {
+    let version = concat!("migrate ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(run_migrate(&[], &["--version"]), (0, version.to_owned()));
+}

@@ -159,3 +159,13 @@ fn a_binary_that_names_a_folder_of_the_builder_is_refused() {
     let refused = refusal(&traces, &named);
     assert!(refused.contains("`/home/ada/.cargo/registry` of this machine"), "{refused}");
 }
+
+#[test]
+fn without_a_zip_a_binary_is_only_looked_at() {
+    let folder = Folder::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/zip-function.py");
+    let look = |binary: &Path| python(&[script.to_str().unwrap(), "--machine", "arm64"], &[binary]);
+    assert!(look(&folder.binary(ARM64, &[])).status.success());
+    assert!(!look(&folder.binary(X86_64, &[])).status.success());
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "the binary alone");
+}

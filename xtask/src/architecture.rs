@@ -106,6 +106,11 @@ impl Machine {
         Ok(Self { own, libraries, cross_compilers, zig: is_on_path("cargo-zigbuild") })
     }
 
+    /// Its own architecture, whose programs it can run.
+    pub(crate) fn own(&self) -> Option<Architecture> {
+        self.own
+    }
+
     fn linker_for(&self, architecture: Architecture) -> Option<Linker> {
         if self.zig {
             Some(Linker::Zig)

@@ -8,7 +8,8 @@ use std::{
 use crate::{
     cdk_arguments::{Shares, share_out},
     cdk_packages,
-    package::{self, create, package, placeholders},
+    files::create,
+    package::{self, package, placeholders},
     step::{Failure, in_infra, root, say, step},
 };
 

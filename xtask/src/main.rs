@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo | bench | adopt | runbook | test | up | down | lint | package | deploy | template`.
+//! The project's commands: `cargo xtask demo | bench | adopt | runbook | test | up | down | lint | package | deploy | template | release`.
 //!
 //! No dependencies, so that it starts in seconds on a fresh clone; whatever needs more is a binary of the workspace that it builds and runs.
 
@@ -6,8 +6,10 @@ mod architecture;
 mod cdk_arguments;
 mod cdk_packages;
 mod deploy;
+mod files;
 mod lint;
 mod package;
+mod release;
 mod release_build;
 mod second_build;
 mod step;
@@ -16,7 +18,7 @@ mod test;
 
 use std::process::ExitCode;
 
-use step::{Failure, build, hand_over, program, say};
+use step::{Failure, USAGE_ERROR, build, hand_over, program, say};
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
@@ -34,13 +36,15 @@ usage: cargo xtask <command>
   down                                 stop it
   adopt [--only python|typescript]     install the construct library into a user's CDK app, deploy it, and wait for the row of a sign-up
   runbook                              play a night with 1,000 dead letters, and write it into docs/runbook.md
-  lint                                 format, clippy, docs, dependencies, TypeScript, template
+  lint                                 format, clippy, docs, dependencies, workflows, TypeScript, template
   package [--architecture arm64|x86_64] [--verify]
                                        build the functions for Lambda into target/lambda/; --verify: twice, and compare
   deploy [--plan] [-- OPTIONS]         package, and deploy to your AWS account; --plan: show what would change, and change nothing
                                        OPTIONS go to the cdk CLI: -c key=value, --parameters Name=value, --profile name
   template [--output DIR] [-- -c key=value]
-                                       write CloudFormation templates and zips, for deploying without the CDK";
+                                       write CloudFormation templates and zips, for deploying without the CDK
+  release --dry-run [--only programs|packages]
+                                       make what a release holds into target/release-artefacts/, and try each piece";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         ("package", rest) => package::Options::parse(rest).map(|options| package::package(&options)),
         ("deploy", rest) => deploy::Options::parse(rest).map(|options| deploy::deploy(&options)),
         ("template", rest) => template::Options::parse(rest).map(|options| template::template(&options)),
+        ("release", rest) => release::Options::parse(rest).map(|options| release::release(&options)),
         ("help" | "--help" | "-h", _) => {
             say(USAGE);
             Some(Ok(()))
@@ -69,7 +74,6 @@ fn main() -> ExitCode {
 }
 
 fn usage_error() -> ExitCode {
-    const USAGE_ERROR: u8 = 2;
     say(USAGE);
     ExitCode::from(USAGE_ERROR)
 }

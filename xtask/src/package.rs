@@ -9,6 +9,7 @@ use std::{
 use crate::{
     architecture::{Architecture, GLIBC, Machine, Plan, choose},
     cdk_packages,
+    files::{create, write},
     release_build::{Place, build},
     second_build,
     step::{Failure, in_infra, output_of, root, say, step},
@@ -22,7 +23,7 @@ pub(crate) struct Function {
     /// The profile of `Cargo.toml` that it is built with.
     pub(crate) profile: &'static str,
     /// Whether it logs in to the database, and so needs the authorities of RDS.
-    database: bool,
+    pub(crate) database: bool,
 }
 
 pub(crate) const FUNCTIONS: [Function; 5] = [
@@ -33,6 +34,13 @@ pub(crate) const FUNCTIONS: [Function; 5] = [
     Function { name: "trigger-wiring", package: "trigger-wiring", profile: "function", database: false },
 ];
 
+impl Function {
+    /// The folder of its package, from the root of the clone.
+    pub(crate) fn folder(&self) -> &'static str {
+        if self.package == "trigger-wiring" { "infra/trigger-wiring" } else { self.package }
+    }
+}
+
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -41,6 +49,10 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    pub(crate) fn of(architecture: Architecture) -> Self {
+        Self { architecture: Some(architecture), verify: false }
+    }
+
     /// None: there is something among the arguments that does not belong there.
     pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
         let mut options = Self::default();
@@ -59,6 +71,15 @@ impl Options {
 /// The folder that the zips are in.
 pub(crate) fn folder() -> PathBuf {
     root().join("target/lambda")
+}
+
+/// What the zips were built for that lie in our folder already. None: some are missing.
+pub(crate) fn packed_before() -> Option<String> {
+    let folder = folder();
+    let complete = FUNCTIONS.iter().all(|function| folder.join(format!("{}.zip", function.name)).exists());
+    // Written last, so it is there only when the zips are of one kind.
+    let architecture = fs::read_to_string(folder.join("architecture")).ok()?;
+    complete.then(|| architecture.trim().to_owned())
 }
 
 /// Builds one function at a time, so that none carries another one's features.
@@ -111,14 +132,6 @@ pub(crate) fn placeholders(folder: &Path) -> Result<(), Failure> {
     create(folder)?;
     write(&folder.join("architecture"), Architecture::X86.name())?;
     FUNCTIONS.iter().try_for_each(|function| write(&folder.join(format!("{}.zip", function.name)), ""))
-}
-
-pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))
-}
-
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(file, text).map_err(|error| Failure::new(format!("cannot write {}: {error}", file.display())))
 }
 
 #[cfg(test)]

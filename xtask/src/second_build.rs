@@ -4,7 +4,8 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use crate::{
     architecture::Plan,
-    package::{FUNCTIONS, create},
+    files::{cannot, copy, create},
+    package::FUNCTIONS,
     release_build::{Place, build},
     step::{Failure, output_of, say},
 };
@@ -36,25 +37,21 @@ pub(crate) fn compare(first: &Place, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// What git knows or would add, so that neither `target` nor `node_modules` come along.
-fn copy_sources(from: &Path, to: &Path) -> Result<(), Failure> {
+pub(crate) fn copy_sources(from: &Path, to: &Path) -> Result<(), Failure> {
     let mut git = Command::new("git");
     git.current_dir(from).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     for name in output_of(&mut git)?.split('\0').filter(|name| !name.is_empty()) {
-        let (source, copy) = (from.join(name), to.join(name));
+        let (source, target) = (from.join(name), to.join(name));
         // Deleted, and git has not been told yet.
         if !source.exists() {
             continue;
         }
-        create(copy.parent().unwrap_or(to))?;
-        fs::copy(&source, &copy).map_err(|error| cannot("write", &copy, &error))?;
+        create(target.parent().unwrap_or(to))?;
+        copy(&source, &target)?;
     }
     Ok(())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(file).map_err(|error| cannot("read", file, &error))
-}
-
-fn cannot(what: &str, file: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot {what} {}: {error}", file.display()))
 }

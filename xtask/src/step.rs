@@ -10,7 +10,11 @@ use std::{
     time::Instant,
 };
 
+/// The exit code for wrong usage.
+pub(crate) const USAGE_ERROR: u8 = 2;
+
 /// A program that did not do its work, or could not be started.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     what: String,
     code: u8,
@@ -19,6 +23,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), code: 1 }
+    }
+
+    /// For something that was asked for in the wrong way.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self { what: what.into(), code: USAGE_ERROR }
     }
 
     /// Says what failed; the exit code is that of the program that failed.

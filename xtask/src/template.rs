@@ -1,15 +1,13 @@
 //! `cargo xtask template`: CloudFormation templates and the zips they name, for who deploys without the CDK.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     cdk_arguments::context_of,
     cdk_packages,
     deploy::split,
-    package::{self, FUNCTIONS, create, package},
+    files::{copy, empty, files_in, read},
+    package::{self, package, packed_before},
     step::{Failure, in_infra, root, say, step},
 };
 
@@ -75,16 +73,12 @@ fn refuse_unless_empty(folder: &Path) -> Result<(), Failure> {
 }
 
 fn pack_unless_packed() -> Result<(), Failure> {
-    let folder = package::folder();
-    let wanted = FUNCTIONS.iter().map(|function| format!("{}.zip", function.name)).chain(["architecture".to_owned()]);
-    if wanted.into_iter().any(|file| !folder.join(file).exists()) {
+    let Some(architecture) = packed_before() else {
         return package(&package::Options::default());
-    }
-    let architecture = fs::read_to_string(folder.join("architecture")).unwrap_or_default();
+    };
     say(&format!(
-        "── taking the zips that lie in {}, packed for {}: `cargo xtask package` makes new ones",
-        folder.display(),
-        architecture.trim()
+        "── taking the zips that lie in {}, packed for {architecture}: `cargo xtask package` makes new ones",
+        package::folder().display()
     ));
     Ok(())
 }
@@ -116,7 +110,7 @@ fn export(assembly: &Path, output: &Path) -> Result<(), Failure> {
     for file in files_in(assembly)? {
         let name = file.file_name().unwrap_or_default();
         if name.to_string_lossy().ends_with(TEMPLATE) || file.extension() == Some("zip".as_ref()) {
-            fs::copy(&file, output.join(name)).map_err(|error| cannot("copy", &file, &error))?;
+            copy(&file, &output.join(name))?;
         }
     }
     Ok(())
@@ -131,10 +125,9 @@ struct Stack {
 
 /// The stacks as the app has written them, those first that others import from.
 fn stacks_in(assembly: &Path) -> Result<Vec<Stack>, Failure> {
-    let read = |file: PathBuf| fs::read_to_string(&file).map_err(|error| cannot("read", &file, &error));
-    let order = read(assembly.join(ORDER))?;
+    let order = read(&assembly.join(ORDER))?;
     let stack = |name: &str| {
-        let takes_code = read(assembly.join(format!("{name}{TEMPLATE}")))?.contains("\"CodeBucket\"");
+        let takes_code = read(&assembly.join(format!("{name}{TEMPLATE}")))?.contains("\"CodeBucket\"");
         Ok(Stack { name: name.to_owned(), takes_code })
     };
     order.lines().map(stack).collect()
@@ -161,22 +154,6 @@ fn instructions(output: &Path, stacks: &[Stack]) -> String {
 for `…` give the stack's parameters that have no default, such as UserPoolId=eu-central-1_AbCdEfGhI; where it has none, leave `--parameter-overrides` out",
         deployments.join("\n")
     )
-}
-
-fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let entries = fs::read_dir(folder).map_err(|error| cannot("read", folder, &error))?;
-    Ok(entries.flatten().map(|entry| entry.path()).collect())
-}
-
-fn empty(folder: &Path) -> Result<(), Failure> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|error| cannot("empty", folder, &error))?;
-    }
-    create(folder)
-}
-
-fn cannot(what: &str, file: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot {what} {}: {error}", file.display()))
 }
 
 #[cfg(test)]

@@ -25,13 +25,14 @@ use rollcall_aws_runtime::{
 };
 
 const USAGE: &str = "\
-usage: migrate [--check]
+usage: migrate [--check | --version]
 
 Creates the table `users`, or brings it to what this version needs. Safe to run twice, and at the same time as another one.
 Your existing table is never changed: it is validated instead. USERS_TABLE and USERS_COLUMNS describe it.
 In Lambda it is a custom resource of CloudFormation and takes no arguments.
 
-  --check   changes nothing: prints what keeps the consumer from storing users, with the SQL that fixes it
+  --check     changes nothing: prints what keeps the consumer from storing users, with the SQL that fixes it
+  --version   prints the version
 
 The database is where the consumer's variables say: DATABASE_URL, or DATABASE_SECRET_ARN, or DATABASE_AUTH=iam.
 DATABASE_GRANT_TO names a role to create unless it exists, and to grant what the consumer needs of the table.
@@ -51,6 +52,7 @@ async fn main() -> ExitCode {
         [] if in_lambda => lambda(&environment).await,
         [] => migrate(&environment).await,
         ["--check"] => check_only(&environment).await,
+        ["--version" | "-V"] => say(concat!("migrate ", env!("CARGO_PKG_VERSION"))).map(|()| ExitCode::SUCCESS),
         ["--help" | "-h"] => say(USAGE).map(|()| ExitCode::SUCCESS),
         _ => {
             let _ = writeln!(io::stderr(), "{USAGE}");
