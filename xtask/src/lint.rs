@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use crate::step::{Failure, build, cargo, in_infra, output_of, program, root, say, step};
+use crate::{
+    files::files_in,
+    step::{Failure, build, cargo, in_infra, output_of, program, root, say, step},
+};
 
 /// Runs the checks, the cheapest first.
 pub(crate) fn lint() -> Result<(), Failure> {
@@ -18,6 +21,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
     build()?;
     let tools = output_of(&mut program("toolbox")?)?;
     dependencies(Path::new(&tools))?;
+    workflows(Path::new(&tools))?;
     step("TypeScript", in_infra("npm").args(["run", "--silent", "typecheck"]))?;
     templates(Path::new(&tools))
 }
@@ -71,6 +75,16 @@ fn dependencies(tools: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     step("cargo deny: advisories", deny().args(["check", "--disable-fetch", "advisories"]))
+}
+
+/// GitHub's own schema for a workflow, and then what is dangerous in one.
+fn workflows(tools: &Path) -> Result<(), Failure> {
+    let files = files_in(&root().join(".github/workflows"))?;
+    step(
+        "workflows: schema",
+        Command::new(tools.join("check-jsonschema")).args(["--builtin-schema", "vendor.github-workflows"]).args(&files),
+    )?;
+    step("workflows: zizmor", Command::new(tools.join("zizmor")).args(["--offline", "--quiet"]).args(&files))
 }
 
 /// Shapes of the CDK app that together have everything it can make.
