@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::Context;
 use uuid::Uuid;
 
-use crate::toolbox::succeed;
+use crate::{hint, toolbox::succeed};
 
 /// The file that says an installation is complete.
 const COMPLETE: &str = "complete";
@@ -36,9 +36,15 @@ pub(crate) fn tool(
             fs::remove_dir_all(&folder)
                 .with_context(|| format!("removing a broken installation in {}", folder.display()))?;
         }
-        create_folder(&folder)?;
-        install(&folder, &lock).with_context(|| format!("installing {name} into {}", folder.display()))?;
-        fs::write(folder.join(COMPLETE), "").context("marking the installation as complete")?;
+        let installed = create_folder(&folder)
+            .and_then(|()| install(&folder, &lock))
+            .and_then(|()| fs::write(folder.join(COMPLETE), "").context("marking the installation as complete"));
+        if let Err(error) = installed {
+            let error = hint::for_installation(error);
+            // Half of it is of no use, and keeps a full disk full.
+            let _ = fs::remove_dir_all(&folder);
+            return Err(error.context(format!("installing {name} into {}", folder.display())));
+        }
     }
     Ok(folder)
 }
@@ -80,7 +86,7 @@ impl Lock {
     /// Runs a command to its end; it inherits the lock as its standard input, which no installer reads.
     pub(crate) fn run(&self, command: &mut Command) -> anyhow::Result<()> {
         let held = self.0.try_clone().context("passing on the lock")?;
-        succeed(command.stdin(held)).map(|_| ())
+        succeed(command.stdin(held)).map(|_| ()).map_err(hint::for_installation)
     }
 }
 
@@ -92,7 +98,8 @@ fn root() -> anyhow::Result<PathBuf> {
     Ok(root)
 }
 
-fn choose_root() -> Option<PathBuf> {
+/// The cache folder, if there is a place for one.
+pub(crate) fn choose_root() -> Option<PathBuf> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(chosen) = variable("ROLLCALL_CACHE") {
         return Some(chosen);

@@ -15,6 +15,7 @@ pub mod deadlocks;
 mod deployment;
 pub mod first_request;
 pub mod functions;
+mod hint;
 mod http_request;
 mod leash;
 pub mod lint_tools;

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 
 use crate::cognito::{self, CONFIRMATION_CODE, Cognito};
 use crate::deployment::Deployer;
+use crate::hint;
 use crate::localstack::{self, LocalStack};
 use crate::loopback::free_port;
 use crate::messages::USER_POOL;
@@ -333,13 +334,13 @@ impl Parts<'_> {
 pub(crate) fn in_a_new_run<T>(start: impl Fn(&Arc<Run>) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let mut tries = 1;
     loop {
-        let run = Arc::new(Run::create()?);
+        let run = Arc::new(Run::create().map_err(hint::for_start)?);
         match start(&run) {
             Ok(started) => return Ok(started),
             Err(error) if tries < PORT_TRIES && lost_a_port(&error) => tries += 1,
             Err(error) => {
                 run.keep_logs();
-                return Err(error);
+                return Err(hint::for_start(error));
             }
         }
     }
