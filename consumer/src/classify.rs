@@ -152,16 +152,3 @@ pub(crate) fn ends_connection(error: &sqlx::Error) -> bool {
         code => code.starts_with("08") || matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic),
     })
 }
-
-/// An error in words for a log: never the server's own text, which can quote a value.
-pub fn describe(error: &sqlx::Error) -> String {
-    let sqlx::Error::Database(refusal) = error else { return error.to_string() };
-    let code = refusal.code().unwrap_or_default();
-    let column = refusal.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::column);
-    let about = match (refusal.constraint(), column) {
-        (Some(constraint), _) => format!(": constraint `{constraint}`"),
-        (None, Some(column)) => format!(": column `{column}`"),
-        (None, None) => String::new(),
-    };
-    format!("the database rejected it (SQLSTATE {code}){about}")
-}

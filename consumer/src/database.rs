@@ -10,12 +10,22 @@ use std::{
 use aws_types::SdkConfig;
 use rollcall_aws_runtime::environment::{Environment, VariableError};
 use sqlx::{ConnectOptions, Connection, PgConnection, error::DatabaseError, postgres::PgConnectOptions};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{catalogue::Catalogue, doubts::Doubts, iam_token, login::Login, session::SETTINGS};
+use crate::{
+    catalogue::Catalogue,
+    doubts::Doubts,
+    iam_token,
+    login::Login,
+    session::SETTINGS,
+    trouble::{self, ConnectError},
+};
 
 /// Longest wait for a new connection. A dead database must not cost a whole invocation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest wait for a connection that is not the consumer's, and for what logs in. A host that is not there for us, because of a security group or a route, does not answer at all.
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection that was used within this time carries the next statement unasked.
 const FRESH: Duration = Duration::from_secs(10);
@@ -148,10 +158,9 @@ impl Database {
 
     async fn open(&self, now: SystemTime) -> Result<PgConnection, sqlx::Error> {
         let options = self.current_options(now).await?;
-        match timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await {
-            Ok(connected) => connected,
-            Err(_) => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"))),
-        }
+        let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await;
+        let no_answer = || sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"));
+        connected.unwrap_or_else(|_| Err(no_answer())).map_err(|error| trouble::at(&trouble::place(&options), error))
     }
 
     async fn current_options(&self, now: SystemTime) -> Result<PgConnectOptions, sqlx::Error> {
@@ -174,9 +183,17 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// The database refuses us, or there is nothing to log in with ([`sqlx::Error::Configuration`]).
-    pub async fn connect(&self, now: SystemTime) -> Result<PgConnection, sqlx::Error> {
-        PgConnection::connect_with(&self.options(now).await?).await
+    /// There is none within 10 s, the database refuses us, or there is nothing to log in with.
+    pub async fn connect(&self, now: SystemTime) -> Result<PgConnection, ConnectError> {
+        let end = Instant::now() + CONNECT_LIMIT;
+        let options = timeout_at(end, self.options(now)).await.map_err(|_| ConnectError::NoAnswerOfAws)?;
+        let options = options.map_err(ConnectError::NoLogin)?;
+        let at = trouble::place(&options);
+        match timeout_at(end, PgConnection::connect_with(&options)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(ConnectError::Failed { at, error }),
+            Err(_) => Err(ConnectError::NoAnswer { at }),
+        }
     }
 
     /// Whether consecutive statements may meet different server connections.

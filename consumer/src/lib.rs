@@ -37,6 +37,8 @@ pub mod store;
 mod summary;
 pub mod table;
 pub mod table_check;
+pub mod trouble;
+pub mod usage;
 pub mod user_pools;
 pub mod worker_options;
 

@@ -35,12 +35,29 @@ usage: consumer [--poll [--workers N] [--health ADDRESS:PORT]]
 
 Turns confirmed users into rows. Without --poll it is a Lambda function and has to be started by Lambda.
 
-  --poll                  Polls the queue itself, until SIGTERM or Ctrl-C: then it finishes what it holds, or returns it to the queue within 10 s
+  --poll                  Polls the queue itself, until SIGTERM or Ctrl-C: then it finishes what it holds, and returns the rest to the queue after 10 s
   --workers N             Batches in work at the same time [default: 2]
   --health ADDRESS:PORT   Answers HTTP health checks there: 200 while all workers make progress, 503 after 90 s without
 
-Variables: QUEUE_URL, DLQ_URL, and where the database is: DATABASE_URL, or DATABASE_SECRET_ARN, or DATABASE_AUTH=iam.
-With --poll, Region and credentials come from where every AWS tool looks for them, and METRICS_NAME is what the metrics are called.";
+Variables:
+  QUEUE_URL, DLQ_URL      The queue that batches come from, and the one for poison
+  DATABASE_URL            How to log in to the database; or DATABASE_SECRET_ARN; or DATABASE_AUTH=iam with DATABASE_USER and DATABASE_HOST
+  DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_SSLMODE
+                          Where the database is, with a secret or IAM
+  DATABASE_CA             A PEM file with CA certificates to trust besides the public ones
+  DATABASE_POOLER         `transaction` behind RDS Proxy or PgBouncer in transaction mode
+  USERS_TABLE, USERS_COLUMNS
+                          Your existing table, and which attribute goes into which of its columns
+  ALLOWED_USER_POOLS      The pools whose users become rows [default: every pool]
+  METRICS_NAME            With --poll: what the metrics are called [default: consumer-worker]
+  LOG_LEVEL               error, warn, info, debug or trace [default: info]
+
+With --poll, Region and credentials come from where every AWS tool looks for them.
+docs/configuration.md has all of it.";
+
+const NOT_IN_LAMBDA: &str = "\
+error: `consumer` without options is a Lambda function, and Lambda has not started it
+hint: `consumer --poll` polls the queue itself; `consumer --help` lists the options and variables";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -53,18 +70,18 @@ async fn main() -> ExitCode {
     let in_lambda = environment.optional("AWS_LAMBDA_RUNTIME_API").is_some();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] if in_lambda => lambda(&environment).await,
-        ["--poll", options @ ..] => match WorkerOptions::parse(options) {
+        [] => {
+            let _ = writeln!(io::stderr(), "{NOT_IN_LAMBDA}");
+            return ExitCode::from(2);
+        }
+        ["--help" | "-h"] => writeln!(io::stdout(), "{USAGE}").map_err(Into::into),
+        options => match WorkerOptions::parse(options) {
             Ok(options) => worker(&environment, &options).await,
             Err(error) => {
-                let _ = writeln!(io::stderr(), "error: {error}\nhint: `consumer --help` lists the options");
+                let _ = writeln!(io::stderr(), "error: {error}");
                 return ExitCode::from(2);
             }
         },
-        ["--help" | "-h"] => writeln!(io::stdout(), "{USAGE}").map_err(Into::into),
-        _ => {
-            let _ = writeln!(io::stderr(), "{USAGE}");
-            return ExitCode::from(2);
-        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

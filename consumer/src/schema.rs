@@ -1,14 +1,10 @@
 //! Bringing the database to what the consumer needs: the table, or proof that yours fits, and the rights of the consumer's own role.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, time::SystemTime};
 
 use aws_types::SdkConfig;
 use rollcall_aws_runtime::environment::{Environment, VariableError};
 use sqlx::{error::DatabaseError, migrate::MigrateError};
-use tokio::time::timeout;
 
 use crate::{
     classify::{Verdict, classify},
@@ -17,10 +13,8 @@ use crate::{
     migrations::{Migrated, NoTable, migrate},
     table::Table,
     table_check::{Finding, conclusion, fits},
+    trouble::ConnectError,
 };
-
-/// Longest wait for a connection. A host that is not there for us, because of a security group or a route, does not answer at all.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 const POOLER_HOLDS: &str = "nothing when migrations run: they hold a lock that belongs to a connection, so name the database itself and not the pooler";
 
@@ -48,15 +42,9 @@ pub struct Brought {
 /// Why the database is not what the consumer needs.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    /// It did not answer.
-    #[error(
-        "the database did not answer within {} s; may this network reach it, and does its security group let it in?",
-        CONNECT_LIMIT.as_secs()
-    )]
-    NoAnswer,
     /// There is no connection.
-    #[error("cannot connect to the database")]
-    Connect(#[source] sqlx::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// A step failed.
     #[error("the migration failed")]
     Migrate(#[source] MigrateError),
@@ -113,8 +101,7 @@ impl Schema {
     ///
     /// [`SchemaError`]. Your existing table is as it was.
     pub async fn bring(&self) -> Result<Brought, SchemaError> {
-        let connected = timeout(CONNECT_LIMIT, self.database.connect(SystemTime::now())).await;
-        let mut connection = connected.map_err(|_| SchemaError::NoAnswer)?.map_err(SchemaError::Connect)?;
+        let mut connection = self.database.connect(SystemTime::now()).await?;
         let table = self.table.clone();
         let migrated = match migrate(&mut connection, &table).await.map_err(SchemaError::Migrate)? {
             Err(NoTable::Absent) => return Err(SchemaError::Absent(Box::new(table))),
@@ -136,8 +123,10 @@ impl SchemaError {
     /// Whether another attempt may succeed: the database starts, a role is not known everywhere yet, somebody holds a lock.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::NoAnswer => true,
-            Self::Connect(error) => !says_no_for_good(error),
+            Self::Connect(ConnectError::Failed { error, .. } | ConnectError::NoLogin(error)) => {
+                !says_no_for_good(error)
+            }
+            Self::Connect(ConnectError::NoAnswer { .. } | ConnectError::NoAnswerOfAws) => true,
             Self::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
             | Self::Grant { source: error, .. } => classify(error) == Verdict::Transient,
             Self::Migrate(_) | Self::Unfit { .. } | Self::Absent(_) | Self::Gone(_) => false,

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use crate::{
     catalogue::Concerns,
-    classify::{Reason, Verdict, classify, describe, ends_connection, timed_out},
+    classify::{Reason, Verdict, classify, ends_connection, timed_out},
     database::{Database, Pooler},
     insert_statement::InsertStatement,
+    trouble::describe,
 };
 
 /// How statements are retried while the database is not well.

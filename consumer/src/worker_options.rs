@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 
+use crate::usage;
+
 /// Batches in work at the same time unless the command line says otherwise.
 const WORKERS: usize = 2;
 
@@ -10,6 +12,9 @@ const MOST_WORKERS: RangeInclusive<usize> = 1..=64;
 
 /// A worker that makes no progress for so long is stalled: the sum of what one round may take, and some.
 const STALLED_AFTER: Duration = Duration::from_secs(90);
+
+/// Everything that `consumer` takes.
+const KNOWN: [&str; 4] = ["--poll", "--workers", "--health", "--help"];
 
 /// How the worker runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,32 +34,41 @@ impl Default for WorkerOptions {
 }
 
 impl WorkerOptions {
-    /// Reads what follows `--poll`.
+    /// Reads the command line of a worker, which begins with `--poll`.
     ///
     /// # Errors
     ///
-    /// What is wrong, in a sentence for the command line.
+    /// What is wrong and what to do, in two lines for the command line.
     pub fn parse(arguments: &[&str]) -> Result<Self, String> {
         let mut options = Self::default();
         let mut rest = arguments.iter();
+        match rest.next() {
+            Some(&"--poll") => {}
+            Some(&first) if KNOWN.contains(&first) => return Err(format!("`{first}` needs `--poll` before it")),
+            first => return Err(usage::unknown(first.copied().unwrap_or_default(), &KNOWN, "consumer")),
+        }
         while let Some(flag) = rest.next() {
             let value = rest.next().copied();
             match *flag {
                 "--workers" => {
                     let workers = value.and_then(|value| value.parse().ok());
                     let workers = workers.filter(|workers| MOST_WORKERS.contains(workers));
-                    options.workers = workers.ok_or("`--workers` must be a number from 1 to 64")?;
+                    options.workers = workers.ok_or_else(|| with_hint("`--workers` must be a number from 1 to 64"))?;
                 }
                 "--health" => {
                     let address = value.and_then(|value| value.parse().ok());
                     let wanted = "`--health` must be an address with a port, such as 127.0.0.1:8080";
-                    options.health = Some(address.ok_or(wanted)?);
+                    options.health = Some(address.ok_or_else(|| with_hint(wanted))?);
                 }
-                other => return Err(format!("unknown argument `{other}`")),
+                other => return Err(usage::unknown(other, &KNOWN, "consumer")),
             }
         }
         Ok(options)
     }
+}
+
+fn with_hint(wrong: &str) -> String {
+    format!("{wrong}\nhint: `consumer --help` lists the options")
 }
 
 #[cfg(test)]
@@ -63,21 +77,29 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_a_default() {
-        let options = WorkerOptions::parse(&[]).unwrap();
+        let options = WorkerOptions::parse(&["--poll"]).unwrap();
         assert_eq!((options.workers, options.health), (2, None));
-        let options = WorkerOptions::parse(&["--health", "127.0.0.1:8080", "--workers", "8"]).unwrap();
+        let options = WorkerOptions::parse(&["--poll", "--health", "127.0.0.1:8080", "--workers", "8"]).unwrap();
         assert_eq!((options.workers, options.health), (8, Some(([127, 0, 0, 1], 8080).into())));
     }
 
     #[test]
     fn a_wrong_value_is_named_with_what_it_must_be() {
-        for (arguments, error) in [
-            (&["--workers", "0"][..], "`--workers` must be a number from 1 to 64"),
-            (&["--workers"], "`--workers` must be a number from 1 to 64"),
-            (&["--health", "8080"], "`--health` must be an address with a port, such as 127.0.0.1:8080"),
-            (&["--healht", "x"], "unknown argument `--healht`"),
+        const LISTED: &str = "`consumer --help` lists the options";
+        for (arguments, error, hint) in [
+            (&["--poll", "--workers", "0"][..], "`--workers` must be a number from 1 to 64", LISTED),
+            (&["--poll", "--workers"], "`--workers` must be a number from 1 to 64", LISTED),
+            (
+                &["--poll", "--health", "8080"],
+                "`--health` must be an address with a port, such as 127.0.0.1:8080",
+                LISTED,
+            ),
+            (&["--poll", "--healht", "x"], "unknown argument `--healht`", "did you mean `--health`?"),
+            (&["--pol"], "unknown argument `--pol`", "did you mean `--poll`?"),
+            (&["run"], "unknown argument `run`", LISTED),
         ] {
-            assert_eq!(WorkerOptions::parse(arguments).unwrap_err(), error);
+            assert_eq!(WorkerOptions::parse(arguments).unwrap_err(), format!("{error}\nhint: {hint}"));
         }
+        assert_eq!(WorkerOptions::parse(&["--workers", "2"]).unwrap_err(), "`--workers` needs `--poll` before it");
     }
 }

@@ -1,6 +1,9 @@
 //! Every SQLSTATE that decides something, raised by a real server and judged as sqlx delivers it.
 
-use consumer::classify::{Verdict, classify, describe};
+use consumer::{
+    classify::{Verdict, classify},
+    trouble::describe,
+};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
 use crate::bench_consumer::Bench;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use consumer::classify::{Verdict, classify, describe};
+use consumer::{
+    classify::{Verdict, classify},
+    trouble::describe,
+};
 use pipeline_tests::{Postgres, tcp_proxy::TcpProxy, wait};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::Instant;

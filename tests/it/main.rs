@@ -13,6 +13,7 @@ mod bench_consumer;
 mod bench_replay;
 mod classification;
 mod concurrency;
+mod connection_errors;
 mod connections;
 mod dead_letter_copies;
 mod deadlines;

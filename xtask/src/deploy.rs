@@ -26,11 +26,15 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// None: there is something among the arguments that does not belong there.
-    pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
+    /// Reads what follows `deploy`; an error says what is wrong.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let (own, cdk) = split(arguments);
         let (plan, packages): (Vec<_>, Vec<_>) = own.iter().cloned().partition(|argument| argument == "--plan");
-        Some(Self { plan: !plan.is_empty(), package: package::Options::parse(&packages)?, cdk: cdk.to_vec() })
+        let package = package::Options::parse(&packages).map_err(|wrong| match wrong.strip_prefix("`package` ") {
+            Some(wrong) => format!("`deploy` {wrong}; options for the cdk CLI come after `--`"),
+            None => wrong,
+        })?;
+        Ok(Self { plan: !plan.is_empty(), package, cdk: cdk.to_vec() })
     }
 }
 
@@ -122,15 +126,15 @@ mod tests {
     fn what_stands_behind_the_two_hyphens_is_for_the_cli() {
         let options = Options::parse(&owned(&["--plan", "--", "-c", "database=iam", "--", "x"]));
         let options = options.map(|options| (options.plan, options.cdk));
-        assert_eq!(options, Some((true, owned(&["-c", "database=iam", "--", "x"]))));
+        assert_eq!(options, Ok((true, owned(&["-c", "database=iam", "--", "x"]))));
         let bare = Options { plan: false, package: package::Options::default(), cdk: vec![] };
-        assert_eq!(Options::parse(&[]), Some(bare));
+        assert_eq!(Options::parse(&[]), Ok(bare));
     }
 
     #[test]
     fn options_of_the_cli_before_them_are_refused() {
         for wrong in [&["-c", "database=iam"] as &[_], &["--profile", "work"], &["plan"]] {
-            assert_eq!(Options::parse(&owned(wrong)), None, "{wrong:?}");
+            assert!(Options::parse(&owned(wrong)).is_err(), "{wrong:?}");
         }
     }
 }

@@ -24,12 +24,15 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   demo [--users N] [--keep] [--json]   sign users up and watch each become a row, on real parts on this machine
-  bench outage [--minutes N]           stop the database while people sign up, and count whom two deployments lose
-  bench concurrency                    let eight consumers take 50,000 messages with duplicates, and count rows and deadlocks
-  bench producer [--repetitions N]     start the producer and its peers, and write docs/benchmarks/producer.md
-  bench replay [--repetitions N] [--messages N] [--only ROW]
+  bench outage [--minutes N] [--batch-size N] [--batch-window SECONDS] [--into FOLDER]
+                                       stop the database while people sign up, and count whom two deployments lose
+  bench concurrency [--messages N] [--batch-size N] [--batch-window SECONDS] [--seed N]
+                                       let eight consumers take messages with duplicates, and count rows and deadlocks
+  bench producer [--repetitions N] [--into FOLDER]
+                                       start the producer and its peers, and write docs/benchmarks/producer.md
+  bench replay [--repetitions N] [--messages N] [--only ROW] [--into FOLDER]
                                        compare dlq-replayer with its peers, and write docs/benchmarks/replay.md
-  bench consumer [--repetitions N] [--only ROW] [--consumer FILE]
+  bench consumer [--repetitions N] [--only ROW] [--consumer FILE] [--into FOLDER]
                                        compare the consumer with its peers, and write docs/benchmarks/consumer.md
   test                                 run every test, Rust and CDK
   up                                   start the local stack, leave it running, print its environment
@@ -50,31 +53,42 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
-    let done = match (command.as_str(), rest.as_slice()) {
-        ("demo" | "bench" | "adopt", rest) => Some(run(&command, rest)),
-        ("test", []) => Some(test::test()),
-        ("up" | "down", []) => Some(run("local-stack", &[command])),
-        ("runbook", []) => Some(run("runbook", &[])),
-        ("lint", []) => Some(lint::lint()),
-        ("package", rest) => package::Options::parse(rest).map(|options| package::package(&options)),
-        ("deploy", rest) => deploy::Options::parse(rest).map(|options| deploy::deploy(&options)),
-        ("template", rest) => template::Options::parse(rest).map(|options| template::template(&options)),
-        ("release", rest) => release::Options::parse(rest).map(|options| release::release(&options)),
-        ("help" | "--help" | "-h", _) => {
-            say(USAGE);
-            Some(Ok(()))
-        }
-        _ => None,
-    };
-    match done {
-        None => usage_error(),
-        Some(Ok(())) => ExitCode::SUCCESS,
-        Some(Err(failure)) => failure.report(),
+    match dispatch(&command, &rest) {
+        Err(wrong) => usage_error(&wrong),
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(failure)) => failure.report(),
     }
 }
 
-fn usage_error() -> ExitCode {
+/// Runs a command; or says what is wrong with the command line.
+fn dispatch(command: &str, rest: &[String]) -> Result<Result<(), Failure>, String> {
+    Ok(match (command, rest) {
+        ("demo" | "bench" | "adopt", rest) => run(command, rest),
+        ("test", []) => test::test(),
+        ("up" | "down", []) => run("local-stack", &[command.to_owned()]),
+        ("runbook", []) => run("runbook", &[]),
+        ("lint", []) => lint::lint(),
+        ("package", rest) => package::package(&package::Options::parse(rest)?),
+        ("deploy", rest) => deploy::deploy(&deploy::Options::parse(rest)?),
+        ("template", rest) => template::template(&template::Options::parse(rest)?),
+        ("release", rest) => release::release(&release::Options::parse(rest)?),
+        ("help" | "--help" | "-h", _) => {
+            say(USAGE);
+            Ok(())
+        }
+        ("test" | "up" | "down" | "runbook" | "lint", [first, ..]) => {
+            return Err(format!("`{command}` takes no options, and not `{first}`"));
+        }
+        ("", _) => return Err("there is no command".to_owned()),
+        _ => return Err(format!("there is no command `{command}`")),
+    })
+}
+
+/// What is wrong comes last, where it is seen.
+fn usage_error(wrong: &str) -> ExitCode {
+    const USAGE_ERROR: u8 = 2;
     say(USAGE);
+    say(&format!("\nerror: {wrong}"));
     ExitCode::from(USAGE_ERROR)
 }
 
@@ -82,4 +96,36 @@ fn usage_error() -> ExitCode {
 fn run(name: &str, arguments: &[String]) -> Result<(), Failure> {
     build()?;
     hand_over(program(name)?.args(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(arguments: &[&str]) -> String {
+        let mut words = arguments.iter().map(ToString::to_string);
+        let command = words.next().unwrap_or_default();
+        match dispatch(&command, &words.collect::<Vec<_>>()) {
+            Err(wrong) => wrong,
+            Ok(_) => panic!("{arguments:?} was run"),
+        }
+    }
+
+    #[test]
+    fn the_wrong_word_is_named() {
+        for (arguments, said) in [
+            (&[][..], "there is no command"),
+            (&["tset"], "there is no command `tset`"),
+            (&["up", "--keep"], "`up` takes no options, and not `--keep`"),
+            (&["package", "--verfy"], "`package` does not take `--verfy`"),
+            (&["package", "--architecture", "arm"], "`--architecture` must be arm64 or x86_64, and not `arm`"),
+            (&["package", "--architecture"], "`--architecture` must be arm64 or x86_64, and not nothing"),
+            (&["deploy", "--paln"], "`deploy` does not take `--paln`; options for the cdk CLI come after `--`"),
+            (&["template", "out"], "`template` does not take `out`; options for the CDK app come after `--`"),
+            (&["template", "--output"], "`--output` needs a folder"),
+            (&["template", "--", "--profile", "x"], "`template` takes nothing but `-c key=value` after `--`"),
+        ] {
+            assert_eq!(wrong(arguments), said);
+        }
+    }
 }

@@ -53,18 +53,25 @@ impl Options {
         Self { architecture: Some(architecture), verify: false }
     }
 
-    /// None: there is something among the arguments that does not belong there.
-    pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
+    /// Reads what follows `package`; an error says what is wrong.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let mut options = Self::default();
         let mut rest = arguments.iter().map(String::as_str);
         while let Some(argument) = rest.next() {
             match argument {
                 "--verify" => options.verify = true,
-                "--architecture" => options.architecture = Some(Architecture::named(rest.next()?)?),
-                _ => return None,
+                "--architecture" => {
+                    let name = rest.next();
+                    let unknown = || {
+                        let given = name.map_or_else(|| "nothing".to_owned(), |name| format!("`{name}`"));
+                        format!("`--architecture` must be arm64 or x86_64, and not {given}")
+                    };
+                    options.architecture = Some(name.and_then(Architecture::named).ok_or_else(unknown)?);
+                }
+                _ => return Err(format!("`package` does not take `{argument}`")),
             }
         }
-        Some(options)
+        Ok(options)
     }
 }
 
@@ -138,22 +145,22 @@ pub(crate) fn placeholders(folder: &Path) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    fn parse(arguments: &[&str]) -> Option<Options> {
+    fn parse(arguments: &[&str]) -> Result<Options, String> {
         Options::parse(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
     #[test]
     fn an_architecture_is_asked_for_by_lambdas_word_for_it() {
         let arm = Options { architecture: Some(Architecture::Arm64), verify: false };
-        assert_eq!(parse(&["--architecture", "arm64"]), Some(arm));
-        assert_eq!(parse(&[]), Some(Options::default()));
-        assert_eq!(parse(&["--verify"]), Some(Options { architecture: None, verify: true }));
+        assert_eq!(parse(&["--architecture", "arm64"]), Ok(arm));
+        assert_eq!(parse(&[]), Ok(Options::default()));
+        assert_eq!(parse(&["--verify"]), Ok(Options { architecture: None, verify: true }));
     }
 
     #[test]
     fn whatever_else_is_asked_for_is_refused() {
         for wrong in [&["--architecture"] as &[_], &["--architecture", "aarch64"], &["arm64"], &["--fast"]] {
-            assert_eq!(parse(wrong), None, "{wrong:?}");
+            assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }
 }

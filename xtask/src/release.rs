@@ -41,20 +41,21 @@ enum Part {
 }
 
 impl Options {
-    /// None: there is something among the arguments that does not belong there.
-    pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
+    /// Reads what follows `release`; an error says what is wrong.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let mut options = Self::default();
         let mut rest = arguments.iter().map(String::as_str);
         while let Some(argument) = rest.next() {
+            let mut value = |holds: &str| rest.next().ok_or_else(|| format!("`{argument}` needs {holds}"));
             match argument {
                 "--dry-run" => options.dry_run = true,
-                "--only" => options.only = Some(Part::named(rest.next()?)?),
-                "--tag" => options.tag = Some(rest.next()?.to_owned()),
-                "--functions" => options.functions.push(PathBuf::from(rest.next()?)),
-                _ => return None,
+                "--only" => options.only = Some(Part::named(value("`programs` or `packages`")?)?),
+                "--tag" => options.tag = Some(value("a tag, such as `v0.1.0`")?.to_owned()),
+                "--functions" => options.functions.push(PathBuf::from(value("a folder")?)),
+                other => return Err(format!("`release` has no option `{other}`")),
             }
         }
-        Some(options)
+        Ok(options)
     }
 
     fn makes(&self, part: Part) -> bool {
@@ -63,10 +64,12 @@ impl Options {
 }
 
 impl Part {
-    fn named(name: &str) -> Option<Self> {
-        [("programs", Self::Programs), ("packages", Self::Packages)]
-            .into_iter()
-            .find_map(|(known, part)| (known == name).then_some(part))
+    fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "programs" => Ok(Self::Programs),
+            "packages" => Ok(Self::Packages),
+            other => Err(format!("`--only` takes `programs` or `packages`, and not `{other}`")),
+        }
     }
 }
 
@@ -112,7 +115,7 @@ fn summary(version: &Version, into: &Path, sums: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parse(arguments: &[&str]) -> Option<Options> {
+    fn parse(arguments: &[&str]) -> Result<Options, String> {
         Options::parse(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
@@ -127,7 +130,7 @@ mod tests {
             functions: vec!["a".into(), "b".into()],
         };
         assert!(wanted.makes(Part::Packages) && !wanted.makes(Part::Programs));
-        assert_eq!(asked, Some(wanted));
+        assert_eq!(asked, Ok(wanted));
         assert!(Options::default().makes(Part::Packages) && Options::default().makes(Part::Programs));
     }
 
@@ -136,7 +139,7 @@ mod tests {
         for wrong in
             [&["--only"] as &[_], &["--only", "zips"], &["--tag"], &["--functions"], &["--publish"], &["0.1.0"]]
         {
-            assert_eq!(parse(wrong), None, "{wrong:?}");
+            assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }
 

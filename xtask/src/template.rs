@@ -25,15 +25,20 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// None: there is something among the arguments that does not belong there.
-    pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
+    /// Reads what follows `template`; an error says what is wrong.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let (own, cdk) = split(arguments);
         let output = match own {
             [] => None,
             [option, folder] if option == "--output" => Some(PathBuf::from(folder)),
-            _ => return None,
+            [option] if option == "--output" => return Err("`--output` needs a folder".to_owned()),
+            [first, rest @ ..] => {
+                let wrong = if first == "--output" { rest.get(1) } else { None }.unwrap_or(first);
+                return Err(format!("`template` does not take `{wrong}`; options for the CDK app come after `--`"));
+            }
         };
-        Some(Self { output, context: context_of(cdk)? })
+        let context = context_of(cdk).ok_or("`template` takes nothing but `-c key=value` after `--`")?;
+        Ok(Self { output, context })
     }
 }
 
@@ -168,10 +173,10 @@ mod tests {
     fn a_folder_and_a_context_can_be_chosen() {
         let chosen = Options::parse(&owned(&["--output", "out", "--", "-c", "database=iam"]));
         let context = vec![("database".to_owned(), "iam".to_owned())];
-        assert_eq!(chosen, Some(Options { output: Some("out".into()), context }));
-        assert_eq!(Options::parse(&[]), Some(Options { output: None, context: vec![] }));
+        assert_eq!(chosen, Ok(Options { output: Some("out".into()), context }));
+        assert_eq!(Options::parse(&[]), Ok(Options { output: None, context: vec![] }));
         for wrong in [&["out"] as &[_], &["--output"], &["--", "--parameters", "A=b"]] {
-            assert_eq!(Options::parse(&owned(wrong)), None, "{wrong:?}");
+            assert!(Options::parse(&owned(wrong)).is_err(), "{wrong:?}");
         }
     }
 

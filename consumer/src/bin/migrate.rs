@@ -15,6 +15,7 @@ use consumer::{
     schema_resource,
     table::Table,
     table_check::{check, conclusion, fits},
+    usage,
 };
 use lambda_runtime::{run, service_fn};
 use rollcall_aws_runtime::{
@@ -39,6 +40,8 @@ DATABASE_GRANT_TO names a role to create unless it exists, and to grant what the
 Run the check with the consumer's own login: what a role may do is part of the answer.
 Exit codes: 0 the consumer can store users, 1 it cannot or the database cannot be reached, 2 wrong usage.";
 
+const KNOWN: [&str; 3] = ["--check", "--help", "-h"];
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     if let Err(error) = libpq::discard_variables() {
@@ -54,8 +57,13 @@ async fn main() -> ExitCode {
         ["--check"] => check_only(&environment).await,
         ["--version" | "-V"] => say(concat!("migrate ", env!("CARGO_PKG_VERSION"))).map(|()| ExitCode::SUCCESS),
         ["--help" | "-h"] => say(USAGE).map(|()| ExitCode::SUCCESS),
-        _ => {
-            let _ = writeln!(io::stderr(), "{USAGE}");
+        arguments => {
+            let wrong = arguments.iter().copied().find(|argument| !KNOWN.contains(argument));
+            let error = wrong.map_or_else(
+                || format!("`{}` are too many options; give one", arguments.join(" ")),
+                |wrong| usage::unknown(wrong, &KNOWN, "migrate"),
+            );
+            let _ = writeln!(io::stderr(), "error: {error}");
             return ExitCode::from(2);
         }
     };
@@ -86,7 +94,7 @@ async fn migrate(environment: &Environment) -> anyhow::Result<ExitCode> {
 async fn check_only(environment: &Environment) -> anyhow::Result<ExitCode> {
     let table = Table::read(environment)?;
     let database = Database::read(environment, &sdk_config(CliOptions::default(), environment).await?)?;
-    let mut connection = database.connect(SystemTime::now()).await.context("cannot connect to the database")?;
+    let mut connection = database.connect(SystemTime::now()).await?;
     let Some(findings) = check(&mut connection, &table).await.context("the check failed")? else {
         let what_to_do = if table.is_default() {
             "run `migrate` without --check to create it"

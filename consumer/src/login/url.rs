@@ -12,6 +12,8 @@ use super::{
     unreadable,
 };
 
+const CA_HOLDS: &str = "in `sslrootcert` the path of a PEM file with the CA certificates to trust, or no `sslrootcert`";
+
 /// TLS is `verify-full` unless the URL's `sslmode` says otherwise: without it whoever answers at the host's address would be believed.
 /// (`prefer`, which is libpq's default and no protection, is taken as not said.)
 pub(super) fn of_url(url: &str, environment: &Environment) -> Result<PgConnectOptions, VariableError> {
@@ -27,7 +29,7 @@ pub(super) fn of_url(url: &str, environment: &Environment) -> Result<PgConnectOp
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
     let of_url = root_cert(url).as_deref().map(read_pem).transpose();
-    let of_url = of_url.map_err(|why| unreadable("DATABASE_URL", LOGIN_HOLDS, &why))?;
+    let of_url = of_url.map_err(|why| unreadable("DATABASE_URL", CA_HOLDS, &why))?;
     Ok(trust(options, read_ca(environment)?.or(of_url)))
 }
 
@@ -62,6 +64,7 @@ mod tests {
         };
         let missing = error("sslmode=require&sslrootcert=%2Fno%20such.pem");
         assert!(missing.contains("`DATABASE_URL`") && missing.contains("`/no such.pem` cannot be read"), "{missing}");
+        assert!(missing.contains("must hold in `sslrootcert` the path of a PEM file"), "{missing}");
         assert!(!missing.contains("secret@"), "{missing}");
     }
 

@@ -18,8 +18,12 @@ use super::{Attribute, Column, Holds, Name};
 pub(super) enum MappingError {
     #[error("`{text}` has more than two parts")]
     ManyParts { text: String },
-    #[error("an entry is empty")]
-    EmptyEntry,
+    #[error("it is blank")]
+    Blank,
+    #[error("it begins with a comma; remove it")]
+    FirstComma,
+    #[error("there is nothing behind the comma after `{before}`; remove the comma")]
+    EmptyEntry { before: String },
     #[error("a name is empty")]
     EmptyName,
     #[error(
@@ -73,7 +77,16 @@ pub(super) fn table(text: &str) -> Result<(Option<Name>, Name), MappingError> {
 /// Reads `USERS_COLUMNS`.
 pub(super) fn columns(text: &str) -> Result<Vec<Column>, MappingError> {
     let mut columns: Vec<Column> = Vec::new();
+    if text.trim().is_empty() {
+        return Err(MappingError::Blank);
+    }
+    let mut before = None;
     for entry in split(text, ',')? {
+        if entry.is_empty() {
+            let empty = |before: &str| MappingError::EmptyEntry { before: before.to_owned() };
+            return Err(before.map_or(MappingError::FirstComma, empty));
+        }
+        before = Some(entry);
         let new = column(entry)?;
         if columns.iter().any(|column| column.name == new.name) {
             return Err(MappingError::ColumnTwice(new.name));
@@ -90,9 +103,6 @@ pub(super) fn columns(text: &str) -> Result<Vec<Column>, MappingError> {
 }
 
 fn column(entry: &str) -> Result<Column, MappingError> {
-    if entry.is_empty() {
-        return Err(MappingError::EmptyEntry);
-    }
     let sides = split(entry, '=')?;
     let [left, right] = sides.as_slice() else { return Err(MappingError::NoEquals { entry: entry.to_owned() }) };
     let literal = literal(right);

@@ -182,7 +182,11 @@ mod tests {
         for (columns, why) in [
             ("email=email", "no column holds `cognito_sub`; add `cognito_sub=<its column>`"),
             ("cognito_sub", "`cognito_sub` has no `=`"),
-            ("cognito_sub=id,", "an entry is empty"),
+            ("cognito_sub=id,", "there is nothing behind the comma after `cognito_sub=id`; remove the comma"),
+            ("cognito_sub=id , , email=e", "nothing behind the comma after `cognito_sub=id`"),
+            ("cognito_sub=id,source='a,b',", "nothing behind the comma after `source='a,b'`"),
+            (",cognito_sub=id", "it begins with a comma"),
+            (" ", "it is blank"),
             ("cognito_sub=id,e_mail=email", "`e_mail` is not an attribute, so `email` must be a constant"),
             ("cognito_sub=id,e_mail=email", "write `email=e_mail` for the attribute `email`"),
             (

@@ -83,3 +83,25 @@ fn say(line: &str) {
     // Nobody reads it: nothing to be done.
     let _ = writeln!(io::stderr(), "{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_usage_of_xtask_has_every_option_of_every_bench() {
+        let usage = include_str!("../../../../xtask/src/main.rs");
+        let arguments = Arguments::command();
+        for bench in arguments.get_subcommands() {
+            let begin = format!("  bench {} ", bench.get_name());
+            let line = usage.lines().find(|line| line.starts_with(&begin)).unwrap_or_else(|| panic!("no `{begin}`"));
+            for option in
+                bench.get_arguments().filter_map(|argument| argument.get_long()).filter(|name| *name != "help")
+            {
+                assert!(line.contains(&format!("[--{option} ")), "`--{option}` is missing in: {line}");
+            }
+        }
+    }
+}
