@@ -126,10 +126,6 @@ pub(crate) struct Handled {
 }
 
 /// The same as [`handle_batch`]; when the time to finish is over, no more rows are inserted, and what is done by then is known all the same.
-///
-/// # Errors
-///
-/// [`Unreadable`], as there.
 pub(crate) async fn handle_until_stopped(
     batch: &Batch<'_>,
     deadline: Instant,
