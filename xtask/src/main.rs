@@ -86,7 +86,6 @@ fn dispatch(command: &str, rest: &[String]) -> Result<Result<(), Failure>, Strin
 
 /// What is wrong comes last, where it is seen.
 fn usage_error(wrong: &str) -> ExitCode {
-    const USAGE_ERROR: u8 = 2;
     say(USAGE);
     say(&format!("\nerror: {wrong}"));
     ExitCode::from(USAGE_ERROR)
