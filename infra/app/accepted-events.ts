@@ -1,10 +1,9 @@
 import { CfnParameter, Fn, type Stack } from 'aws-cdk-lib';
-import { type GivenPool, POOL_ID, unlessGiven } from './parameters.ts';
+import { CUSTOM_ATTRIBUTE, POOL_ID } from '../construct/src/limits.ts';
+import { type GivenPool, unlessGiven } from './parameters.ts';
 
 /** As `consumer/src/table/mapping.rs` reads it. */
 const NAME = '([a-z0-9_]+|"([^"]|"")+")';
-/** As `producer/src/config.rs` reads it. */
-const CUSTOM_ATTRIBUTE = '(dev:)?custom:[^,\\s]{1,20}';
 
 function optional(stack: Stack, id: string, about: { description: string; allowedPattern?: string; constraintDescription?: string }): string {
   // A variable that is empty counts as not set.

@@ -3,7 +3,7 @@ import type { Packages } from '../construct/src/packages.ts';
 import { poolArn } from '../construct/src/pool-permissions.ts';
 import type { Attachment } from '../construct/src/trigger-wiring.ts';
 import type { Choice } from './input.ts';
-import { arnUnless } from './parameters.ts';
+import { arnUnless, KEY, ROLE } from './parameters.ts';
 
 export interface AttachmentProps {
   readonly packages: Packages;
@@ -16,14 +16,14 @@ export interface AttachmentProps {
 /** Declares the parameters of attaching triggers from outside. */
 export function declareAttachment(stack: Stack, { packages, userPoolId, poolDefinition: known, heal }: AttachmentProps): Attachment {
   // Where no ARN is given, the permission is on the pool itself, where it permits nothing.
-  const arn = (id: string, services: string, description: string) => arnUnless(poolArn(stack, userPoolId), stack, id, { description, services });
+  const arn = (id: string, resource: string, description: string) => arnUnless(poolArn(stack, userPoolId), stack, id, { description, resource });
   return {
     packages,
     poolDefinition: poolDefinition(stack, known),
     force: force(stack),
     heal: heal === 'yes',
-    smsRoleArn: arn('PoolSmsRoleArn', 'iam', "The pool's role for text messages, if it has one. The wiring needs iam:PassRole on it."),
-    senderKeyArn: arn('PoolSenderKeyArn', 'kms', "The key of the pool's custom senders, if it has any. The wiring needs kms:CreateGrant on it."),
+    smsRoleArn: arn('PoolSmsRoleArn', ROLE, "The pool's role for text messages, if it has one. The wiring needs iam:PassRole on it."),
+    senderKeyArn: arn('PoolSenderKeyArn', KEY, "The key of the pool's custom senders, if it has any. The wiring needs kms:CreateGrant on it."),
   };
 }
 

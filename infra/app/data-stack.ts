@@ -13,6 +13,11 @@ const DATABASE = 'rollcall';
 /** Whom the consumer logs in as. `migrate` makes this role, and grants it what the consumer needs and nothing else. */
 const USER = 'rollcall';
 
+export interface DataStackProps extends StackProps {
+  /** Of the environment: what the names of cluster and proxy begin with. */
+  readonly name: string;
+}
+
 /**
  * A database for whoever has none, in a network of its own, where the consumer and `migrate` reach it and nobody else does.
  * A stack by itself, because what it holds outlives every pipeline.
@@ -25,9 +30,9 @@ export class DataStack extends Stack {
   /** Where both of them run. */
   readonly subnets: Subnets;
 
-  constructor(scope: Construct, id: string, props: StackProps) {
+  constructor(scope: Construct, id: string, props: DataStackProps) {
     super(scope, id, props);
-    const name = this.stackName.toLowerCase();
+    const name = `${props.name}-data`;
     const network = new IsolatedNetwork(this, 'Network');
     const { vpc, functions } = network;
     const database = new AuroraCluster(this, 'Database', { name, vpc, databaseName: DATABASE });

@@ -1,7 +1,7 @@
 import { CfnParameter, type Stack } from 'aws-cdk-lib';
 import { type DatabaseAccess, type DatabaseAccesses, mayLogIn, mayReadSecret } from '../construct/src/database-access.ts';
 import type { Choice, Database } from './input.ts';
-import { arnUnless, unlessGiven } from './parameters.ts';
+import { arnUnless, KEY, unlessGiven } from './parameters.ts';
 
 /** A database of yours, and how the consumer logs in to it. */
 export type Login = Exclude<Database, 'aurora'>;
@@ -47,7 +47,7 @@ function url(stack: Stack): Declared {
 }
 
 function secret(stack: Stack): Declared {
-  const allowedPattern = 'arn:[\\w-]+:secretsmanager:[\\w-]+:\\d{12}:secret:.+';
+  const allowedPattern = 'arn:[\\w-]+:secretsmanager:[\\w-]+:\\d{12}:secret:.+-[A-Za-z0-9]{6}';
   const constraintDescription = 'Give the full ARN of a secret, with the six letters at its end.';
   const arn = new CfnParameter(stack, 'DatabaseLoginArn', {
     type: 'String',
@@ -58,7 +58,7 @@ function secret(stack: Stack): Declared {
   // The secret may say where the database is; one that RDS manages itself does not.
   const place = placeOf(stack, 'optional');
   const key = arnUnless(arn, stack, 'DatabaseKeyArn', {
-    services: 'kms',
+    resource: KEY,
     description: "The customer managed key that encrypts the secret, and that of the migration if it is another one; none with AWS's own key. Its policy must let this account's roles use it.",
   });
   const access = (login: string, environment: Record<string, string>): DatabaseAccess => ({

@@ -134,14 +134,14 @@ function choice<K extends Key>(node: Node, key: K): Value<K> {
 }
 
 /** As a stack and as a function may be called, with room for the parts behind it. */
-const ENVIRONMENT_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+const ENVIRONMENT_NAME = /^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/;
 const LONGEST_ENVIRONMENT_NAME = 40;
 
 function environmentName(node: Node): string {
   const name: unknown = node.tryGetContext('name') ?? 'rollcall';
   if (typeof name !== 'string' || name.length > LONGEST_ENVIRONMENT_NAME || !ENVIRONMENT_NAME.test(name)) {
     throw new InputError(
-      `the context value \`name\` is ${JSON.stringify(name)}: give at most ${LONGEST_ENVIRONMENT_NAME} small letters, digits and single hyphens, beginning with a letter, such as \`rollcall-dev\``,
+      `the context value \`name\` is ${JSON.stringify(name)}: give at most ${LONGEST_ENVIRONMENT_NAME} small letters, digits and single hyphens, each word beginning with a letter, such as \`rollcall-dev\``,
     );
   }
   return name;

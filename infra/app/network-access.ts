@@ -7,7 +7,7 @@ export function networkAccess(stack: Stack, network: Network): Subnets | undefin
   if (network === 'lambda') return undefined;
   const subnetIds = new CfnParameter(stack, 'SubnetIds', {
     type: 'List<AWS::EC2::Subnet::Id>',
-    description: 'Private subnets for the consumer, in two zones or more; without NAT they need endpoints for SQS, and for Secrets Manager if it is used.',
+    description: 'Private subnets for the consumer, in two zones or more; without NAT they need endpoints for SQS and S3, and for Secrets Manager if it is used.',
   }).valueAsList;
   const securityGroupIds = new CfnParameter(stack, 'SecurityGroupIds', {
     type: 'List<AWS::EC2::SecurityGroup::Id>',

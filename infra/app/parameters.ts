@@ -7,6 +7,7 @@ import {
   BATCH_WITHOUT_WINDOW,
   MAXIMUM_CONCURRENCY,
   MAX_RECEIVE_COUNT,
+  POOL_ID,
   type Range,
   VISIBILITY_TIMEOUT_SECONDS,
 } from '../construct/src/limits.ts';
@@ -29,9 +30,6 @@ export interface Parameters {
 }
 
 const NO_TOPIC = 'none';
-
-/** As `consumer/src/user_pools.rs` reads it: what stands before the underscore is a Region. */
-export const POOL_ID = '[0-9a-zA-Z-]+_[0-9a-zA-Z]+';
 
 /** Declares the parameters at the top of the stack, where their logical ids are their names. */
 export function declareParameters(stack: Stack, name: string): Parameters {
@@ -107,11 +105,11 @@ export function userPoolId(stack: Stack): string {
 /** A pool that another stack or team owns. */
 export interface GivenPool {
   readonly id: string;
-  readonly previous: PreviousPool;
+  readonly previous: Required<PreviousPool>;
 }
 
 /** The pool that the deployment before was about. */
-export function previousUserPool(stack: Stack): PreviousPool {
+export function previousUserPool(stack: Stack): Required<PreviousPool> {
   const parameter = 'PreviousUserPoolId';
   const id = new CfnParameter(stack, parameter, {
     type: 'String',
@@ -184,17 +182,22 @@ export function unlessGiven(
 
 const NONE = 'none';
 
+/** A key as a permission may name it, which is not by an alias. */
+export const KEY = 'kms:[\\w-]+:\\d{12}:key/.+';
+
+export const ROLE = 'iam::\\d{12}:role/.+';
+
 /**
  * An ARN that may not be given, as what a permission is on.
  * Without one the permission is on something else that the function knows, where it permits nothing.
  */
-export function arnUnless(otherwise: string, stack: Stack, id: string, about: { description: string; services: string }): string {
+export function arnUnless(otherwise: string, stack: Stack, id: string, about: { description: string; resource: string }): string {
   const arn = new CfnParameter(stack, id, {
     type: 'String',
     default: NONE,
     description: about.description,
-    allowedPattern: `${NONE}|arn:[\\w-]+:(${about.services}):.+`,
-    constraintDescription: `Give an ARN, or \`${NONE}\`.`,
+    allowedPattern: `${NONE}|arn:[\\w-]+:${about.resource}`,
+    constraintDescription: `Give the ARN of the ${about.resource === KEY ? 'key itself, not of an alias' : 'role'}, or \`${NONE}\`.`,
   }).valueAsString;
   const isGiven = new CfnCondition(stack, `${id}IsGiven`, { expression: Fn.conditionNot(Fn.conditionEquals(arn, NONE)) });
   return Fn.conditionIf(isGiven.logicalId, arn, otherwise).toString();

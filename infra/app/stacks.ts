@@ -19,7 +19,7 @@ const WHAT = 'rollcall: every confirmed Cognito user has exactly one row in Post
 export function makeStacks(app: App, context: SynthContext, env: Pick<StackProps, 'env'>): void {
   const stack = (part: string) => stackId(context.name, part);
   const about = (part: string): StackProps => ({ ...env, ...synthesizer(context), description: `${WHAT}: ${part}.` });
-  const data = context.database === 'aurora' ? new DataStack(app, stack('Data'), about('the database')) : undefined;
+  const data = context.database === 'aurora' ? new DataStack(app, stack('Data'), { ...about('the database'), name: context.name }) : undefined;
   if (data) refuseRegionWithoutAuthorities(context.packages, data.region);
   const pipeline = new PipelineStack(app, stack('Pipeline'), { ...about('from the trigger to the row'), context, data });
   if (context.pool === 'given') return;

@@ -80,7 +80,7 @@ test('a custom resource has time for its work besides the time that is kept back
   const kept = seconds('libs/custom-resource/src/lib.rs', 'ANSWER_RESERVE');
   assert.ok(WIRING.timeoutSeconds - kept >= 2 * seconds('infra/trigger-wiring/src/wiring.rs', 'attempt'));
   assert.ok(MIGRATE.timeoutSeconds - kept >= seconds('consumer/src/schema_resource.rs', 'attempt'));
-  const connect = seconds('consumer/src/schema.rs', 'CONNECT_LIMIT');
+  const connect = seconds('consumer/src/database.rs', 'CONNECT_LIMIT');
   assert.ok(connect < seconds('consumer/src/schema_resource.rs', 'attempt'));
 });
 

@@ -35,7 +35,7 @@ const [proxyId, proxy] = only('AWS::RDS::DBProxy');
 const [, pool] = only('AWS::RDS::DBProxyTargetGroup');
 
 /** What the stack hands to the pipeline, with references as CloudFormation has them. */
-const stack = new DataStack(new App({ autoSynth: false, analyticsReporting: false }), 'RollcallData', {});
+const stack = new DataStack(new App({ autoSynth: false, analyticsReporting: false }), 'RollcallData', { name: 'rollcall' });
 const consumer = stack.resolve(stack.consumer);
 const migrate = stack.resolve(stack.migrate);
 
@@ -195,7 +195,7 @@ describe('the database', () => {
   });
 
   test('is not replaced by an empty one, because its name is taken', () => {
-    assert.equal(cluster['DBClusterIdentifier'], 'rollcalldata');
+    assert.equal(cluster['DBClusterIdentifier'], 'rollcall-data');
   });
 
   test('can be restored to any moment whose events the bus still has', () => {

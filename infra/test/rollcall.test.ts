@@ -4,12 +4,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { App, Duration, SecretValue, Stack, Validations } from 'aws-cdk-lib';
-import { UserPool } from 'aws-cdk-lib/aws-cognito';
+import { Mfa, UserPool } from 'aws-cdk-lib/aws-cognito';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
-import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
+import { AccountRootPrincipal, Role, User } from 'aws-cdk-lib/aws-iam';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
-import { DatabaseInstance, DatabaseInstanceEngine, PostgresEngineVersion } from 'aws-cdk-lib/aws-rds';
-import { Key } from 'aws-cdk-lib/aws-kms';
+import { AuroraPostgresEngineVersion, ClusterInstance, DatabaseCluster, DatabaseClusterEngine, DatabaseInstance, DatabaseInstanceEngine, PostgresEngineVersion } from 'aws-cdk-lib/aws-rds';
+import { Alias, Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -283,6 +283,65 @@ describe('the database', () => {
     assert.match(warning, /no CA certificates of RDS for mx-central-1/);
   });
 
+  /** Everything that CloudFormation makes before the table. */
+  const beforeTheTable = (all: Synthesized): string[] => {
+    const graph = graphOf(all);
+    const table = [...graph.resources].find(([, { Type }]) => Type === 'Custom::UsersTable')![0];
+    return [...graph.closure(table)].map((name) => graph.resources.get(name)!.Type);
+  };
+
+  test('the migration waits for the way out of its subnets, and keeps it until it has responded in a deletion', () => {
+    const adopted = appOfTheirs(REGION);
+    adopt(adopted, { database: Database.fromSecret(new Secret(adopted.backend, 'Login'), { vpc: new Vpc(adopted.backend, 'Vpc') }) });
+    const before = beforeTheTable(synthesized(adopted));
+    assert.ok(before.includes('AWS::EC2::NatGateway') && before.includes('AWS::EC2::Route'), before.join(' '));
+  });
+
+  test('the migration waits for the writer of a cluster and for the rule that lets it in', () => {
+    const adopted = appOfTheirs(REGION);
+    const vpc = new Vpc(adopted.backend, 'Vpc');
+    const cluster = new DatabaseCluster(adopted.backend, 'Cluster', {
+      vpc,
+      engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_16_4 }),
+      writer: ClusterInstance.serverlessV2('Writer'),
+    });
+    adopt(adopted, { database: Database.fromSecret(cluster.secret!, { vpc, instance: cluster }) });
+    const before = beforeTheTable(synthesized(adopted));
+    assert.ok(before.includes('AWS::RDS::DBInstance') && before.includes('AWS::EC2::SecurityGroupIngress'), before.join(' '));
+  });
+
+  test('a database in a stack of its own needs nothing of ours', () => {
+    const adopted = appOfTheirs(REGION);
+    const data = new Stack(adopted.app, 'DataStack', { env: REGION });
+    const vpc = new Vpc(data, 'Vpc');
+    const instance = new DatabaseInstance(data, 'Database', { vpc, engine: DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.VER_16 }) });
+    adopt(adopted, { database: Database.fromSecret(instance.secret!, { vpc, instance }) });
+    const second = adopt(adopted, { database: Database.fromSecret(instance.secret!, { vpc }) }, 'Second');
+    second.connections.allowToDefaultPort(instance);
+    const { templates } = synthesized(adopted);
+    assert.ok(!JSON.stringify(templates['DataStack']).includes('BackendStack'));
+    assert.equal(resourcesOf(templates['BackendStack']!, 'AWS::EC2::SecurityGroupIngress').length, 2);
+  });
+
+  test('permissions name the key itself and never its alias', () => {
+    const adopted = appOfTheirs();
+    const key = new Key(adopted.backend, 'Key');
+    const alias = key.addAlias('alias/ours');
+    adopt(adopted, { encryptionKey: alias, database: Database.fromSecret(new Secret(adopted.backend, 'Secret', { encryptionKey: alias })) });
+    const uses = rights(synthesized(adopted).template).filter((line) => line.startsWith('kms:'));
+    assert.ok(uses.length > 4);
+    for (const use of uses) assert.match(use, / <Key\w+\.Arn>$/);
+    const byName = Alias.fromAliasName(adopted.backend, 'Named', 'alias/theirs');
+    assert.match(refusal(() => adopt(adopted, { encryptionKey: byName }, 'Second')), /give the key itself/);
+  });
+
+  test('what a key of yours cannot encrypt goes to a queue that does not need it', () => {
+    const adopted = appOfTheirs();
+    adopt(adopted, { encryptionKey: new Key(adopted.backend, 'Key'), namePrefix: 'app' });
+    const keys = resourcesOf(synthesized(adopted).template, 'AWS::SQS::Queue').map(([, { QueueName: name, KmsMasterKeyId: key }]) => [text(name), key !== undefined]);
+    assert.deepEqual(Object.fromEntries(keys), { 'app-rule-dlq': false, 'app-users-dlq': true, 'app-users': true });
+  });
+
   test('a URL, and a login of its own for the migration', () => {
     const adopted = appOfTheirs();
     const database = Database.fromUrl(SecretValue.secretsManager('app/database', { jsonField: 'url' }), {
@@ -335,6 +394,12 @@ describe('what else is chosen', () => {
       [{ maxConcurrency: 1 }, /`maxConcurrency` is 1: give a whole number from 2 to 1000/],
       [{ maxReceiveCount: 1_001 }, /`maxReceiveCount` is 1001/],
       [{ visibilityTimeout: Duration.days(1) }, /`visibilityTimeout` is 86400: .*in seconds/],
+      [{ visibilityTimeout: Duration.seconds(29) }, /`visibilityTimeout` is 29: give a whole number from 30 to 43200/],
+      [{ visibilityTimeout: Duration.minutes(5), maxBatchingWindow: Duration.minutes(5) }, /`visibilityTimeout` is 300: give a whole number from 330/],
+      [{ forwardAttributes: ['tenant'] }, /`forwardAttributes` has `tenant`: give .*`custom:tenant`/],
+      [{ furtherUserPools: ['arn:aws:cognito-idp:eu-central-1:1:userpool/x'] }, /give ids of user pools/],
+      [{ previousUserPoolId: 'users' }, /give the id of a user pool/],
+      [{ operatorRoleArns: ['ops'] }, /give ARNs of IAM roles/],
       [{ archiveRetention: Duration.days(366) }, /`archiveRetention` is 366: .*in days/],
     ];
     for (const [props, sentence] of wrong) assert.match(refusal(() => adopt(appOfTheirs(), props)), sentence);
@@ -351,12 +416,60 @@ describe('what else is chosen', () => {
     for (const policy of policies) assert.match(policy, /OnlyOursAndOperators/);
   });
 
-  test('a pool that names the functions itself is only permitted to call them', () => {
+  test('a batch that waits to fill is hidden as long', () => {
     const adopted = appOfTheirs();
-    adopt(adopted, { attach: false });
+    adopt(adopted, { maxBatchingWindow: Duration.minutes(5) });
+    const hidden = resourcesOf(synthesized(adopted).template, 'AWS::SQS::Queue').map(([, { VisibilityTimeout: seconds }]) => seconds);
+    assert.ok(hidden.includes(480), String(hidden));
+  });
+
+  test('an update of the pool may name its role for text messages again, and asks for the key of its senders', () => {
+    const withSms = appOfTheirs();
+    const pool = new UserPool(withSms.auth, 'WithSms', { mfa: Mfa.OPTIONAL, mfaSecondFactor: { sms: true, otp: true } });
+    adopt({ ...withSms, pool });
+    assert.match(JSON.stringify(resourcesOf(synthesized(withSms).template, 'AWS::IAM::Policy')), /iam:PassRole.*WithSmssmsRole/);
+    const withSender = appOfTheirs();
+    const customSenderKmsKey = new Key(withSender.auth, 'SenderKey');
+    const sender = { ...withSender, pool: new UserPool(withSender.auth, 'WithSender', { customSenderKmsKey }) };
+    assert.match(refusal(() => adopt(sender)), /give that key in `senderKey`/);
+    adopt(sender, { senderKey: customSenderKmsKey }, 'Second');
+  });
+
+  test('a deployment that moves to another pool keeps both permitted', () => {
+    const adopted = appOfTheirs();
+    adopt(adopted, { previousUserPoolId: 'eu-central-1_Before' });
     const { template } = synthesized(adopted);
-    assert.equal(resourcesOf(template, 'Custom::CognitoTriggers').length, 0);
-    assert.equal(resourcesOf(template, 'AWS::Lambda::Permission').length, 1);
+    assert.equal(resourcesOf(template, 'AWS::Lambda::Permission').filter(([, { Principal: who }]) => who === 'cognito-idp.amazonaws.com').length, 2);
+    assert.equal(resourcesOf(template, 'Custom::CognitoTriggers')[0]![1]['PreviousUserPoolId'], 'eu-central-1_Before');
+    assert.match(text(environmentOf(template, 'consumer')['ALLOWED_USER_POOLS']), /,eu-central-1_Before$/);
+  });
+
+  test('further pools may call the functions, and their events become rows', () => {
+    const adopted = appOfTheirs();
+    adopt(adopted, { furtherUserPools: ['eu-central-1_Further'] });
+    const { template } = synthesized(adopted);
+    const sources = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { SourceArn: source }]) => text(source));
+    assert.ok(sources.some((source) => source.endsWith('userpool/eu-central-1_Further')), sources.join(' '));
+    assert.match(text(environmentOf(template, 'consumer')['ALLOWED_USER_POOLS']), /,eu-central-1_Further$/);
+  });
+
+  test('a role that is granted to send is not denied it', () => {
+    const adopted = appOfTheirs();
+    const rollcall = adopt(adopted, { operatorRoleArns: ['arn:aws:iam::111111111111:role/ops'] });
+    rollcall.grantReplay(new Role(adopted.backend, 'Night', { assumedBy: new AccountRootPrincipal() }));
+    assert.match(refusal(() => rollcall.grantPublish(new User(adopted.backend, 'Person'))), /grant to a role/);
+    const { template } = synthesized(adopted);
+    for (const [, { PolicyDocument }] of resourcesOf(template, 'AWS::SQS::QueuePolicy')) {
+      const denied = PolicyDocument.Statement.find(({ Sid }: { Sid: string }) => Sid === 'OnlyOursAndOperators');
+      assert.match(JSON.stringify(denied), /"Night\w+"/);
+    }
+  });
+
+  test('a custom resource is not begun when CloudFormation has given up on it', () => {
+    const adopted = appOfTheirs();
+    adopt(adopted);
+    const invoked = resourcesOf(synthesized(adopted).template, 'AWS::Lambda::EventInvokeConfig').map(([, about]) => [about['MaximumEventAgeInSeconds'], about['MaximumRetryAttempts']]);
+    assert.deepEqual(invoked, [[60, 0], [60, 0]]);
   });
 
   test('an operator may take dead letters and send to the queue, and nothing else', () => {
@@ -379,6 +492,8 @@ describe('what else is chosen', () => {
     assert.deepEqual(of(rollcall.metricPublished()), [rollcall.producer.functionName, 'Sum']);
     assert.deepEqual(of(rollcall.metricInserted({ statistic: 'Average' })), [rollcall.consumer.functionName, 'Average']);
     assert.deepEqual(of(rollcall.metricSignUpToRow()), [rollcall.consumer.functionName, 'p50']);
+    const rejecting = adopt(adopted, { preSignUp: true }, 'Second');
+    assert.deepEqual(of(rejecting.metric('SignUpRejected')), [rejecting.preSignUp!.functionName, 'Sum']);
   });
 
   test('functions that are not there are named, and the right ones are found', () => {

@@ -70,3 +70,19 @@ async fn a_previous_pool_that_is_not_the_old_one_is_refused() {
     the_policy_names(&deployment, &[NEW, "eu-west-1_Other"]);
     assert!(deployment.update(&other, &old).await.unwrap_err().contains(POOL));
 }
+
+#[tokio::test]
+async fn a_move_that_fails_when_the_new_pool_was_attached_detaches_it_again() {
+    let (mut deployment, old) = (deployed(), wiring(POOL, &json!({})));
+    let moving = wiring(NEW, &json!({ "PreviousUserPoolId": POOL }));
+    the_policy_names(&deployment, &[NEW, POOL]);
+    deployment.now(|world| drop(world.moody.insert(NEW.to_owned(), "LITE")));
+
+    let refused = deployment.update(&moving, &old).await.unwrap_err();
+
+    // CloudFormation keeps the old id, so it never asks for the new pool to be cleaned up.
+    assert!(refused.contains("UserPoolTier"), "{refused}");
+    assert_eq!(deployment.physical_id, format!("cognito-triggers:{POOL}"));
+    assert_eq!(deployment.triggers(NEW), json!({}));
+    assert_eq!(deployment.triggers(POOL), json!({ "PostConfirmation": PRODUCER }));
+}

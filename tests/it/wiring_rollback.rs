@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) pools: BTreeMap<String, Value>,
     /// The pools that the policy of the wiring's role names.
     pub(crate) permitted: BTreeSet<String>,
+    /// The pools of which an update changes another setting, too.
+    pub(crate) moody: BTreeMap<String, &'static str>,
     /// The stack's status; none when it cannot be asked.
     status: Option<&'static str>,
 }
@@ -51,11 +53,13 @@ impl World {
         let Some(config) = self.pools.get_mut(id) else { return refusal("ResourceNotFoundException") };
         match call.operation.rsplit('.').next().unwrap() {
             "DescribeUserPool" => {
-                let pool = json!({ "Id": id, "Name": "people", "UserPoolTier": "LITE", "LambdaConfig": config });
+                let tier = self.moody.get(id).copied().unwrap_or("LITE");
+                let pool = json!({ "Id": id, "Name": "people", "UserPoolTier": tier, "LambdaConfig": config });
                 Answer::Reply(200, json!({ "UserPool": pool }))
             }
             "UpdateUserPool" => {
                 *config = call.body["LambdaConfig"].clone();
+                self.moody.entry(id.to_owned()).and_modify(|tier| *tier = "ESSENTIALS");
                 Answer::Reply(200, json!({}))
             }
             _ => Answer::Reply(200, json!({ "MfaConfiguration": "OFF" })),
@@ -78,7 +82,12 @@ impl Deployment {
     /// A stack whose pool calls this.
     pub(crate) fn of(triggers: Value) -> Self {
         let (pools, permitted) = (BTreeMap::from([(POOL.to_owned(), triggers)]), BTreeSet::from([POOL.to_owned()]));
-        let world = Arc::new(Mutex::new(World { pools, permitted, status: Some("UPDATE_IN_PROGRESS") }));
+        let world = Arc::new(Mutex::new(World {
+            pools,
+            permitted,
+            moody: BTreeMap::new(),
+            status: Some("UPDATE_IN_PROGRESS"),
+        }));
         let played = Arc::clone(&world);
         let http = ScriptedHttp::new(move |call, _| played.lock().unwrap_or_else(PoisonError::into_inner).answer(call));
         Self { world, http, physical_id: format!("cognito-triggers:{POOL}") }

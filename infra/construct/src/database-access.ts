@@ -1,4 +1,5 @@
 import { ArnFormat, type Stack } from 'aws-cdk-lib';
+import type { IDependable } from 'constructs';
 import type { Permission } from './permission';
 import type { Subnets } from './subnets';
 
@@ -18,6 +19,8 @@ export interface DatabaseAccesses {
 /** A database, and the subnets that it can be reached from, if not every network. */
 export interface ReachableDatabase extends DatabaseAccesses {
   readonly subnets: Subnets | undefined;
+  /** What must be there before anything connects: an instance, and the rule that lets the functions in. */
+  readonly after?: IDependable[];
 }
 
 /** Logging in with a token as one user, at the database that IAM calls by this resource id. */

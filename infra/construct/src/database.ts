@@ -1,15 +1,17 @@
 import { Annotations, type SecretValue, Stack, Token } from 'aws-cdk-lib';
 import { type IConnectable, type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import { type DatabaseAccess, type DatabaseAccesses, mayLogIn, mayReadSecret, type ReachableDatabase } from './database-access';
+import { keyItself } from './encryption-key';
 import type { PackagesInFolder } from './packages';
 import { INTERFACES } from './subnets';
 
 /** What is the same for every way of logging in. */
 export interface DatabaseOptions {
   /**
-   * The VPC from which the database can be reached. Its subnets need a way to SQS, and to Secrets Manager if a secret is read: a NAT gateway or endpoints.
+   * The VPC from which the database can be reached.
+   * Its subnets need a way to SQS, to S3, through which the migration responds to CloudFormation, and to Secrets Manager if a secret is read: a NAT gateway or endpoints.
    *
    * @default - the functions run in Lambda's own network
    */
@@ -32,7 +34,7 @@ export interface DatabaseOptions {
   /**
    * The database or its proxy, whose group lets the functions in at its default port.
    *
-   * @default - you let them in: `database.connections.allowDefaultPortFrom(rollcall)`
+   * @default - you let them in: `rollcall.connections.allowToDefaultPort(database)`
    */
   readonly instance?: IConnectable;
 
@@ -146,7 +148,7 @@ export class Database {
       const access = (login: ISecret, at: Record<string, string>): DatabaseAccess => ({
         environment: { DATABASE_SECRET_ARN: login.secretArn, ...at },
         // Of a secret that is only known by its name, the six characters at the end of its ARN are not.
-        may: mayReadSecret(Stack.of(scope), login.secretFullArn ?? `${login.secretArn}-??????`, login.encryptionKey?.keyArn),
+        may: mayReadSecret(Stack.of(scope), login.secretFullArn ?? `${login.secretArn}-??????`, login.encryptionKey && keyItself(login.encryptionKey).keyArn),
       });
       return {
         consumer: access(secret, { ...place, ...pooler(options) }),
@@ -200,11 +202,13 @@ export class Database {
     const { consumerRole, instance } = this.options;
     const grantTo: Record<string, string> = consumerRole === undefined ? {} : { DATABASE_GRANT_TO: consumerRole };
     const groups = this.groupsIn(scope);
-    for (const group of instance ? groups : []) instance?.connections.allowDefaultPortFrom(group, 'rollcall');
+    // From our side, so that the rule is in our stack: in the database's, the two stacks would need each other.
+    for (const group of instance ? groups : []) if (instance) group.connections.allowToDefaultPort(instance, 'The functions of rollcall.');
     return {
       consumer,
       migrate: migrate && this.options.migrate !== false ? { ...migrate, environment: { ...migrate.environment, ...grantTo } } : undefined,
       subnets: this.subnets(groups),
+      after: Construct.isConstruct(instance) ? [instance] : [],
       groups,
     };
   }
@@ -221,8 +225,8 @@ export class Database {
   private subnets(groups: ISecurityGroup[]): ReachableDatabase['subnets'] {
     const { vpc, vpcSubnets } = this.options;
     if (!vpc) return undefined;
-    const { subnetIds } = vpc.selectSubnets(vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS });
-    return { subnetIds, securityGroupIds: groups.map(({ securityGroupId }) => securityGroupId), may: [INTERFACES] };
+    const { subnetIds, internetConnectivityEstablished: wayOut } = vpc.selectSubnets(vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS });
+    return { subnetIds, securityGroupIds: groups.map(({ securityGroupId }) => securityGroupId), may: [INTERFACES], wayOut };
   }
 }
 

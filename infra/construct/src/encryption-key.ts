@@ -1,7 +1,7 @@
 import { Stack } from 'aws-cdk-lib';
 import type { CfnEventBus, EventBus } from 'aws-cdk-lib/aws-events';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Alias, type IKey } from 'aws-cdk-lib/aws-kms';
 import type { Permission } from './permission';
 
 /** Lets EventBridge use the key of bus, archive and queues. A key that was made elsewhere keeps its policy, and its owner has to write this into it. */
@@ -29,6 +29,16 @@ export function letEventBridgeUse(key: IKey): void {
       resources: ['*'],
     }),
   );
+}
+
+/**
+ * The key that an alias stands for: a policy of IAM that names an alias permits nothing.
+ * Source: "Using aliases to control access to KMS keys" in the AWS KMS developer guide.
+ */
+export function keyItself(key: IKey): IKey {
+  if (!('aliasName' in key)) return key;
+  if (key instanceof Alias) return key.aliasTargetKey;
+  throw new Error('the key is an alias by its name alone, which no permission can name: give the key itself');
 }
 
 /** By hand, because the CDK's own writes the bus's name into the key's policy a second time. */

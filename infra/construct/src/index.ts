@@ -1,3 +1,4 @@
 export { Database, type DatabaseOptions, type DatabasePlace, type IamDatabaseOptions, type SecretDatabaseOptions, type UrlDatabaseOptions } from './database';
-export { Rollcall, type RollcallProps } from './rollcall';
+export { Rollcall } from './rollcall';
+export type { RollcallProps } from './rollcall-props';
 export { Table, type TableProps } from './table';

@@ -126,3 +126,12 @@ export const CHECK = {
 
 /** Long enough to look into last month's incident. */
 export const LOG_RETENTION = RetentionDays.ONE_MONTH;
+
+/** As `consumer/src/user_pools.rs` reads it: what stands before the underscore is a Region. */
+export const POOL_ID = '[0-9a-zA-Z-]+_[0-9a-zA-Z]+';
+
+/** As `producer/src/config.rs` reads it. */
+export const CUSTOM_ATTRIBUTE = '(dev:)?custom:[^,\\s]{1,20}';
+
+/** As `aws:PrincipalArn` is compared: the role, and not a session of it. Behind the account a part may be any text. */
+export const ROLE_ARN = 'arn:[\\w-]+:iam::\\d{12}:role/[\\w+=.@/*-]+';

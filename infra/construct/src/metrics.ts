@@ -48,10 +48,12 @@ export class Metrics {
 
   private readonly producer: Function;
   private readonly consumer: Function;
+  private readonly preSignUpFunction: Function | undefined;
 
   constructor({ producer, consumer, preSignUp, queue, deadLetters, undelivered }: Measured) {
     this.producer = producer;
     this.consumer = consumer;
+    this.preSignUpFunction = preSignUp;
     const sum = { period: PERIOD, statistic: Stats.SUM };
     const most = { period: PERIOD, statistic: Stats.MAXIMUM };
     this.published = own('UserConfirmedPublished', producer, Stats.SUM);
@@ -83,7 +85,8 @@ export class Metrics {
   /** A figure of the functions' own: the sum over a minute unless it is said otherwise. */
   named(metricName: string, options: MetricOptions = {}): Metric {
     // As the names of the functions' own figures tell them apart.
-    const lambda = metricName.startsWith('UserConfirmed') ? this.producer : this.consumer;
+    const trigger = metricName === 'SignUpRejected' ? this.preSignUpFunction : this.producer;
+    const lambda = /^(UserConfirmed|SignUpRejected)/.test(metricName) ? (trigger ?? this.producer) : this.consumer;
     return own(metricName, lambda, Stats.SUM).with(options);
   }
 }

@@ -117,7 +117,6 @@ export class Pipeline extends Construct {
       pattern: USER_CONFIRMED,
       queue: this.users.queue,
       deadLetterQueueName: this.named('rule-dlq'),
-      key,
     });
     if (key) rule.keepWhatBusCannotEncrypt(this.bus);
     return rule.undelivered;
@@ -188,6 +187,7 @@ export class Pipeline extends Construct {
       key,
       run: migrationRun,
     });
+    schema.node.addDependency(...(database.after ?? []));
     consumer.node.addDependency(schema.resource);
   }
 

@@ -13,7 +13,8 @@ export interface Triggers {
 /** The pool before this one, in the deployment that moves from one to the other. */
 export interface PreviousPool {
   readonly id: string;
-  readonly isGiven: CfnCondition;
+  /** Without it, every deployment of the template moves. */
+  readonly isGiven?: CfnCondition;
 }
 
 export function poolArn(stack: Stack, userPoolId: string): string {

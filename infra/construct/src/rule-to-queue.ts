@@ -1,7 +1,6 @@
 import { Validations } from 'aws-cdk-lib';
 import { type CfnEventBus, type EventBus, type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ACKNOWLEDGED } from './acknowledged';
@@ -15,7 +14,6 @@ export interface RuleToQueueProps {
   readonly queue: Queue;
   /** Where events go that EventBridge could not deliver; without it they would be dropped. */
   readonly deadLetterQueueName: string;
-  readonly key: IKey | undefined;
 }
 
 /** Sends the events that match a pattern from a bus to a queue, unchanged. */
@@ -24,7 +22,8 @@ export class RuleToQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: RuleToQueueProps) {
     super(scope, id);
-    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: props.deadLetterQueueName, key: props.key });
+    // Under SQS's own key, because it takes what a key of yours cannot encrypt.
+    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: props.deadLetterQueueName, key: undefined });
     Validations.of(this.undelivered).acknowledge(ACKNOWLEDGED.queueWithoutDeadLetters);
     const rule = new Rule(this, 'Rule', {
       eventBus: props.bus,

@@ -91,6 +91,7 @@ export class RustFunction extends Construct {
       const { subnetIds, securityGroupIds } = props.subnets;
       // By hand, because the CDK's own wants the VPC itself, and only its subnets are known here.
       resource.vpcConfig = { subnetIds, securityGroupIds };
+      if (props.subnets.wayOut) this.lambda.node.addDependency(props.subnets.wayOut);
     }
   }
 }

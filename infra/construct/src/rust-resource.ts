@@ -31,6 +31,8 @@ export class RustResource extends Construct {
       // Whether an Update is a deployment or the way back from one, CloudFormation says only when it is asked.
       may: [{ actions: ['cloudformation:DescribeStacks'], on: Stack.of(this).stackId }, ...about.may],
     });
+    // What begins later than the grace would end when CloudFormation has given up, and do what it has taken back.
+    lambda.configureAsyncInvoke({ maxEventAge: Duration.seconds(graceSeconds), retryAttempts: 0 });
     this.lambda = lambda;
     this.resource = new CustomResource(this, 'Resource', {
       resourceType: type,
@@ -39,5 +41,7 @@ export class RustResource extends Construct {
       serviceTimeout: Duration.seconds(timeoutSeconds + graceSeconds),
       properties,
     });
+    // When it is called, how long it may wait is settled.
+    this.resource.node.addDependency(lambda);
   }
 }

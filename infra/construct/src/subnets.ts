@@ -1,3 +1,4 @@
+import type { IDependable } from 'constructs';
 import type { Permission } from './permission';
 
 /** Subnets of a VPC, as a function is put into them. */
@@ -5,6 +6,8 @@ export interface Subnets {
   readonly subnetIds: string[];
   readonly securityGroupIds: string[];
   readonly may: Permission[];
+  /** Their way out: a custom resource responds to CloudFormation through it, in a deletion too. */
+  readonly wayOut?: IDependable;
 }
 
 /**

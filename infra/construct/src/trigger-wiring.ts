@@ -88,8 +88,8 @@ function functionArns({ PostConfirmation, PreSignUp, PostAuthentication }: Trigg
 
 const CHANGES = ['cognito-idp:DescribeUserPool', 'cognito-idp:GetUserPoolMfaConfig', 'cognito-idp:UpdateUserPool'];
 
-function eitherOr(isGiven: CfnCondition, given: string, otherwise: string): string {
-  return Fn.conditionIf(isGiven.logicalId, given, otherwise).toString();
+function eitherOr(isGiven: CfnCondition | undefined, given: string, otherwise: string): string {
+  return isGiven ? Fn.conditionIf(isGiven.logicalId, given, otherwise).toString() : given;
 }
 
 function namedAgain({ smsRoleArn, senderKeyArn }: Attachment): Permission[] {

@@ -74,7 +74,8 @@ async fn update(
     // In another pool nothing of ours can be there to be replaced.
     let same_pool = from.filter(|from| from.pool == to.pool);
     let before = same_pool.map(|from| from.triggers.clone()).unwrap_or_default();
-    match connect(to, &before, to.foreign, cognito, deadline).await {
+    let moves = from.is_some() && same_pool.is_none();
+    match connect(to, &before, to.foreign, cognito, within(moves, deadline)).await {
         Err(Failure::Taken { pool, taken }) => {
             if stack.is_rolling_back().await != Some(true) {
                 return Err(Failure::Taken { pool, taken });
@@ -83,7 +84,28 @@ async fn update(
             Ok(Outcome::RolledBack { left: taken, rest })
         }
         Err(Failure::NoPool { .. }) if stack.is_rolling_back().await == Some(true) => Ok(Outcome::PoolGone),
+        Err(failure) if moves => {
+            leave(to, cognito, deadline).await;
+            Err(failure)
+        }
         done => done,
+    }
+}
+
+/// What a move needs at its end to take itself back.
+const LEAVING: Duration = Duration::from_secs(20);
+
+/// The deadline of attaching, which in a move leaves time for detaching.
+fn within(moves: bool, deadline: Instant) -> Instant {
+    let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+    if moves { half.max(deadline.checked_sub(LEAVING).unwrap_or(half)) } else { deadline }
+}
+
+/// Detaches the new pool of a move that has failed. After a failed Update, CloudFormation keeps the id of the old pool and never cleans this one up.
+async fn leave(to: &Wiring, cognito: &Cognito, deadline: Instant) {
+    let plan = |config: &Map<String, Value>| Ok(detach(config, &to.triggers));
+    if let Err(failure) = change(&to.pool, plan, always, cognito, deadline).await {
+        tracing::error!(pool = %to.pool, error = %failure, "the pool that the stack could not move to may still call the functions: detach it by hand");
     }
 }
 
