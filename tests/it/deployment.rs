@@ -98,14 +98,22 @@ impl Site {
         target().functions_and_queues(&self.stack).unwrap()
     }
 
-    /// CloudFormation began with the triggers when every other resource was complete.
+    /// CloudFormation began with the triggers when every other resource was complete, and with their check when they were attached.
     fn was_attached_last(&self) {
         let mut events = target().events(&self.stack).unwrap();
         events.reverse();
         let begun = events.iter().position(|event| event["ResourceType"] == "Custom::CognitoTriggers").unwrap();
         let later = events[begun..].iter().map(|event| event["ResourceType"].as_str().unwrap());
         let later: BTreeSet<_> = later.collect();
-        assert_eq!(later, BTreeSet::from(["AWS::CloudFormation::Stack", "Custom::CognitoTriggers"]));
+        let check = ["AWS::Events::Rule", "AWS::Lambda::Permission"];
+        assert_eq!(later, ["AWS::CloudFormation::Stack", "Custom::CognitoTriggers"].into_iter().chain(check).collect());
+        let of = |wanted: &str| events[begun..].iter().position(|event| event["ResourceType"] == wanted).unwrap();
+        let attached = events[begun..].iter().position(|event| {
+            event["ResourceType"] == "Custom::CognitoTriggers" && event["ResourceStatus"] == "CREATE_COMPLETE"
+        });
+        for resource in check {
+            assert!(of(resource) > attached.unwrap(), "{resource}");
+        }
     }
 
     /// Why the custom resource failed, as the stack's events tell it.

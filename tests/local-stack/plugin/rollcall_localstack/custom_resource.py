@@ -7,11 +7,14 @@ template reference guide.
 Not as on AWS: a ServiceToken is a Lambda ARN and never an SNS topic; when an update changes the physical id, the old
 one is deleted at once and not after the whole update; NoEcho is ignored.
 """
+import contextlib
 import http.server
 import json
 import threading
 import uuid
 
+from botocore.config import Config
+from localstack.aws.connect import connect_to
 from localstack.services.cloudformation.resource_provider import OperationStatus, ProgressEvent, ResourceProvider
 
 # Longest wait for an answer, in seconds, unless the resource asks for less. CloudFormation waits an hour.
@@ -141,11 +144,23 @@ def ask(request, about, properties):
     try:
         functions = request.aws_client_factory.lambda_
         functions.get_waiter("function_active_v2").wait(FunctionName=function, WaiterConfig=FUNCTION_LOOKS)
-        functions.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
+        threading.Thread(target=call, args=(request, function, event, seconds), daemon=True).start()
     except Exception as error:  # whatever is wrong with the function fails the resource, and not the engine
         wait(0)
         return {"Status": "FAILED", "Reason": f"the function cannot be invoked: {error}"}
     return wait(seconds) or {"Status": "FAILED", "Reason": f"the function did not answer within {seconds} s"}
+
+
+def call(request, function, event, seconds):
+    """Invokes the function, and waits for it in a thread of its own, because only what it puts to the URL counts.
+
+    CloudFormation invokes asynchronously. LocalStack loses an asynchronous invocation that follows an update of its function
+    at once: it gives the event to the version that is being stopped.
+    """
+    once = Config(read_timeout=seconds, retries={"max_attempts": 0})
+    clients = connect_to(aws_access_key_id=request.account_id, region_name=request.region_name, config=once)
+    with contextlib.suppress(Exception):  # without an answer the resource fails, and says that
+        clients.lambda_.invoke(FunctionName=function, Payload=json.dumps(event).encode())
 
 
 def outcome(answer, done, failed):
