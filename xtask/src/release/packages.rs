@@ -24,7 +24,7 @@ pub(crate) fn make(version: &Version, folders: &[PathBuf], into: &Path) -> Resul
     let npm = take(&js, ".tgz", &into.join(format!("rollcall-cdk-{}.tgz", version.text())))?;
     let wheel = take(&python, ".whl", into)?;
     take(&python, ".tar.gz", into)?;
-    sbom::of_library(version, &library, into)?;
+    sbom::of_library(version, &npm, into)?;
     Ok(vec![Trial::Npm { package: npm }, Trial::Wheel { package: wheel }])
 }
 

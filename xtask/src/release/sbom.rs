@@ -53,40 +53,36 @@ fn without_the_folder(bill: &str, sources: &Path) -> String {
     bill.replace(&sources.to_string_lossy().into_owned(), "/rollcall")
 }
 
-/// One for the construct library: what an app that uses it gets with it.
-pub(crate) fn of_library(version: &Version, library: &Path, into: &Path) -> Result<(), Failure> {
+/// One for the construct library: what an app that installs it gets with it today.
+pub(crate) fn of_library(version: &Version, package: &Path, into: &Path) -> Result<(), Failure> {
     let tools = staging("npm-tools");
     create(&tools)?;
     for file in ["package.json", "package-lock.json"] {
         copy(&root().join("xtask/release-tools").join(file), &tools.join(file))?;
     }
-    step(
-        "installing cyclonedx-npm",
-        // Without its optional packages, which validate what it writes and are ten times its size.
-        Command::new("npm").current_dir(&tools).args([
-            "ci",
-            "--omit=optional",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-        ]),
-    )?;
+    // Without its optional packages, which validate what it writes and are ten times its size.
+    step("installing cyclonedx-npm", &mut npm(&tools, &["ci", "--omit=optional", "--ignore-scripts"]))?;
+    let library = staging("installed-library");
+    empty(&library)?;
+    let mut unpack = Command::new("tar");
+    unpack.arg("--extract").arg("--file").arg(package).arg("--directory").arg(&library);
+    step("unpacking the npm package", unpack.args(["--strip-components=1", "package/package.json"]))?;
+    // What it is compiled against is also what it asks for, and would be left out with the rest of these.
+    step("leaving out what only the build needs", &mut npm(&library, &["pkg", "delete", "devDependencies"]))?;
+    step("installing what it asks for", &mut npm(&library, &["install", "--ignore-scripts"]))?;
     step(
         "bill of materials of the construct library",
         Command::new(tools.join("node_modules/.bin/cyclonedx-npm"))
-            .current_dir(library)
-            .args([
-                "--omit",
-                "dev",
-                "--spec-version",
-                "1.5",
-                "--mc-type",
-                "library",
-                "--output-reproducible",
-                "--output-file",
-            ])
+            .current_dir(&library)
+            .args(["--spec-version", "1.5", "--mc-type", "library", "--output-reproducible", "--output-file"])
             .arg(into.join(format!("rollcall-cdk-{}.cdx.json", version.text()))),
     )
+}
+
+fn npm(folder: &Path, arguments: &[&str]) -> Command {
+    let mut npm = Command::new("npm");
+    npm.current_dir(folder).args(arguments).args(["--no-audit", "--no-fund"]);
+    npm
 }
 
 #[cfg(test)]
