@@ -1,6 +1,6 @@
 //! The dry run: each message is decided about as the run would, and nothing is sent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     changing::Change,
@@ -84,6 +84,10 @@ struct Preview {
     fifo_source: bool,
     /// Groups of which a message is refused, so that those behind it stay.
     stopped: StoppedLanes,
+    /// Messages that were scanned.
+    scanned: u64,
+    /// The places among them of those that wait for a lookup.
+    waiting: HashMap<MessageKey, u64>,
     /// Why the file with the repaired bodies cannot be read any more.
     fault: Option<anyhow::Error>,
     /// What is shown.
@@ -93,8 +97,13 @@ struct Preview {
 /// Sources are looked up as by the run, so that messages of one that cannot be used do not use up the limit.
 impl Visit for &mut Preview {
     fn visit(&mut self, message: &Message, refusal: Option<Refusal>) -> Look {
-        match self.add(message, refusal) {
-            Ok(Some(arn)) => return Look::Lookup(arn),
+        let place = self.waiting.remove(&message.key()).unwrap_or(self.scanned);
+        self.scanned = self.scanned.max(place + 1);
+        match self.add(place, message, refusal) {
+            Ok(Some(arn)) => {
+                self.waiting.insert(message.key(), place);
+                return Look::Lookup(arn);
+            }
             Ok(None) => {}
             Err(fault) => self.fault = Some(fault),
         }
@@ -113,7 +122,18 @@ impl Preview {
         let of_file = change.selection.ids.iter().flatten().copied();
         let not_met = if change.bodies.is_some() { of_file.collect() } else { HashSet::new() };
         let fifo_source = source.is_fifo();
-        Self { change, earlier, reveal, not_met, fifo_source, stopped: StoppedLanes::default(), fault: None, report }
+        Self {
+            change,
+            earlier,
+            reveal,
+            not_met,
+            fifo_source,
+            stopped: StoppedLanes::default(),
+            scanned: 0,
+            waiting: HashMap::new(),
+            fault: None,
+            report,
+        }
     }
 
     /// Whether as many messages were found as would be sent or go to quarantine.
@@ -132,7 +152,7 @@ impl Preview {
     /// # Errors
     ///
     /// The file with the repaired bodies cannot be read any more.
-    fn add(&mut self, message: &Message, refusal: Option<Refusal>) -> anyhow::Result<Option<String>> {
+    fn add(&mut self, place: u64, message: &Message, refusal: Option<Refusal>) -> anyhow::Result<Option<String>> {
         let key = message.key();
         self.not_met.remove(&key);
         let matched = self.change.selection.matches(message);
@@ -160,15 +180,20 @@ impl Preview {
             self.report.would_leave_for_order += 1;
             return Ok(None);
         }
-        if let Err(refusal) = self.decide(message, target)? {
-            self.report.refused(&message.id, &refusal);
+        if let Err(refusal) = self.decide(place, message, target)? {
+            self.report.refused(place, &message.id, &refusal);
             self.stopped.stop(lane);
         }
         Ok(None)
     }
 
     /// Decides about a message that matches; the refusal when it would stay.
-    fn decide(&mut self, message: &Message, target: Result<usize, Refusal>) -> anyhow::Result<Result<(), Refusal>> {
+    fn decide(
+        &mut self,
+        place: u64,
+        message: &Message,
+        target: Result<usize, Refusal>,
+    ) -> anyhow::Result<Result<(), Refusal>> {
         let routes = &self.change.routes;
         let quarantine = routes.quarantine().filter(|_| self.change.treatment.quarantines(message));
         let at = match target.or_else(|refusal| quarantine.ok_or(refusal)) {
@@ -184,7 +209,7 @@ impl Preview {
             Some(bodies) => bodies.get(message.key())?,
             None => None,
         };
-        let before = self.report.wants_sample().then_some(message.body.as_str());
+        let before = self.report.wants_sample(place).then_some((place, message.body.as_str()));
         let ends = |route| routes.ends(routes.place(at, route));
         let (route, outgoing) = match decide(message.clone(), body, &self.change.treatment, ends) {
             Ok(decided) => decided,

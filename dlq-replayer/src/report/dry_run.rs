@@ -18,9 +18,6 @@ use crate::{
     sqs::{arn::Arn, outgoing::Outgoing, queue_argument::is_fifo},
 };
 
-/// Messages that are shown of each kind.
-const SAMPLES: usize = 3;
-
 /// What a run would do.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct DryRunReport {
@@ -79,30 +76,23 @@ impl DryRunReport {
         self.would_send + self.would_quarantine + self.would_leave_for_order + self.would_refuse.values().sum::<u64>()
     }
 
-    /// Whether the body of another message is needed for a sample.
-    pub fn wants_sample(&self) -> bool {
-        self.samples.len() < SAMPLES
-    }
-
     /// Whether a message that matched would stay, or one of the file is missing.
     pub fn would_leave_some(&self) -> bool {
         !self.would_refuse.is_empty() || self.not_in_queue.count > 0
     }
 
-    /// Adds a message that would be refused.
-    pub fn refused(&mut self, id: &str, refusal: &Refusal) {
+    /// Adds a message that would be refused, by its place among those that were scanned.
+    pub fn refused(&mut self, place: u64, id: &str, refusal: &Refusal) {
         *self.would_refuse.entry(refusal.word().to_owned()).or_default() += 1;
-        if self.refusals.len() < SAMPLES {
-            self.refusals.push(RefusedSample { id: id.to_owned(), why: refusal.to_string() });
-        }
+        self.keep_refused(RefusedSample { place, id: id.to_owned(), why: refusal.to_string() });
     }
 
-    /// Adds a message that would be sent to `to`; `before` is its body in the queue, and `carried` says whether its attributes go along.
+    /// Adds a message that would be sent to `to`; `before` is its place and its body in the queue, and `carried` says whether its attributes go along.
     pub fn sent(
         &mut self,
         to: &str,
         route: Route,
-        before: Option<&str>,
+        before: Option<(u64, &str)>,
         outgoing: &Outgoing,
         carried: bool,
         reveal: Reveal,
@@ -117,11 +107,11 @@ impl DryRunReport {
         for rule in &outgoing.rules {
             *self.rules.entry(rule.clone()).or_default() += 1;
         }
-        if let Some(before) = before {
+        if let Some((place, before)) = before {
             let lines = diff(before, &outgoing.message.body, reveal);
             let diff = lines.into_iter().map(|DiffLine { sign, text }| format!("{sign} {text}")).collect();
             let attributes = outgoing.message.attributes.keys().filter(|_| carried).cloned().collect();
-            self.samples.push(Sample { id: outgoing.message.id.clone(), diff, attributes });
+            self.keep_sample(Sample { place, id: outgoing.message.id.clone(), diff, attributes });
         }
     }
 
