@@ -76,7 +76,9 @@ async fn a_move_that_fails_when_the_new_pool_was_attached_detaches_it_again() {
     let (mut deployment, old) = (deployed(), wiring(POOL, &json!({})));
     let moving = wiring(NEW, &json!({ "PreviousUserPoolId": POOL }));
     the_policy_names(&deployment, &[NEW, POOL]);
-    deployment.now(|world| drop(world.moody.insert(NEW.to_owned(), "LITE")));
+    deployment.now(|world| {
+        world.moody.insert(NEW.to_owned(), "LITE");
+    });
 
     let refused = deployment.update(&moving, &old).await.unwrap_err();
 

@@ -103,7 +103,7 @@ fn cloudformation(statuses: &[&'static str]) -> SharedHttpConnector {
 async fn invoke(event: Value, expected: &Value, statuses: &[&'static str]) -> Run {
     let expected = expected.to_string();
     let own = [(VARIABLE, expected.as_str()), ("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)];
-    let environment = Environment::from_iter(variables(moto().endpoint()).into_iter().chain(own));
+    let environment = variables(moto().endpoint()).into_iter().chain(own).collect::<Environment>();
     let calls = Arc::<Mutex<Vec<String>>>::default();
     let aws = Aws {
         rest: connector(Roots::Amazon).unwrap(),
