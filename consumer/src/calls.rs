@@ -14,7 +14,7 @@ pub(crate) fn arriving<T>(mut groups: UnboundedReceiver<Vec<T>>) -> impl Stream<
     stream::poll_fn(move |context| groups.poll_recv(context))
 }
 
-/// Makes the calls and gathers their results. When time is over, those under way are dropped, and no other one begins.
+/// Makes the calls and gathers their results. When time runs out, calls in flight are dropped and no new ones start.
 pub(crate) async fn side_by_side<T, C: Future<Output = T>>(
     calls: impl Stream<Item = C>,
     over: impl Future<Output = ()>,

@@ -24,7 +24,7 @@ use crate::{
 /// Longest wait for a new connection. A dead database must not cost a whole invocation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Longest wait for a connection that is not the consumer's, and for what logs in. A host that is not there for us, because of a security group or a route, does not answer at all.
+/// Timeout for connections other than the consumer's, and for reading credentials. A host that is not there for us, because of a security group or a route, does not answer at all.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection that was used within this time carries the next statement unasked.

@@ -80,13 +80,11 @@ pub(crate) fn folder() -> PathBuf {
     root().join("target/lambda")
 }
 
-/// What the zips were built for that lie in our folder already. None: some are missing.
-pub(crate) fn packed_before() -> Option<String> {
-    let folder = folder();
-    let complete = FUNCTIONS.iter().all(|function| folder.join(format!("{}.zip", function.name)).exists());
-    // Written last, so it is there only when the zips are of one kind.
-    let architecture = fs::read_to_string(folder.join("architecture")).ok()?;
-    complete.then(|| architecture.trim().to_owned())
+/// Builds the zips again for the architecture that they were packed for last, so that nothing is made of older code; cargo builds only what has changed.
+pub(crate) fn package_as_before() -> Result<(), Failure> {
+    let architecture = fs::read_to_string(folder().join("architecture")).ok();
+    let architecture = architecture.and_then(|name| Architecture::named(name.trim()));
+    package(&architecture.map_or_else(Options::default, Options::of))
 }
 
 /// Builds one function at a time, so that none carries another one's features.

@@ -7,7 +7,7 @@ use crate::{
     cdk_packages,
     deploy::split,
     files::{copy, empty, files_in, read},
-    package::{self, package, packed_before},
+    package::{self, package_as_before},
     step::{Failure, in_infra, root, say, step},
 };
 
@@ -49,7 +49,7 @@ pub(crate) fn template(options: &Options) -> Result<(), Failure> {
     if output != ours {
         refuse_unless_empty(output)?;
     }
-    pack_unless_packed()?;
+    package_as_before()?;
     cdk_packages::install()?;
     let assembly = root().join("target/template-export");
     empty(&assembly)?;
@@ -75,17 +75,6 @@ fn refuse_unless_empty(folder: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!("{} is not empty: name a new folder with `--output`", folder.display())))
-}
-
-fn pack_unless_packed() -> Result<(), Failure> {
-    let Some(architecture) = packed_before() else {
-        return package(&package::Options::default());
-    };
-    say(&format!(
-        "── taking the zips that lie in {}, packed for {architecture}: `cargo xtask package` makes new ones",
-        package::folder().display()
-    ));
-    Ok(())
 }
 
 /// What the app is told; what the caller chooses comes last and wins.

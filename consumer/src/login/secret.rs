@@ -39,8 +39,10 @@ pub(super) fn of_secret(text: &str, place: &Place) -> Result<PgConnectOptions, L
     let host = place.host.as_deref().or(secret.host.as_deref()).ok_or(LoginError::Malformed("it names no host"))?;
     let options = place.options().host(host).port(place.port.unwrap_or(port));
     let options = options.username(&secret.username).password(&secret.password);
+    // Without a name Postgres takes the user's, which is seldom the database that was meant.
     let name = place.name.as_deref().or(secret.dbname.as_deref());
-    Ok(name.into_iter().fold(options, PgConnectOptions::database))
+    let name = name.ok_or(LoginError::Malformed("it names no database; set DATABASE_NAME"))?;
+    Ok(options.database(name))
 }
 
 #[cfg(test)]
@@ -65,8 +67,16 @@ mod tests {
         let proxy = [("DATABASE_HOST", "proxy"), ("DATABASE_PORT", "6432"), ("DATABASE_NAME", "other")];
         assert!(url(secret, &proxy).contains("@proxy:6432/other?"));
         let managed_by_rds = r#"{"username":"app","password":"x"}"#;
-        assert!(url(managed_by_rds, &proxy[..1]).contains("app:x@proxy:5432"));
-        assert!(url(r#"{"username":"a","password":"x","port":"5444"}"#, &proxy[..1]).contains("@proxy:5444"));
+        let elsewhere = [("DATABASE_HOST", "proxy"), ("DATABASE_NAME", "shop")];
+        assert!(url(managed_by_rds, &elsewhere).contains("app:x@proxy:5432/shop"));
+        assert!(url(r#"{"username":"a","password":"x","port":"5444"}"#, &elsewhere).contains("@proxy:5444"));
+    }
+
+    #[test]
+    fn a_secret_that_names_no_database_does_not_mean_the_one_that_is_called_like_its_user() {
+        let secret = r#"{"host":"instance","username":"postgres","password":"x"}"#;
+        let error = of_secret(secret, &place(&[])).unwrap_err().to_string();
+        assert!(error.contains("it names no database; set DATABASE_NAME"), "{error}");
     }
 
     #[test]

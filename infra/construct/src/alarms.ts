@@ -174,7 +174,7 @@ function watches(metrics: Metrics): Watch[] {
       metric: metrics.unpublished,
       above: 0,
       periods: [1, 1],
-      what: 'Users were confirmed and nobody took their events: they get no row by themselves.',
+      what: 'Users were confirmed, but their events could not be published. They get no row until you republish them.',
       section: 'unpublished-users',
     },
     {

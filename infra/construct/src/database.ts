@@ -170,7 +170,7 @@ export class Database {
   /** With RDS IAM tokens. The user must be there already, and so must the database. */
   public static fromIam(options: IamDatabaseOptions): Database {
     if (options.host === undefined || options.databaseName === undefined) {
-      throw new Error('`Database.fromIam` needs `host` and `databaseName`: no secret says them');
+      throw new Error('`Database.fromIam` needs `host` and `databaseName`: there is no secret to read them from');
     }
     return new Database(options, (scope, packages) => {
       const place = placeOf(scope, packages, options);

@@ -110,14 +110,14 @@ export interface RollcallProps {
   /**
    * The topic that alarms go to.
    *
-   * @default - alarms only change their colour
+   * @default - alarms change state and notify no topic
    */
   readonly alarmTopic?: ITopic;
 
   /**
    * Where your team reads `docs/runbook.md`: the dashboard's links go to its sections.
    *
-   * @default - the links say which section, and lead nowhere
+   * @default - the links name the section but do not open it
    */
   readonly runbookUrl?: string;
 

@@ -129,7 +129,7 @@ export class Rollcall extends Construct implements IConnectable {
   private exempt({ grantPrincipal }: IGrantable): void {
     if (this.operators === undefined) return;
     const { roleArn } = grantPrincipal as Partial<IRole>;
-    if (roleArn === undefined) throw new Error('with `operatorRoleArns`, only roles can be let send: grant to a role');
+    if (roleArn === undefined) throw new Error('with `operatorRoleArns`, only a role can be allowed to send: grant to a role');
     this.operators.push(roleArn);
   }
 

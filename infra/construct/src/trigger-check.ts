@@ -57,7 +57,7 @@ export class TriggerCheck extends Construct {
         // A check is left out while a deployment is under way, and the one after it counts.
         periods: [1, 2],
         noData: 'unknown',
-        what: 'The pool does not call our functions any more, or nobody knows: users are confirmed and get no row.',
+        what: "The pool no longer calls rollcall's functions, or the check has stopped. Confirmed users may get no row.",
         section: LOST_TRIGGERS,
       },
       props,

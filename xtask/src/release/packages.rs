@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::{
     cdk_packages,
     files::{copy, files_in},
-    package::{self, package, packed_before},
+    package::{self, package_as_before},
     release::{sbom, staging, trial::Trial, version::Version},
-    step::{Failure, in_infra, say, step},
+    step::{Failure, in_infra, step},
 };
 
 /// Packs the library with the functions of `folders` inside; without any, with our own.
@@ -29,12 +29,7 @@ pub(crate) fn make(version: &Version, folders: &[PathBuf], into: &Path) -> Resul
 }
 
 fn own_functions() -> Result<PathBuf, Failure> {
-    match packed_before() {
-        Some(architecture) => {
-            say(&format!("── taking the zips that lie in {}, packed for {architecture}", package::folder().display()));
-        }
-        None => package(&package::Options::default())?,
-    }
+    package_as_before()?;
     Ok(package::folder())
 }
 

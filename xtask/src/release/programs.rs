@@ -9,10 +9,10 @@ use std::{
 use crate::{
     architecture::{Architecture, GLIBC, Machine, Plan, choose},
     files::{copy, create, empty, files_in},
-    package::{self, FUNCTIONS, Function, package, packed_before},
+    package::{self, FUNCTIONS, Function, package},
     release::{sbom, staging, trial::Trial, version::Version},
     release_build::{Place, build},
-    step::{Failure, output_of, root, say, step},
+    step::{Failure, output_of, root, step},
 };
 
 /// What an operator runs; `migrate` is the function's own program, which does the same in a terminal.
@@ -46,11 +46,7 @@ pub(crate) fn make(version: &Version, into: &Path) -> Result<Vec<Trial>, Failure
 }
 
 fn functions(version: &Version, own: Architecture, into: &Path) -> Result<Trial, Failure> {
-    if packed_before().as_deref() == Some(own.name()) {
-        say(&format!("── taking the zips that lie in {}", package::folder().display()));
-    } else {
-        package(&package::Options::of(own))?;
-    }
+    package(&package::Options::of(own))?;
     let name = format!("rollcall-functions-{}-{}", version.text(), own.name());
     let folder = staged(&name)?;
     for file in files_in(&package::folder())? {
