@@ -58,7 +58,7 @@ function install(into: string): void {
 
 function run(folder: string, program: string, args: readonly string[]): void {
   // jsii says on every start that this Node.js is past its end.
-  const env = { ...process.env, JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION: '1' };
+  const env = { ...process.env, JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION: '20' };
   const { status, error } = spawnSync(program, args, { cwd: folder, env, stdio: ['ignore', 2, 2] });
   if (error || status !== 0) throw new Failure(`\`${program} ${args.join(' ')}\` failed in ${folder}${error ? `: ${error.message}` : ''}`);
 }

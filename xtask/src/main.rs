@@ -42,7 +42,8 @@ usage: cargo xtask <command>
   lint                                 format, clippy, docs, dependencies, workflows, TypeScript, template
   package [--architecture arm64|x86_64] [--verify]
                                        build the functions for Lambda into target/lambda/; --verify: twice, and compare
-  deploy [--plan] [-- OPTIONS]         package, and deploy to your AWS account; --plan: show what would change, and change nothing
+  deploy [--plan] [--architecture arm64|x86_64] [--verify] [-- OPTIONS]
+                                       package, and deploy to your AWS account; --plan: show what would change, and change nothing
                                        OPTIONS go to the cdk CLI: -c key=value, --parameters Name=value, --profile name
   template [--output DIR] [-- -c key=value]
                                        write CloudFormation templates and zips, for deploying without the CDK

@@ -85,9 +85,8 @@ export class Metrics {
   /** A figure of the functions' own: the sum over a minute unless it is said otherwise. */
   named(metricName: string, options: MetricOptions = {}): Metric {
     // As the names of the functions' own figures tell them apart.
-    const trigger = metricName === 'SignUpRejected' ? this.preSignUpFunction : this.producer;
-    const lambda = /^(UserConfirmed|SignUpRejected)/.test(metricName) ? (trigger ?? this.producer) : this.consumer;
-    return own(metricName, lambda, Stats.SUM).with(options);
+    const trigger = metricName.startsWith('UserConfirmed') ? this.producer : metricName === 'SignUpRejected' ? this.preSignUpFunction : undefined;
+    return own(metricName, trigger ?? this.consumer, Stats.SUM).with(options);
   }
 }
 

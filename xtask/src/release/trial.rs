@@ -100,7 +100,7 @@ fn wheel(package: &Path, version: &Version, folder: &Path) -> Result<(), Failure
         Command::new(&python)
             .current_dir(folder)
             .args(["-I", "-c", IMPORT])
-            .env("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1"),
+            .env("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20"),
     )?;
     expect("the wheel", &said, version.text())
 }

@@ -140,7 +140,7 @@ fn repository() -> PathBuf {
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
     // jsii says on every start that this Node.js is past its end.
-    command.env("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1").stdin(Stdio::null());
+    command.env("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20").stdin(Stdio::null());
     let output = command.output().with_context(|| format!("running {}", command.get_program().display()))?;
     if output.status.success() {
         return Ok(());
